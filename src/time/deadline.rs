@@ -1,7 +1,7 @@
 //! The time that a launch has (the deadline), and what the launch is doing (the progress).
 //!
-//! The deadline is `--timeout` after the beginning of a try. Code that waits asks the deadline how
-//! much time is left. ARCHITECTURE.md, "Time", shows all time limits.
+//! The deadline is `--timeout` after the beginning of a try. Code that has to wait asks how much
+//! time is left. ARCHITECTURE.md, "Time", shows all time limits.
 //!
 //! The progress is what the launch is waiting for, why the last attempt failed, and which warnings,
 //! notes and events of `-vv` are printed. The worker changes the deadline and the progress, and the
@@ -18,7 +18,7 @@ use crate::model::options::Options;
 use crate::model::record::Record;
 use crate::system::lifecycle::locked;
 
-/// The deadline of a launch. All clones share the same state.
+/// The time by which a launch must end, and the launch's progress. All clones share the same state.
 #[derive(Clone, Debug)]
 pub struct Deadline {
     times: Arc<Mutex<Times>>,
@@ -30,11 +30,10 @@ struct Times {
     begun: Instant,
     timeout: Duration,
     wait: Option<Duration>,
-    /// The deadline itself. `None` while the user is being asked for something, because the time
-    /// for an answer isn't limited.
+    /// The deadline itself. `None` while we wait for the user's answer, which has no time limit.
     end: Option<Instant>,
-    /// The end of the time limit of [`Deadline::with_limit`]. A launch with `--cache` uses cached
-    /// values after this moment.
+    /// When the time limit of [`Deadline::with_limit`] ends. After that, a launch with `--cache`
+    /// uses cached values.
     limit: Option<Instant>,
 }
 
@@ -54,9 +53,9 @@ impl Deadline {
         }
     }
 
-    /// Applies `--timeout` and `--wait`. The timeout still begins when the deadline was created.
-    /// With `-vv`, `trace` prints the events from now on. This is called a second time once the
-    /// options in the declarations are known.
+    /// Applies `--timeout` and `--wait`. The timeout is still measured from the deadline's
+    /// creation. With `-vv`, `trace` prints the events from now on. This function is called a
+    /// second time once the options in the declarations are known.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
@@ -70,14 +69,14 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// The moment of the deadline. A limit of [`Self::with_limit`] doesn't change it. `None` while
-    /// the user is being asked for something.
+    /// The moment when the launch's time is up. A limit set by [`Self::with_limit`] doesn't change
+    /// it. `None` while we wait for the user's answer, which has no time limit.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
 
-    /// The time until the deadline or until the limit of [`Self::with_limit`], whichever is
-    /// earlier. While the user is being asked for something, this is the whole timeout.
+    /// The time left until the deadline or until the limit set by [`Self::with_limit`], whichever
+    /// comes first. While we wait for the user to type an answer, this is always the full timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(deadline) = times.end else {
@@ -87,15 +86,15 @@ impl Deadline {
         end.saturating_duration_since(Instant::now())
     }
 
-    /// The time of `--wait` that is left, in which another try can begin. `None` without `--wait`,
-    /// and when its time is up.
+    /// The remaining time of `--wait`, during which another try can begin. `None` without `--wait`,
+    /// or when the time is up.
     pub fn wait_left(&self) -> Option<Duration> {
         let times = *self.lock();
         times.wait?.checked_sub(times.begun.elapsed())
     }
 
-    /// The longest time that the launch can still take. Another try, which begins at the end of
-    /// [`Self::wait_left`], has the whole `--timeout`.
+    /// The longest time that the launch can still take. With `--wait`, the last try can begin just
+    /// before [`Self::wait_left`] runs out, and then has the whole `--timeout`.
     pub fn longest_left(&self) -> Duration {
         match self.wait_left() {
             Some(wait_left) => wait_left.saturating_add(self.lock().timeout),
@@ -103,17 +102,17 @@ impl Deadline {
         }
     }
 
-    /// Starts the timeout again, for another try that begins after `pause`, and removes the limit
-    /// of [`Self::with_limit`].
+    /// Restarts the timeout for another try, which begins after `pause`. Also removes the limit of
+    /// [`Self::with_limit`].
     pub fn restart_after(&self, pause: Duration) {
         let mut times = self.lock();
         times.end = Some(Instant::now() + pause + times.timeout);
         times.limit = None;
     }
 
-    /// Wraps `future` in a time limit. Until the returned future is ready, [`Self::left`] returns
-    /// at most what is left of `limit`. The time of the limit begins with this call, not with the
-    /// first poll. The limit doesn't cancel `future`, but its requests fail when no time is left.
+    /// Wraps `future` in a time limit, which starts now, not when the future is first polled. Until
+    /// the returned future is ready, [`Self::left`] returns at most what remains of `limit`. The
+    /// limit doesn't cancel `future`, but the requests in `future` fail when no time is left.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -124,9 +123,9 @@ impl Deadline {
         future.inspect(|_| self.lock().limit = None)
     }
 
-    /// Calls `question`, which asks the user something, and returns the answer. The deadline is
-    /// extended by the time that the answer takes. Must not be called within [`Self::with_limit`],
-    /// whose limit would not be extended.
+    /// Calls `question`, which asks the user something, and returns the answer. Extends the
+    /// deadline by the time that the user takes. Must not be called within [`Self::with_limit`],
+    /// because that limit isn't extended.
     pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
         self.lock().end = None;
@@ -140,30 +139,33 @@ impl Deadline {
     }
 }
 
-/// The progress of a launch. All clones share the same state.
+/// The progress of a launch: what it is waiting for, and the warnings and notes so far. All clones
+/// share the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Mutex<ProgressState>>);
 
-/// The things that a launch waits for, and why its last attempt failed.
+/// What a launch is waiting for, and why its last attempt failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// The earliest request or file that the launch waits for.
+    /// The request or file that has been awaited the longest.
     pub awaited: Option<String>,
-    /// The number of the other requests and files.
+    /// How many other requests and files the launch is waiting for.
     pub others: usize,
     pub reason: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct ProgressState {
-    /// The requests and files that the launch waits for now.
+    /// The requests and files that the launch is waiting for, numbered in the order in which the
+    /// waits began.
     awaited: BTreeMap<u64, String>,
-    /// The reason for the latest failure.
+    /// The reason why the latest attempt failed.
     reason: Option<String>,
     attempts: usize,
-    /// The time at which the launch last stopped waiting for something in `awaited`.
+    /// When the launch last stopped waiting for a request or a file.
     waited_until: Option<Instant>,
-    /// The warnings and notes by whether they are a detail, and by their messages.
+    /// The warnings and notes so far, by message. The keys of details begin with `true`, so details
+    /// come last.
     notices: BTreeMap<(bool, String), Record>,
     /// The function that prints events. `None` without `-vv`.
     trace: Option<fn(&str)>,
@@ -190,7 +192,7 @@ impl Drop for Awaited {
 }
 
 impl Progress {
-    /// Records that the launch waits for `what`, until the returned value is dropped.
+    /// Records that the launch is waiting for `what`, until the returned value is dropped.
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
         let number = self.with_state(|state| {
@@ -207,7 +209,7 @@ impl Progress {
         }
     }
 
-    /// Records why an attempt failed. The reason is forgotten when the launch no longer waits for
+    /// Records why an attempt failed. The reason is forgotten once the launch no longer waits for
     /// anything.
     pub fn note_reason(&self, why: String) {
         self.with_state(|state| state.reason = Some(why));
@@ -218,15 +220,15 @@ impl Progress {
         self.with_state(|state| state.attempts += 1);
     }
 
-    /// The number of attempts so far, for all named requests together
+    /// The total number of attempts so far, for all requests with a name
     /// (`RetryBudget::for_request`).
     pub fn attempts(&self) -> usize {
         self.with_state(|state| state.attempts)
     }
 
     /// The time from `begun` until the launch last stopped waiting for a request or a file, or zero
-    /// if it hasn't waited since. Asking who the caller is doesn't count as waiting, because no
-    /// value depends on the answer.
+    /// if it hasn't waited since. Requests that only ask STS who the caller is aren't included,
+    /// because no value depends on them.
     pub fn waited_since(&self, begun: Instant) -> Duration {
         let waited_until = self.with_state(|state| state.waited_until);
         waited_until.unwrap_or(begun).duration_since(begun)
@@ -242,20 +244,20 @@ impl Progress {
         self.add(Record::note(text).event("trace").detail());
     }
 
-    /// Adds a warning or a note, which is printed after the worker has ended. Several with the same
-    /// message are printed once.
+    /// Adds a warning or a note, which is printed after the worker has ended. If several have the
+    /// same message, only the last one is printed.
     pub fn add(&self, notice: Record) {
         let parts = notice.parts();
         let key = (parts.is_detail, parts.message.clone());
         self.with_state(|state| state.notices.insert(key, notice));
     }
 
-    /// The warnings and notes, sorted by their messages, and after them the details.
+    /// The warnings and notes, sorted by their messages. Details come last.
     pub fn notices(&self) -> Vec<Record> {
         self.with_state(|state| state.notices.values().cloned().collect())
     }
 
-    /// What the launch waits for now, and why its last attempt failed.
+    /// What the launch is waiting for now, and why its last attempt failed.
     pub fn waiting(&self) -> Waiting {
         self.with_state(|state| Waiting {
             awaited: state.awaited.values().next().cloned(),
@@ -264,12 +266,13 @@ impl Progress {
         })
     }
 
-    /// True with `-vv`.
+    /// True if `-vv` is set, so events are printed.
     pub fn is_traced(&self) -> bool {
         self.with_state(|state| state.trace.is_some())
     }
 
-    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so its text isn't built.
+    /// Prints an event if `-vv` is set. Otherwise, `event` isn't called, so its text isn't even
+    /// built.
     pub fn trace(&self, event: impl FnOnce() -> String) {
         if let Some(trace) = self.with_state(|state| state.trace) {
             trace(&event());
@@ -285,8 +288,8 @@ impl Progress {
 mod tests {
     use super::*;
 
-    /// The main thread ends the process at the deadline, so the deadline must not move: the answer
-    /// of a worker that is late for a limit can still be used.
+    /// The main thread ends the process at the deadline. A limit must not move the deadline,
+    /// because an answer that arrives after the limit can still be used.
     #[test]
     fn a_limit_shortens_the_time_that_is_left_but_not_the_deadline() {
         let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));

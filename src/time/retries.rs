@@ -1,6 +1,6 @@
 //! Sends a request again after a failure, in one region after the other, until it succeeds, fails
-//! for good, or the time is up. The picture shows a request with one fallback region that is the
-//! only request to its endpoints ([`super::turns`] shows several requests):
+//! for good, or the time is up. The picture shows a request with one fallback region. No other
+//! request goes to the same endpoints ([`super::turns`] shows several requests):
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
@@ -15,10 +15,10 @@
 //! - The pause before the next attempt has a random length between zero and a maximum that grows
 //!   from pause to pause. AWS can lengthen it (`x-amz-retry-after`).
 //! - An attempt that is still in progress when the time is up is cancelled. The error is then the
-//!   last outage before this attempt, which says more than that the time is up.
+//!   last outage before this attempt, which is more helpful than the message that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
-//! - The regions have their turns one after the other ([`RetryBudget::region_turns`]). If none
-//!   succeeds, the first one is asked again with the time that is left.
+//! - The regions have their turns one after the other ([`RetryBudget::region_turns`]). If none of
+//!   them succeeds, the first region is asked again in the time that is left.
 
 use std::cell::Cell;
 use std::fmt;
@@ -32,40 +32,42 @@ use super::turns::{SILENCE, Turn, Turns};
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
-/// If less time than this is left, no further attempt starts, because the attempt would hardly get
-/// an answer.
+/// If less time than this is left, no further attempt starts, because it could hardly get an answer
+/// in time.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
-/// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause. Since 2026, AWS's
-/// SDKs have the same limit.
+/// AWS's `x-amz-retry-after` header can lengthen a pause by at most this much. AWS's SDKs have had
+/// the same limit since 2026.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// The time that must be left for a pause to be shortened, if the pause doesn't fit into the time
-/// that is left. With less time, no further attempt is made. The first pause is always shortened.
+/// A pause that doesn't fit into the remaining time is shortened, but only if at least this much
+/// time is left. With less time, no further attempt is made. The first pause is an exception: it is
+/// shortened in any case.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
-/// After this number of answers that are damaged or not from AWS, such as a page from a proxy or a
-/// captive portal, no further attempt is made. Such answers rarely change.
+/// No further attempt is made after this many answers that are damaged or not from AWS, such as a
+/// page from a proxy or a captive portal, because another attempt would rarely get a different
+/// answer.
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
-/// The time and the number of attempts that one request has.
+/// How much time and how many attempts a request may use.
 #[derive(Clone)]
 pub struct RetryBudget<'r> {
     deadline: Deadline,
     max_attempts: Option<u32>,
     /// The end of a region's share of the time. `None` if the time isn't divided among regions.
     share_end: Option<Instant>,
-    /// Set to true if the endpoint gives way to another region, because it hasn't answered
-    /// ([`Turns::gives_way_at`]). `None` if it has the whole share in any case.
+    /// Becomes true when this endpoint hasn't answered and gives way to another region early
+    /// ([`Turns::gives_way_at`]). `None` if it can't give way.
     gives_way: Option<&'r Cell<bool>>,
-    /// The host, for the error at the deadline.
+    /// The host that the request goes to, for messages.
     host: &'r str,
-    /// The name of the request, for `-vv`.
+    /// The request's name, which `-vv` prints. `None` for the SDK's own requests.
     request: Option<&'r dyn fmt::Display>,
 }
 
 impl<'r> RetryBudget<'r> {
-    /// Creates a budget with all of the time until `deadline` and at most `max_attempts` attempts
+    /// Creates a budget that lasts until `deadline` and allows at most `max_attempts` attempts
     /// (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self {
@@ -89,7 +91,7 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// The same budget with at most this number of attempts.
+    /// A copy of this budget that allows at most this number of attempts.
     pub fn at_most(&self, attempts: u32) -> Self {
         Self {
             max_attempts: Some(attempts),
@@ -97,8 +99,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// The same budget for a named request to `host`. The attempts of a named request are counted
-    /// and, with `-vv`, printed with the name and the host.
+    /// A copy of this budget for a named request to `host`. The attempts of a named request are
+    /// counted and, with `-vv`, printed with the name and the host.
     pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
         Self {
             request: Some(name),
@@ -106,7 +108,7 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// The same budget for requests of the SDK to `host`, which have no name.
+    /// A copy of this budget for the SDK's requests to `host`, which have no name.
     pub fn for_host(&self, host: &'r str) -> Self {
         Self {
             host,
@@ -114,15 +116,15 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Makes attempts until one succeeds, until an error rules out a further attempt ([`Again`]),
-    /// until the endpoint has failed as often as allowed, or until the budget ends. The requests
-    /// that share `turns` take turns while the endpoint fails. `attempt` gets the time for which
-    /// the server may be silent.
+    /// Repeats `attempt` until it succeeds or fails with an error that rules out another attempt
+    /// ([`Again`]), until the endpoint has failed as often as allowed, or until the budget ends.
+    /// While the endpoint fails, the requests that share `turns` take turns. `attempt` is passed
+    /// the time for which the server may be silent.
     ///
     /// # Errors
-    /// If no attempt succeeds. The error is that of the last attempt that ended or, if this request
-    /// was waiting for its turn, of the endpoint. If not even the first attempt ended in time, the
-    /// error is an outage that says so.
+    /// If no attempt succeeds. The error comes from the last attempt that ended or, if this request
+    /// was waiting for its turn, from the endpoint's latest failure. If not even the first attempt
+    /// ended in time, the error is an outage that says so.
     pub async fn retry<T>(
         &self,
         turns: &Turns,
@@ -135,7 +137,7 @@ impl<'r> RetryBudget<'r> {
         let mut malformed_answers = 0;
         let mut is_used_up = false;
         loop {
-            // The turn lasts until the result of the attempt is recorded.
+            // Keep the turn until the attempt's result has been recorded.
             let Some(_turn) = self.next_turn(turns).await else {
                 last = turns.last_failure();
                 is_used_up = turns.is_used_up();
@@ -148,7 +150,7 @@ impl<'r> RetryBudget<'r> {
                 self.progress().count_attempt();
             }
             let sent = turns.sent();
-            // A silence longer than `SILENCE` may take at most half of the time that is left, so
+            // A silence longer than `SILENCE` may take up at most half of the remaining time, so
             // that there is time to ask the server again.
             let silence = turns.silence().min(SILENCE.max(self.left_for(turns) / 2));
             let left = Instant::now() + self.left_for(turns);
@@ -156,7 +158,8 @@ impl<'r> RetryBudget<'r> {
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
                 None if self.left_for(turns).is_zero() => break,
-                // The answer to another request has extended the time.
+                // Another request got an answer, so the endpoint doesn't give way, and there is
+                // more time.
                 None => continue,
                 Some(Err(outage)) if outage.next_try().is_here() => last.insert(outage),
                 Some(ended) => {
@@ -191,17 +194,18 @@ impl<'r> RetryBudget<'r> {
         Err(self.with_attempts(error, attempts, begun))
     }
 
-    /// The turns of the regions, which share the time from `begun` to the deadline. Each region has
-    /// one turn, and the first one has another turn at the end. With the default `--timeout`:
+    /// Divides the time from `begun` to the deadline among the regions. Each region has one turn,
+    /// and the first one has another turn at the end. With the default `--timeout`:
     ///
     /// ```text
     /// us-east-1 is down    ├─ us-east-1: 6 s ─┼─ us-west-2: at most 12 s ─┼─ us-east-1 again ─┤
     /// us-east-1 throttles  ├─ us-east-1: 15 s ───────────┼─ us-west-2: 15 s ──────────────────┤
     /// ```
     ///
-    /// A region has an equal part of the time, and can also use what earlier ones have left. But an
+    /// Each region gets an equal share of the time, plus whatever earlier regions left over. But an
     /// endpoint that doesn't answer gives way early ([`Turns::gives_way_at`]), which sets
-    /// `has_given_way`. The time that it leaves is shared with the last turn, too.
+    /// `has_given_way`. The time left is then divided among all remaining turns, including the
+    /// first region's second one.
     pub fn region_turns<'t>(
         &'t self,
         begun: Instant,
@@ -228,11 +232,11 @@ impl<'r> RetryBudget<'r> {
         })
     }
 
-    /// Runs `attempt` in one region after the other ([`Self::region_turns`]), until it succeeds or
-    /// fails with an error after which no other region is asked.
+    /// Runs `attempt` in one region after another ([`Self::region_turns`]), until it succeeds or
+    /// fails with an error that rules out asking other regions.
     ///
     /// # Errors
-    /// If no region succeeds. The error is that of the last region that was asked.
+    /// If no region succeeds. The error comes from the last region that was asked.
     pub async fn over_regions<T>(
         &self,
         regions: &[Region],
@@ -253,12 +257,12 @@ impl<'r> RetryBudget<'r> {
         }
         match errors.pop() {
             Some((_, error)) => Err(error),
-            // Not reached: there is at least one region.
+            // This is never reached, because there is at least one region.
             None => Err(self.unanswered()),
         }
     }
 
-    /// The outage for a request that is still in progress at the end of the budget.
+    /// The outage to report if a request is still in progress when the budget ends.
     fn unanswered(&self) -> FetchError {
         let host = self.host;
         FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
@@ -280,9 +284,9 @@ impl<'r> RetryBudget<'r> {
         });
     }
 
-    /// Adds a detail such as `3 attempts in 1.2s` to an error that is an outage or, if the request
-    /// was never sent, a note that says so. Any other error stays as it is, and so does every error
-    /// of a request without a name (`self.request`).
+    /// Adds a detail such as `3 attempts in 1.2s` to certain outages, such as a timeout. If the
+    /// request was never sent, adds a note that says so instead. Other errors, and all errors of
+    /// requests without a name, are returned unchanged.
     fn with_attempts(&self, error: FetchError, attempts: u32, begun: Instant) -> FetchError {
         use OutageKind::{Service, Silent, Throttled, Timeout};
         if self.request.is_none() {
@@ -305,8 +309,7 @@ impl<'r> RetryBudget<'r> {
         error
     }
 
-    /// The time that is left until the deadline or until the end of the share, whichever is
-    /// earlier.
+    /// The time until the deadline or until the end of the region's share, whichever is earlier.
     fn left(&self) -> Duration {
         let left = self.deadline.left();
         match self.share_end {
@@ -315,8 +318,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// The time that is left until the deadline, until the end of the share, or until the endpoint
-    /// gives way to another region, whichever is earlier.
+    /// The time until the deadline, until the end of the region's share, or until the endpoint
+    /// gives way to another region, whichever is earliest.
     fn left_for(&self, turns: &Turns) -> Duration {
         let left = self.left();
         match turns.gives_way_at() {
@@ -327,8 +330,7 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Runs a future until it is ready. If the budget ends before, cancels the future and returns
-    /// `None`.
+    /// Waits for a future. If the budget ends first, cancels the future and returns `None`.
     // An `async fn` would need the memory for `future` twice: as the argument, and while it is
     // awaited.
     pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
@@ -340,17 +342,17 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// True if no further attempt is allowed after this number of failures. `malformed_answers` is
-    /// the number of failures that were malformed answers.
+    /// the number of malformed answers among them.
     fn is_used_up(&self, failures: u32, malformed_answers: u32) -> bool {
         let is_limit_reached = self.max_attempts.is_some_and(|max| failures >= max);
         is_limit_reached || malformed_answers >= MOST_MALFORMED_ANSWERS
     }
 
     /// Waits until the request may make its next attempt. While the endpoint fails, the request
-    /// waits for its turn, and then for a pause.
+    /// waits for its turn and then for a pause.
     ///
-    /// Returns `None` if no further attempt is allowed: too little time is left, or a request has
-    /// used up the allowed attempts.
+    /// Returns `None` if no further attempt is allowed, because too little time is left or because
+    /// one of the requests has used up the allowed attempts.
     async fn next_turn<'t>(&self, turns: &'t Turns) -> Option<Turn<'t>> {
         let turn = self.within(turns.turn()).await?;
         if self.gives_way.is_some() && self.left_for(turns).is_zero() {
@@ -377,14 +379,14 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// The length of the pause before the next attempt. `None` if too little of the time that is `left`
-/// remains for a pause and an attempt. `failures` is the number of failures in a row, and `last` is
+/// Chooses the length of the pause before the next attempt, or returns `None` if too little time is
+/// `left` for a pause and an attempt. `failures` is the number of failures in a row, and `last` is
 /// the latest one.
 ///
-/// The length has full jitter: it is anywhere between zero and the maximum, so that clients that
-/// were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And Jitter"). If
-/// AWS requests a pause, that pause is used instead, but it can't be shorter than the random one, or
-/// longer by more than [`LONGEST_EXTENSION`].
+/// The length is random, between zero and a maximum (full jitter), so that clients that were
+/// throttled together spread out (AWS Architecture Blog, "Exponential Backoff And Jitter"). If AWS
+/// asks for a certain pause, that pause is used instead, but never less than the random one, and at
+/// most [`LONGEST_EXTENSION`] more.
 fn pause_for(
     left: Duration,
     failures: u32,
@@ -406,28 +408,29 @@ fn pause_for(
     if pause <= longest_that_fits {
         return Some(pause);
     }
-    // The first pause is always shortened, so that even a short `--timeout` allows a second attempt.
+    // The first pause is always shortened, so that even a short `--timeout` allows a second
+    // attempt.
     if failures > 1 && left < SHORTEST_REST {
         return None;
     }
-    // The pause ends at a random moment, because a fleet that was throttled together also has its
+    // Shorten the pause to a random length. Clients that were throttled together also have their
     // deadlines at the same time.
     Some(longest_that_fits.mul_f64(random()))
 }
 
-/// The turn of a region for a request.
+/// A region's turn to answer a request.
 pub struct RegionTurn<'r> {
     pub region: &'r Region,
-    /// The region's share of the time.
+    /// How much time and how many attempts the request may use in this region.
     pub budget: RetryBudget<'r>,
-    /// True for the second turn of the first region.
+    /// True if this is the second turn of the first region.
     pub is_second: bool,
 }
 
 impl RegionTurn<'_> {
-    /// True if a request that has failed with these errors in earlier turns is sent in this one.
-    /// After an answer of a replica, such as an absence, only the first region is asked again, and
-    /// only if it may still give another answer.
+    /// True if a request that failed with `errors` in earlier turns should be sent again in this
+    /// one. After a final answer from a fallback region, such as an absence, only the first region
+    /// is asked again, and only if its answer may change.
     pub fn may_help(&self, errors: &[(Region, FetchError)]) -> bool {
         if self.is_second {
             let is_in_time = self.budget.left() >= SHORTEST_REST;
@@ -442,23 +445,23 @@ impl RegionTurn<'_> {
     }
 }
 
-/// The other requests of the launch to the same endpoint: none, or several, which take turns.
+/// Whether the launch has other requests to the same endpoint. If so, they take turns.
 #[derive(Clone, Copy)]
 enum Company {
     Alone,
     Others,
 }
 
-/// The maximum length of the pause after this number of failures in a row.
+/// The longest possible pause after `failures` failures in a row.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
-/// fleet (docs/ecs.md, "Many services that start at once"). If several requests of this launch take
-/// turns, they already ask less often, and so their pauses are shorter. Other outages can be over
-/// in a moment, so their pauses start and stay shorter, too.
+/// fleet (docs/ecs.md, "Many services that start at once"). If several of this launch's requests
+/// take turns, each of them already asks less often, so the pauses are shorter. Other outages may
+/// be over in a moment, so their pauses start short and stay shorter.
 fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
-    // The maximum length of the first pause, the factor by which the maximum grows from pause to
-    // pause, and its upper bound. Both lengths are in milliseconds.
     let is_throttled = cause == Cause::Outage(OutageKind::Throttled);
+    // The maximum length of the first pause, the factor by which the maximum grows from one pause
+    // to the next, and its upper bound. The lengths are in milliseconds.
     let (first, factor, limit) = match company {
         Company::Alone if is_throttled => (2_000, 4_u64, 30_000),
         Company::Others if is_throttled => (500, 2, 8_000),

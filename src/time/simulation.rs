@@ -1,8 +1,8 @@
-//! Simulations of throttling and of outages: a fleet of launches that is too large to run on one
-//! machine, and one launch with many secrets. They use the real code for retries, and a simulated
-//! clock that jumps to the next event.
+//! Simulates throttling and outages, for a fleet of launches that is too large to run on one
+//! machine, and for one launch with many secrets. The simulations use the real code for retries,
+//! and a simulated clock that jumps to the next event.
 //!
-//! The simulation of a throttled launch with many secrets compares requests that take turns with
+//! For a throttled launch with many secrets, the simulation compares requests that take turns with
 //! requests that retry independently of each other.
 
 use std::cell::{Cell, RefCell};
@@ -21,17 +21,17 @@ use super::turns::Turns;
 use crate::model::answer::{Cause, FetchError, FetchResult, Missing, OutageKind};
 use crate::model::reference::Region;
 
-/// The GetSecretValue requests per second that AWS allows for an account in a region.
+/// The number of GetSecretValue requests per second that AWS allows an account in one region.
 const QUOTA: f64 = 10_000.0;
 /// The number of requests that AWS allows in a burst, after a time without requests. AWS doesn't
 /// publish this number, so we assume the requests of a tenth of a second.
 const BURST: f64 = QUOTA / 10.0;
 /// The default of `--timeout`, in seconds.
 const TIMEOUT: usize = 30;
-/// The time from a request to its answer, which is another assumption.
+/// The assumed time from a request to its answer.
 const ANSWER: Duration = Duration::from_millis(10);
 
-/// A token bucket of `burst` requests, refilled with `quota` per second.
+/// A token bucket for `burst` requests, which is refilled with `quota` tokens per second.
 struct Bucket {
     quota: f64,
     burst: f64,
@@ -61,7 +61,7 @@ impl Bucket {
     }
 }
 
-/// Answers a request, after [`ANSWER`].
+/// Answers a request after [`ANSWER`].
 async fn answer(answer: Result<(), OutageKind>) -> FetchResult<()> {
     tokio::time::sleep(ANSWER).await;
     answer.map_err(|kind| FetchError::outage(kind, ""))
@@ -70,7 +70,7 @@ async fn answer(answer: Result<(), OutageKind>) -> FetchResult<()> {
 struct Launched {
     /// The time until the launch has its secret. `None` if it never gets the secret.
     time: Option<Duration>,
-    /// The number of the launch's requests in each second of `--timeout`.
+    /// The number of requests that the launch sent in each second of `--timeout`.
     requests: [u32; TIMEOUT],
 }
 
@@ -210,8 +210,8 @@ async fn launch_with(
     (begun.elapsed().as_secs_f64(), has_all)
 }
 
-/// Simulates launches that start together and share one bucket, which grants `rate` requests a
-/// second, and a burst of as many.
+/// Simulates launches that start together and share one bucket, which allows `rate` requests per
+/// second, and a burst of the same size.
 fn run_launches(launches: usize, secrets: usize, rate: f64, retries: Retries) -> Summary {
     let ended = simulated_runtime().block_on(async {
         let bucket = RefCell::new(Bucket::full(rate, rate));
@@ -238,9 +238,9 @@ fn run_launches(launches: usize, secrets: usize, rate: f64, retries: Retries) ->
     }
 }
 
-/// Simulates 200 launches, each with its own service, which is down for the time `outage`. Returns
-/// the mean number of requests of a launch during the outage, the longest time until a launch
-/// ended, and the number of launches that failed.
+/// Simulates 200 launches. Each one has its own service, which is down for the time `outage`.
+/// Returns the mean number of requests of a launch during the outage, the longest time until a
+/// launch ended, and the number of launches that failed.
 fn run_outages(
     secrets: usize,
     kind: OutageKind,
@@ -388,15 +388,15 @@ fn a_slow_request_to_a_failing_service_is_not_overtaken_by_the_next_one() {
 #[derive(Clone, Copy, Debug)]
 enum Behavior {
     Well,
-    /// Answers after this number of seconds.
+    /// Answers each request after this number of seconds.
     Slow(u64),
-    /// Fails with a 503 until this second.
+    /// Fails with status 503 until this second of the launch.
     DownFor(u64),
-    /// Never answers before this second.
+    /// Doesn't answer until this second of the launch.
     SilentFor(u64),
     /// Answers this number of requests per second, and throttles the others.
     Throttles(f64),
-    /// Says that the secret doesn't exist.
+    /// Answers that the secret doesn't exist.
     Absent,
 }
 
@@ -451,7 +451,7 @@ impl Endpoint {
 }
 
 /// Simulates a launch with this number of secrets and with fallback regions. Returns how many
-/// values each region has given, and the seconds until the launch ended.
+/// values came from each region, and the seconds until the launch ended.
 fn run_regions(regions: &[Behavior], secrets: usize, timeout: u64) -> (Vec<usize>, f64) {
     let names = ["us-east-1", "us-west-2", "eu-west-1"].map(|name| Region::parse(name).unwrap());
     simulated_runtime().block_on(async {

@@ -13,23 +13,23 @@
 //! ```
 //!
 //! - While the endpoint fails, a request needs a lock for its pause and its attempt. The lock is
-//!   fair: the request with the longest wait gets it next. Requests that haven't been sent yet wait
-//!   for the lock, too. Requests that are in flight continue.
+//!   fair: the request that has waited longest gets it next. Requests that haven't been sent yet
+//!   wait for the lock, too. Requests that are in flight continue.
 //! - An answer that isn't retried (a value, a denial or an absence) shows that the endpoint works
-//!   again. The waiting requests then follow together and without pauses, after the request that has
-//!   the lock, and the next failure begins with the shortest pause. After throttling, they follow
-//!   one by one, because AWS would throttle most of them again if they were sent together. The
-//!   simulation shows that a launch then ends just as early, with fewer requests.
+//!   again. The waiting requests then follow together and without pauses, after the request that
+//!   has the lock, and the next failure begins with the shortest pause. After throttling, they
+//!   follow one by one, because AWS would throttle most of them again if they were sent together.
+//!   The simulation shows that a launch then ends just as early, with fewer requests.
 //! - Requests that were sent together fail together, so only the first of their failures is
 //!   counted.
-//! - The limits on the number of attempts (AWS_MAX_ATTEMPTS, malformed answers) also apply to the
-//!   failures of the endpoint, whichever requests they belong to. Once a request has reached such a
-//!   limit, all waiting requests end with the same error.
+//! - The limits on the number of attempts (AWS_MAX_ATTEMPTS, malformed answers) also apply to all
+//!   failures of the endpoint together. Once a request has reached such a limit, all waiting
+//!   requests end with the same error.
 //! - If the server was silent for too long in an attempt, it may be silent for twice as long in the
-//!   next one, up to half of the time that is left. The other half leaves time to ask a service
-//!   that comes back late once more.
-//! - If a launch has another region to ask, an endpoint that hasn't answered any request gives way
-//!   to that region after [`PATIENCE`]. Throttling is an answer, because the endpoint works.
+//!   next one, up to half of the remaining time. The other half is for one more attempt, in case
+//!   the service comes back late.
+//! - If a launch can ask another region, an endpoint that hasn't answered any request gives way to
+//!   that region after [`PATIENCE`]. Throttling is an answer, because the endpoint works.
 //!
 //! In the SDK, each request is tried again on its own, and a bucket of tokens ends the attempts of
 //! a client that fails too often (aws-sdk-rust#1234, closed; smithy-rs#4749 is about the pauses of
@@ -44,34 +44,37 @@ use tokio::time::Instant;
 
 use crate::model::answer::{Cause, FetchError, OutageKind};
 
-/// The time for which the server may be silent during the first attempts.
+/// At first, an attempt fails if the server is silent for longer than this. After a timeout, later
+/// attempts allow more time.
 pub const SILENCE: Duration = Duration::from_secs(5);
 
-/// The time after which an endpoint that hasn't answered gives way to another region. It is longer
-/// than [`SILENCE`], so that a healthy endpoint gets a second attempt after a lost connection.
+/// An endpoint that hasn't answered for this long gives way to another region. The time is longer
+/// than [`SILENCE`], so a healthy endpoint gets a second attempt after a lost connection.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// The permission to send a request to the endpoint. While the endpoint fails, it is the lock, so
-/// that only one request has it. While the requests don't take turns, it is `None`.
+/// Permission to send a request to an endpoint. While the endpoint fails, this is a lock that only
+/// one request can hold. `None` while requests don't have to take turns.
 pub(super) type Turn<'t> = Option<MutexGuard<'t, ()>>;
 
-/// The state that the requests of a launch to one endpoint share.
+/// The state shared by all of a launch's requests to the same endpoint, so that they take turns
+/// while the endpoint fails.
 #[derive(Default)]
 pub struct Turns {
-    /// The lock of the request whose turn it is.
+    /// Held by the request whose turn it is.
     lock: Mutex<()>,
-    /// Counts the requests: each one that isn't finished has a clone ([`Self::join`]).
+    /// Counts the unfinished requests. Each of them holds a clone ([`Self::join`]).
     requests: Rc<()>,
-    /// The failures of the endpoint since its last answer.
+    /// The endpoint's failures since it last answered.
     failures: Cell<Failures>,
-    /// True if the waiting requests end, because one request has used up the allowed attempts.
+    /// True if a request has used up the allowed attempts. Then all waiting requests end, too.
     is_used_up: Cell<bool>,
     last_failure: RefCell<Option<FetchError>>,
-    /// The time for which the server may be silent, if it is longer than [`SILENCE`].
+    /// How long the server may be silent, once a timeout has raised the limit. Zero while the limit
+    /// is still [`SILENCE`].
     longer_silence: Cell<Duration>,
-    /// When the first request was sent. `None` before that.
+    /// When the first request was sent to the endpoint. `None` before that.
     first_sent: Cell<Option<Instant>>,
-    /// True if the endpoint has answered a request.
+    /// True if the endpoint has answered any request, even by throttling it.
     has_answered: Cell<bool>,
 }
 
@@ -83,12 +86,13 @@ pub(super) struct Failures {
 }
 
 impl Turns {
-    /// Counts a request until the returned value is dropped.
+    /// Counts a request as unfinished until the returned value is dropped.
     pub(super) fn join(&self) -> Rc<()> {
         Rc::clone(&self.requests)
     }
 
-    /// Waits until it is the request's turn. The turn must be kept until the attempt has ended.
+    /// Waits until the calling request may be sent. The caller must keep the turn until its attempt
+    /// has ended.
     pub(super) async fn turn(&self) -> Turn<'_> {
         if !self.must_take_turns() {
             return None;
@@ -100,8 +104,8 @@ impl Turns {
         Some(turn)
     }
 
-    /// True while requests must take turns: while the endpoint fails and, after throttling, as long
-    /// as the launch has several requests to the endpoint.
+    /// True while requests must take turns: while the endpoint fails and, after throttling, for as
+    /// long as the launch has several requests to the endpoint.
     fn must_take_turns(&self) -> bool {
         let throttled = Cause::Outage(OutageKind::Throttled);
         let last = self.last_failure.borrow();
@@ -109,26 +113,27 @@ impl Turns {
         self.failures() > 0 || (is_throttled && self.has_several_requests())
     }
 
-    /// True if the launch has several requests to the endpoint that aren't finished.
+    /// True if the launch has more than one unfinished request to the endpoint.
     pub(super) fn has_several_requests(&self) -> bool {
-        // The field itself is one more.
+        // The field itself also holds a reference.
         Rc::strong_count(&self.requests) > 2
     }
 
-    /// The number of failures since the last answer.
+    /// The number of failures since the endpoint last answered.
     pub(super) fn failures(&self) -> u32 {
         self.failures.get().all
     }
 
-    /// Records that a request is sent, and returns the number of failures since the last answer.
+    /// Records that a request is being sent. Returns the number of failures since the endpoint last
+    /// answered.
     pub(super) fn sent(&self) -> u32 {
         let first = self.first_sent.get().unwrap_or_else(Instant::now);
         self.first_sent.set(Some(first));
         self.failures()
     }
 
-    /// When the endpoint gives way to another region. `None` if it has answered, or hasn't been
-    /// asked.
+    /// The moment when this endpoint gives way to another region, because it doesn't answer. `None`
+    /// if it has answered, or hasn't been asked yet.
     pub(super) fn gives_way_at(&self) -> Option<Instant> {
         if self.has_answered.get() {
             return None;
@@ -140,7 +145,7 @@ impl Turns {
         self.is_used_up.get()
     }
 
-    /// The latest failure of the endpoint.
+    /// The endpoint's latest failure.
     pub(super) fn last_failure(&self) -> Option<FetchError> {
         self.last_failure.borrow().clone()
     }
@@ -156,9 +161,8 @@ impl Turns {
         self.is_used_up.take();
     }
 
-    /// Forgets the failures, so that the next fetch starts without a pause, and has to wait for an
-    /// answer again. Keeps the time for which the server may be silent, because the endpoint has
-    /// needed this time before.
+    /// Forgets the endpoint's failures and answers, so that the next fetch starts without a pause.
+    /// Keeps the raised limit on the server's silence, because the server needed the extra time.
     pub fn forget_failures(&self) {
         self.answered();
         self.last_failure.take();
@@ -166,10 +170,10 @@ impl Turns {
         self.has_answered.take();
     }
 
-    /// Records a failure that is retried, and returns the failures since the last answer. `sent` is
-    /// the number of [`Self::failures`] at the time when the attempt was sent, and `silence` is the
-    /// time for which the server could be silent in this attempt. After a timeout, later attempts
-    /// allow twice that time.
+    /// Records a failure after which the request is retried, and returns the failures since the
+    /// endpoint last answered. `sent` is what [`Self::sent`] returned when the attempt was sent,
+    /// and `silence` is how long the server was allowed to be silent. After a timeout, later
+    /// attempts allow twice as long.
     pub(super) fn failed(&self, sent: u32, silence: Duration, outage: &FetchError) -> Failures {
         if outage.cause() == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);
@@ -179,8 +183,8 @@ impl Turns {
             self.has_answered.set(true);
         }
         let mut failures = self.failures.get();
-        // If the number is higher, a request that was sent together with this one has failed
-        // before, and its failure has been counted.
+        // If the number is higher, a request that was sent together with this one failed first, and
+        // its failure has already been counted.
         if failures.all <= sent {
             failures.all += 1;
             failures.malformed += u32::from(outage.is_malformed());
@@ -190,7 +194,7 @@ impl Turns {
         failures
     }
 
-    /// Records that a request has used up the allowed attempts, so that all waiting requests end.
+    /// Records that a request has used up the allowed attempts. All waiting requests then end.
     pub(super) fn use_up(&self) {
         self.is_used_up.set(true);
     }
