@@ -5,35 +5,38 @@
 //! So the main thread can react to a termination signal immediately.
 //!
 //! ```text
-//! main thread   while_working ──▶ tick ──▶ poll(2): the worker's pipe, held signals, a connection, a limit ──▶ tick ──▶ …
-//! worker            └─▶ work ───────────────────────────────────────────▶ drops its end of the pipe: the work is done
+//! main thread   while_working ──▶ tick ──▶ poll(2) ──▶ tick ──▶ poll(2) ──▶ … ──▶ the result
+//! worker            └─▶ work ───────────────────▶ drops its end of the pipe ──┘
 //! ```
 //!
-//! The command gets the signal mask and the signal actions as this process inherited them. Three
+//! poll(2) waits for the worker's pipe, a held signal, a connection or a time limit.
+//!
+//! The command gets the signal mask and the signal actions that this process inherited. Three
 //! things must not happen: a signal is lost, a signal ends this process before it has cleaned up,
-//! or the command inherits our settings.
+//! or the command inherits our own settings.
 //!
 //! ```text
-//! before main      note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
+//! before main      note the action of SIGPIPE, which Rust will ignore; clear the dumpable flag
 //!     │
 //! block_signals    block the termination signals, unless they were ignored or blocked on entry
-//!     │            The main thread polls for them. Each thread inherits the mask, so they don't interrupt the worker.
-//!     │            They stay blocked while this process prints, because the kernel drops a signal of PID 1 that is neither
-//!     │            blocked nor handled (pid_namespaces(7)).
+//!     │            The main thread polls for them. Each thread inherits the mask, so they don't
+//!     │            interrupt the worker. They stay blocked while this process prints, because the
+//!     │            kernel drops a signal of PID 1 that is neither blocked nor handled
+//!     │            (pid_namespaces(7)).
 //!     │
-//! restore_signals  put back the inherited mask and actions. A pending signal ends the process here.
+//! restore_signals  put back the inherited mask and actions; a pending signal ends the process here
 //!     │
 //! execve           the command starts
 //! ```
 //!
-//! We call a termination signal *held* if [`block_signals`] has blocked it: the signal doesn't end
-//! this process before the main thread has seen it. On systems other than Linux, no signal is held.
+//! A termination signal is *held* if [`block_signals`] blocked it: the signal doesn't end this
+//! process until the main thread has seen it. On systems other than Linux, no signal is held.
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
-//! an error, or a subcommand that has done its work.
+//! an error, or a subcommand that is done.
 //!
-//! The program that is asked for credentials and the inherited signals are in static variables,
-//! because the panic hook can't reach anything else.
+//! Two things are in static variables, because the panic hook can't reach anything else: the
+//! inherited signals, and the program that prints credentials.
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
@@ -63,8 +66,8 @@ const TERMINATION: [Signal; 4] = [SIGQUIT, SIGHUP, SIGINT, SIGTERM];
 
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
-/// The signal mask and actions that this process has inherited and that the command gets. The first
-/// call of [`block_signals`] stores them here.
+/// The signal mask and signal actions that this process inherited, which are restored before the
+/// command starts. Set by the first call to [`block_signals`].
 static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 #[used]
@@ -74,26 +77,30 @@ static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
-/// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before
-/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that no core file is written, and no
-/// other process of the user can read the memory.
+/// Runs before `main`. Records the inherited action of SIGPIPE, which Rust's runtime is about to
+/// replace. Also clears the dumpable flag (PR_SET_DUMPABLE), so that the kernel writes no core file
+/// and the user's other processes can't read this one's memory.
 ///
-/// The flag has to be cleared early, because a process that has already opened /proc/PID/mem keeps
-/// its access. `execve` sets the flag again.
+/// The flag has to be cleared this early, because a process that has already opened /proc/PID/mem
+/// keeps its access. `execve` sets the flag again.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Holds the termination signals that would end this process: blocks them until
-/// [`restore_signals`]. The main thread has to call this function before it starts other threads.
+/// Holds the termination signals: they stay blocked until [`restore_signals`]. The main thread has
+/// to call this function before it starts other threads.
 ///
-/// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
-/// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
-/// process. Ignores SIGPIPE, so that a write without a reader fails, too. Sets the default action
-/// for SIGCHLD, so that no child's status is lost, and for the signals for which
-/// [`restore_signals`] has installed a handler.
+/// Also changes how other signals are handled:
+///
+/// - SIGTTOU is blocked, so printing from the background doesn't stop this process (`stty tostop`).
+/// - SIGXFSZ is blocked, so a write beyond the file size limit fails instead of ending this
+///   process.
+/// - SIGPIPE is ignored, so writing to a pipe without a reader fails, too.
+/// - SIGCHLD gets its default action, so a child's exit status isn't lost.
+///
+/// In PID 1, removes the handlers that [`restore_signals`] installs.
 pub fn block_signals() {
     let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
@@ -109,15 +116,14 @@ pub fn block_signals() {
     inherited.set_actions_of_pid_1(libc::SIG_DFL);
 }
 
-/// Restores the inherited mask and actions, which execve(2) passes on. A termination signal that
-/// has arrived since [`block_signals`] ends the process here. [`block_signals`] can be called again
-/// afterwards.
+/// Restores the inherited signal mask and actions, so that the command gets them through execve(2).
+/// If a termination signal has arrived since [`block_signals`], it ends the process here.
+/// Otherwise, [`block_signals`] can be called again later.
 ///
 /// In PID 1, the termination signals first get a handler, which execve(2) resets. Without a
 /// handler, the kernel would drop a signal that arrives before execve(2).
 ///
-/// This function only makes async-signal-safe calls, because a child runs it between fork and
-/// execve.
+/// Makes only async-signal-safe calls, because a child calls this function between fork and execve.
 pub fn restore_signals() {
     if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         set_action(Signal::SIGPIPE, libc::SIG_DFL);
@@ -131,8 +137,8 @@ pub fn restore_signals() {
     }
 }
 
-/// A termination signal that has arrived, but is held: [`block_signals`] has blocked it. The signal
-/// stays pending. `None` if no such signal has arrived.
+/// Finds a termination signal that has arrived but is held back by [`block_signals`]. The signal
+/// stays pending, so the next call returns it again. `None` if no such signal has arrived.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
     INHERITED
@@ -142,12 +148,11 @@ pub fn held_signal() -> Option<Signal> {
         .find(|signal| pending.contains(*signal))
 }
 
-/// A descriptor that is readable while a signal that [`block_signals`] has blocked is pending
-/// (signalfd(2)). It is only polled, never read. `None` before [`block_signals`], and on systems
-/// other than Linux.
+/// Opens a descriptor that is readable while a held signal is pending (signalfd(2)). It is only for
+/// polling: don't read from it. `None` before [`block_signals`], and on systems other than Linux.
 ///
 /// # Errors
-/// If this process has no free descriptor.
+/// If no file descriptor is free.
 pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     #[cfg(target_os = "linux")]
     if let Some(InheritedSignals { to_hold, .. }) = INHERITED.get() {
@@ -161,17 +166,18 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
 
 struct InheritedSignals {
     mask: SigSet,
-    /// The termination signals to hold, which are those that were neither ignored nor blocked. An
-    /// ignored signal, such as SIGHUP after nohup(1), must not be blocked: the kernel queues a
-    /// blocked signal even if it is ignored, so [`held_signal`] would return it.
+    /// The termination signals that were neither ignored nor blocked when this process started.
+    /// Only these are held. An ignored signal, such as SIGHUP after nohup(1), must not be blocked:
+    /// the kernel queues a blocked signal even if it is ignored, so [`held_signal`] would return
+    /// it.
     to_hold: SigSet,
-    /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is
-    /// lost.
+    /// True if SIGCHLD was ignored when this process started. The kernel would then reap our
+    /// children by itself, and their exit status would be lost.
     ignores_children: bool,
 }
 
 impl InheritedSignals {
-    /// Reads the mask and the actions that this process has now.
+    /// Reads the current signal mask and actions of this process.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
@@ -192,8 +198,8 @@ impl InheritedSignals {
         }
     }
 
-    /// If this process is PID 1, sets the action of each signal in `to_hold` ([`restore_signals`]
-    /// says why).
+    /// If this process is PID 1, sets the action of each signal in `to_hold`. [`restore_signals`]
+    /// explains why.
     fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
         if getpid().as_raw() == 1 {
             for signal in &self.to_hold {
@@ -213,7 +219,7 @@ pub fn pending_signals() -> SigSet {
     }
 }
 
-/// True if the signal has this action at present: SIG_DFL, SIG_IGN or a handler.
+/// True if the current action of a signal is `action`: SIG_DFL, SIG_IGN or a handler.
 pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes
     // the current one to it.
@@ -224,30 +230,28 @@ pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     }
 }
 
-/// Sets the action of a signal: SIG_DFL, SIG_IGN or [`exit_by_signal`].
+/// Sets the action of a signal to SIG_DFL, SIG_IGN or [`exit_by_signal`].
 fn set_action(signal: Signal, action: libc::sighandler_t) {
     // SAFETY: the only handler is async-signal-safe.
     unsafe { libc::signal(signal as libc::c_int, action) };
 }
 
-/// The handler that PID 1 gets for termination signals, because the kernel drops a signal to PID 1
-/// if the signal has its default action.
+/// Handles termination signals in PID 1: exits with status 128 plus the signal's number. Without a
+/// handler, the kernel would drop these signals in PID 1.
 extern "C" fn exit_by_signal(signal: libc::c_int) {
     // SAFETY: _exit can be called at any time, and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };
 }
 
-/// Does `work` on its own thread and returns its result. While the main thread waits, it calls
-/// `tick` before each sleep. The result of `tick` is the longest time to sleep, or `None` if there
-/// is no limit.
+/// Runs `work` on its own thread and returns the result. While the main thread waits, it calls
+/// `tick` before each sleep. `tick` returns how long to sleep at most, or `None` for no limit.
 ///
-/// When a termination signal is held, calls `interrupted`, which has to end this process.
-/// `connection` is this process's end of a pipe or connection. If the other end closes, this
-/// process ends with status 75 and prints nothing, because only a trial's parent closes its end,
-/// and it does so on purpose.
+/// If a termination signal arrives, calls `interrupted`, which has to end this process.
+/// `connection` is our end of a pipe or socket. If the other end closes, nobody wants the result
+/// any more, so this process exits with status 75 and without a message.
 ///
 /// # Errors
-/// If the kernel doesn't provide a thread or a descriptor. In that case, `work` hasn't run.
+/// If a thread can't be started or a descriptor can't be opened. In that case, `work` hasn't run.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
     connection: Option<BorrowedFd<'_>>,
@@ -259,7 +263,8 @@ pub fn while_working<T: Send>(
     thread::scope(|scope| {
         let worker = thread::Builder::new().spawn_scoped(scope, move || {
             let result = work();
-            // Close the pipe, so that poll(2) reports to the main thread that the work is done.
+            // Close the pipe, so that the main thread, which is waiting in poll(2), sees that the
+            // work is done.
             drop(writer);
             result
         })?;
@@ -267,13 +272,13 @@ pub fn while_working<T: Send>(
         loop {
             let limit = tick();
 
-            // The pipe is the first of the files, and the connection is the last.
+            // The order matters below: the pipe comes first, and the connection last.
             let mut files = vec![PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
             if let Some(signals) = &held_signals {
                 files.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
             }
             if let Some(connection) = connection {
-                // No event is requested here: poll(2) always reports POLLHUP.
+                // No event has to be requested, because poll(2) always reports POLLHUP.
                 files.push(PollFd::new(connection, PollFlags::empty()));
             }
             sleep(&mut files, limit);
@@ -285,7 +290,8 @@ pub fn while_working<T: Send>(
                 match interrupted(signal) {}
             }
             if is_done {
-                // The only error is a panic, and the panic hook has already ended the process.
+                // `join` fails only after a panic, and then the panic hook has already ended the
+                // process.
                 return Ok(worker
                     .join()
                     .unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
@@ -297,14 +303,14 @@ pub fn while_working<T: Send>(
     })
 }
 
-/// Does `work`, such as a write whose reader can stall, and waits until it is done. On the main
-/// thread, a termination signal ends the process during the work. On any other thread, `work`
-/// simply runs, because the main thread is waiting for signals.
+/// Runs `work`, such as a write whose reader may stall, so that a termination signal can end the
+/// process even before the work is done. On any thread except the main one, just runs `work`,
+/// because the main thread is already waiting for signals.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
-    // std gives this name to the first thread of the process.
+    // std names the first thread of the process `main`.
     let is_main_thread = thread::current().name() == Some("main");
-    // If no signal is blocked, a signal ends the process during the work anyway.
+    // If no signal is blocked, a signal can end the process during the work anyway.
     if !holds_signals || !is_main_thread {
         return work();
     }
@@ -314,12 +320,12 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
         || None,
         |signal| end(End::Signal(signal), || ()),
     );
-    // If a thread can't be started, this thread does the work, and a signal has to wait.
+    // If the thread can't be started, do the work on this one. A signal then has to wait.
     done.unwrap_or_else(|_| work())
 }
 
-/// Sleeps until one of the descriptors is readable or at its end, until the time is up, or until
-/// poll(2) is interrupted.
+/// Sleeps until one of `files` is readable or closed, until `limit` has passed, or until a signal
+/// interrupts poll(2).
 pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
     let mut polled: Vec<PollFd<'_>> = files
         .into_iter()
@@ -328,15 +334,14 @@ pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Opti
     sleep(&mut polled, limit);
 }
 
-/// Waits until one of `files` has an event, until `limit` is over, or until a signal handler has
-/// run (poll(2)). Ignores an error, which is usually EINTR: no file has an event then, and callers
-/// look at everything again.
+/// Waits in poll(2) until one of `files` has an event, `limit` has passed, or a signal handler has
+/// run. Ignores an error, which is usually EINTR: no file then has an event, and the caller checks
+/// everything again.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
 
-/// Converts a duration for poll(2), rounded up to milliseconds so that the time is up when poll(2)
-/// returns.
+/// Converts a duration to milliseconds for poll(2). Rounds up, so poll(2) never returns too early.
 fn timeout(limit: Duration) -> PollTimeout {
     let milliseconds = limit.as_nanos().div_ceil(1_000_000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
@@ -345,32 +350,32 @@ fn timeout(limit: Duration) -> PollTimeout {
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Status(u8),
-    /// The process is ended by a termination signal. PID 1 exits with status 128 plus the signal's
-    /// number instead, because the kernel discards the signal.
+    /// The process ends by this signal. PID 1 instead exits with status 128 plus the signal's
+    /// number, because the kernel would drop the signal.
     Signal(Signal),
 }
 
-/// A program that is asked for credentials (`credential_process`).
+/// A program that we ask for AWS credentials: a profile's `credential_process`, or the AWS CLI.
 pub struct AskedProgram {
-    /// `None` from before fork(2) until execve(2) is known to have succeeded. The program may
-    /// already be running.
+    /// `None` while the program is starting: from before fork(2) until we know that execve(2) has
+    /// succeeded. During this time, the program may already be running.
     pub child: Option<Child>,
-    /// The terminal on which the program may ask for a password, and its modes before the program
-    /// was started. `None` if the program doesn't have the terminal.
+    /// The terminal where the program may ask for a password, and the modes that the terminal had
+    /// before the program started. `None` if the program has no access to the terminal.
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that is asked for credentials, until [`kill_program`] takes it. A thread may reap
-/// the program only while it holds the lock, or after it has taken the program. Otherwise, a
-/// different process that has been given the same id could be killed.
+/// The program that we are asking for credentials, if there is one. A thread may reap the program
+/// only while it holds this lock, or after it has taken the program out of this variable.
+/// Otherwise, we could kill another process that has since been given the same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
-/// The children of a process, in any order. `process` is its id, or `self` for this process. Empty
-/// if the system doesn't list them, for example without /proc.
+/// Lists the children of a process, in any order. `process` is an id, or `self` for this process.
+/// The list is empty if the system doesn't provide it, for example without /proc.
 pub fn children(process: impl Display) -> Vec<Pid> {
     let mut found = Vec::new();
     let tasks = fs::read_dir(format!("/proc/{process}/task"));
-    // Look at each thread of the process, because each can have children.
+    // Look at each thread of the process, because each can have its own children.
     for task in tasks.into_iter().flatten().flatten() {
         let listed = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for id in listed.split_whitespace().flat_map(str::parse) {
@@ -380,19 +385,20 @@ pub fn children(process: impl Display) -> Vec<Pid> {
     found
 }
 
-/// The name of a process, which is at most 15 bytes long. Empty if the process is gone, or if its
-/// name isn't UTF-8.
+/// The name of a process, which the kernel cuts off after 15 bytes. Empty if the process is gone,
+/// or if its name isn't UTF-8.
 #[cfg(target_os = "linux")]
 pub fn process_name(process: Pid) -> String {
     let line = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
     line.trim_end().to_owned()
 }
 
-/// Ends this process immediately, whatever other threads are doing. Before it calls `print`, whose
-/// reader can stall, it kills the program that is asked for credentials.
+/// Ends this process immediately, whatever other threads are doing. First kills the program that we
+/// asked for credentials, if there is one, and calls `print`, which may have to wait for its
+/// reader.
 ///
-/// If a signal arrives while `print` waits for a reader, this function is called again, which is
-/// safe at any point.
+/// If a signal arrives while `print` is waiting, this function is called again, which is safe at
+/// any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
     print();
@@ -415,33 +421,32 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Locks a mutex. It is never poisoned, because a panic on any thread ends the process.
+/// Locks a mutex. Our mutexes are never poisoned, because a panic on any thread ends the process.
 pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Locks the variable for the program that is asked for credentials, and returns the guard. Before
-/// you start such a program, put an [`AskedProgram`] there, so that [`kill_program`] finds it even
-/// if this process ends at that moment.
+/// Locks [`PROGRAM`]. Before starting a program that we ask for credentials, store an
+/// [`AskedProgram`] there. Then [`kill_program`] finds the program even if this process ends while
+/// the program is starting.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     locked(&PROGRAM)
 }
 
-/// True while a program that is asked for credentials may be prompting the user on the terminal.
+/// True while a program that we ask for credentials may be prompting the user on the terminal.
 pub fn asks_on_terminal() -> bool {
     locked_program()
         .as_ref()
         .is_some_and(|program| program.terminal.is_some())
 }
 
-/// Takes the program that is asked for credentials out of its variable. Unless it has ended, kills
-/// it and its descendants. If it has a session of its own, also kills what is left in its process
-/// group. If this process is in the foreground of the terminal, also restores the terminal's modes,
-/// which the program may have changed to ask for a password. (In the background, the modes are
-/// those of a different job.)
+/// Kills the program that we asked for credentials and its descendants, unless the program has
+/// already ended. If the program has its own session, also kills what is left of its process group.
+/// If this process is in the foreground of the terminal, restores the terminal's modes, which the
+/// program may have changed to ask for a password.
 ///
-/// Returns the program, so that the caller can wait for it to end. The result is `None` if there is
-/// no such program, or if it is just being started.
+/// Returns the program, so that the caller can wait until it has ended. `None` if there's no
+/// program, or if it is still starting.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
     let id = program
@@ -457,18 +462,18 @@ pub fn kill_program() -> Option<Child> {
     if is_running {
         let processes = match id {
             Some(id) => with_descendants(id),
-            // This process, the first in the list, has only one child: the program.
+            // Skip this process, which comes first in the list. Its only child is the program.
             None => with_descendants(getpid()).split_off(1),
         };
-        // If a descendant has just ended, the kernel may have given its id to another process. Then
-        // the wrong process is killed. A pidfd is opened by id as well, so it wouldn't close this
-        // gap.
+        // If a descendant has just ended and its id has already been reused, this kills the wrong
+        // process. A pidfd wouldn't close this gap, because it is opened by id as well.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }
     }
 
-    // A program without the terminal has a session of its own, and so a process group.
+    // A program without access to the terminal has its own session, and therefore its own process
+    // group.
     let has_own_session = program.terminal.is_none();
     if has_own_session && let Some(id) = id {
         let _ = killpg(id, Signal::SIGKILL);
@@ -482,8 +487,9 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// `process` itself, which is the first in the list, and, on Linux, its descendants. `sh` runs most
-/// commands as a child. If only `sh` were killed, the child would keep reading from the terminal.
+/// Lists `process` and, on Linux, its descendants. `process` comes first. The descendants matter
+/// because `sh` runs most commands as a child: if we killed only `sh`, the child would keep reading
+/// from the terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     for child in children(process) {

@@ -1,6 +1,6 @@
-//! Kernel interfaces that several stages use: error texts, paths, the terminal or pipe that is
-//! written to, systemd's socket, waiting in poll(2), signals, and the end of the process. Also
-//! removes the credentials of this process from text that servers send.
+//! Talks to the operating system for the other modules: error texts, paths, output to terminals and
+//! pipes, notifications for systemd, waiting with poll(2), signals, and the end of the process.
+//! Also keeps this process's credentials out of messages that quote a server.
 
 pub mod lifecycle;
 pub mod os_error;

@@ -1,4 +1,4 @@
-//! Texts and problems for failed system calls. Also reads whole files.
+//! Describes failed system calls. Also reads whole files.
 
 use std::fmt::Display;
 use std::io::{self, Read};
@@ -11,15 +11,16 @@ use nix::unistd::geteuid;
 use crate::model::fault::is_utf16;
 use crate::model::problem::{Problem, Status};
 
-/// The errno of an I/O error, or EIO for an error that isn't from a system call.
+/// The errno of an I/O error, or EIO if the error didn't come from a system call.
 pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// The text for an errno, in lower case. The text for EMFILE (too many open files) also suggests
-/// raising the limit, because any system call that opens a file can fail with this error.
+/// Describes an errno in lower case, as in `permission denied`. For EMFILE (too many open files),
+/// also suggests raising the limit, because any system call that opens a file can fail with this
+/// error.
 ///
-/// The text comes from a table in nix, because glibc and musl have different texts in strerror(3).
+/// The text comes from a table in nix, because strerror(3) has different texts in glibc and musl.
 pub fn errno_text(errno: Errno) -> String {
     let text = errno.desc().to_lowercase();
     if errno == Errno::EMFILE {
@@ -28,8 +29,8 @@ pub fn errno_text(errno: Errno) -> String {
     text
 }
 
-/// The problem for a system call that failed. `what` is the beginning of the message, such as `the
-/// file can't be written`.
+/// The error for a failed system call. Its message begins with `what`, such as
+/// `the file can't be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
@@ -38,13 +39,14 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// The problem for a file that can't be read.
+/// The error for a file that can't be read. The help points out a common mistake in the path, if
+/// there is one ([`path_remedy`]).
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     unreadable_from(file, "", error)
 }
 
-/// Like [`unreadable`], but the message has `from`, such as ` (from SECRETS_EXEC_FILE)`, after the
-/// name of the file.
+/// Like [`unreadable`], but the message also shows where the path comes from: `from`, such as `
+/// (from SECRETS_EXEC_FILE)`, is added after the path.
 pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Problem {
     let file = file.to_string();
     let path = Path::new(&file);
@@ -56,8 +58,8 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
         .help_if_some(path_remedy(path))
 }
 
-/// Says that the file at a path doesn't exist: `doesn't exist`, or that the path is a link to
-/// nothing.
+/// The end of a message about a missing file: `doesn't exist` or, if the path is a symbolic link,
+/// `is a link to a file that doesn't exist`.
 pub fn absence(path: &Path) -> &'static str {
     if path.is_symlink() {
         "is a link to a file that doesn't exist"
@@ -66,7 +68,7 @@ pub fn absence(path: &Path) -> &'static str {
     }
 }
 
-/// The help for a path that can't be opened because of a common mistake: an unexpanded variable or
+/// Suggests a fix for a common mistake in a path that can't be opened: an unexpanded variable or
 /// `~`, a quotation mark, or a directory instead of a file. `None` for any other path.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     match path.to_string_lossy().chars().next() {
@@ -80,8 +82,8 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// The text for a file's error. If access to an existing file was denied, the text includes the
-/// user of this process, and the owner and mode of the file.
+/// Describes an I/O error for a file. If access was denied, also shows the file's owner and mode,
+/// and the user that secrets-exec runs as.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     match path.metadata() {
@@ -113,11 +115,11 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     Ok(bytes)
 }
 
-/// The text of a file, which messages call `file`.
+/// Checks that a file is UTF-8, and returns its text. Messages refer to the file as `file`.
 ///
 /// # Errors
-/// If the file is in UTF-16 or another encoding. The problem has this status, and never shows a
-/// line of the file.
+/// If the file is in UTF-16 or another encoding. The error has the given status, and never quotes
+/// the file.
 pub fn utf8_text<'b>(bytes: &'b [u8], file: &str, status: Status) -> Result<&'b str, Problem> {
     let not_utf8 = |text: String| Problem::new(status, text).help("save it as UTF-8");
     if is_utf16(bytes) {
@@ -130,7 +132,7 @@ pub fn utf8_text<'b>(bytes: &'b [u8], file: &str, status: Status) -> Result<&'b 
     })
 }
 
-/// The text for an I/O error's errno, or the number if there is no text for it.
+/// Describes an I/O error, as in `permission denied` or, for an errno without a text, `error 524`.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();

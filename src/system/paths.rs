@@ -1,18 +1,17 @@
-//! Opens the directory that a path leads to, and makes sure that no other user's symbolic link can
-//! redirect the path.
+//! Opens the directory at the end of a path, and refuses symbolic links of other users on the way.
 //!
-//! A different user may be allowed to write to a directory on the way, such as /tmp, and put a link
-//! there that leads a secret to a place of their choice. So a link is only followed if root or the
-//! effective user owns it. openat2(2) doesn't have such a rule, so each component is opened
-//! separately, relative to the directory that was reached before:
+//! Another user may be able to write to a directory on the way, such as /tmp. With a link there,
+//! they could send a secret to a place of their choice. So we follow a link only if root or the
+//! effective user owns it. openat2(2) has no such rule, so each component is opened separately,
+//! relative to the directory before it:
 //!
 //! ```text
-//! /run/app/link/keys        link → ../other (owned by root or by us: followed, otherwise refused)
+//! /run/app/link/keys        link → ../other (followed, because root or this user owns it)
 //!
 //! reached   rest (next component first)
 //! /         run, app, link, keys
 //! /run      app, link, keys
-//! /run/app  link, keys                   `link` isn't a directory but a link: its target comes first
+//! /run/app  link, keys                   `link` is a symbolic link, so its target comes first
 //! /run/app  .., other, keys
 //! /run      other, keys
 //! …
@@ -38,12 +37,12 @@ use super::os_error::{call_problem, errno, path_remedy};
 use super::redaction::redacted_line;
 use crate::model::problem::Problem;
 
-/// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
+/// The maximum number of symbolic links to follow in one path. The kernel has the same limit
+/// (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
 
-/// Flags for opening a component of a path: O_PATH, or O_SEARCH on macOS. Without this flag,
-/// opening a directory would require permission to read it, which isn't needed to create a file
-/// there.
+/// Flags for opening one component of a path: O_PATH or, on macOS, O_SEARCH. They work without
+/// permission to read the directory, which isn't needed to create a file there.
 #[cfg(target_os = "linux")]
 const COMPONENT_FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
@@ -53,19 +52,19 @@ const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(nix::libc::O_SEARCH).unio
 #[cfg(target_os = "linux")]
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// Opens the directory that `path` leads to, component by component (path_resolution(7)). A
-/// relative path begins at the working directory.
+/// Opens the directory at `path`, one component at a time (path_resolution(7)). A relative path
+/// begins at the working directory.
 ///
-/// Messages call the directory `noun`, such as `the directory of "/run/${APP}/key"`.
+/// `noun` is the directory's name in messages, such as `the directory of "/run/${APP}/key"`.
 ///
 /// # Errors
-/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a link
-/// that neither root nor the effective user owns, or if there are too many links.
+/// If a component doesn't exist, can't be opened, or is neither a directory nor a link. Also if
+/// there are too many links, or if a link's owner is neither root nor the effective user.
 pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, noun, errno);
     // `reached_path` is the path of `reached` without symbolic links, for messages.
     let (mut reached, mut reached_path) = open_start(path).map_err(failed)?;
-    // The components that still have to be opened. The next one is the last of the list.
+    // The components that still have to be opened, last one first.
     let mut rest = reversed_components(path);
     let mut followed_links = 0;
     while let Some(component) = rest.pop() {
@@ -75,7 +74,8 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
                 reached_path.push(component);
                 continue;
             }
-            // The component is a link or, with ENOTDIR, perhaps a file, which `read_link` refuses.
+            // The component is a link or, if the error is ENOTDIR, possibly a file, which
+            // `read_link` refuses.
             Err(Errno::ENOTDIR | Errno::ELOOP) => {}
             Err(errno) => return Err(failed(errno)),
         }
@@ -84,7 +84,7 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
         if is_foreign(link.owner) {
             let link_path = reached_path.join(component);
             let what = if noun.contains("${") {
-                // Don't show the path of the link, because it would show the value of a variable.
+                // The link's path would show the value of a variable, so leave it out.
                 format!("{noun} is behind a symbolic link")
             } else {
                 format!("\"{}\" is a symbolic link", link_path.display())
@@ -96,7 +96,7 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
             return Err(failed(Errno::ELOOP));
         }
         if link.is_magic {
-            // Only the kernel can follow a magic link. It does so without O_NOFOLLOW.
+            // Only the kernel can follow a magic link, so open the component without O_NOFOLLOW.
             reached = open_component(&reached, &component, OFlag::empty()).map_err(failed)?;
             reached_path = link.target.into();
             continue;
@@ -109,10 +109,11 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
     Ok(reached)
 }
 
-/// The problem for a directory that can't be opened. If the directory doesn't exist, the help
-/// points out a common mistake in the path ([`path_remedy`]), or says to create the directory.
+/// The error for a directory that can't be opened. If the directory doesn't exist, the help points
+/// out a common mistake in the path ([`path_remedy`]) or, if there's none, suggests creating the
+/// directory.
 fn directory_problem(path: &OsStr, noun: &str, why: Errno) -> Problem {
-    // The user may have written a URL instead of a path. `redacted_line` hides its password.
+    // The user may have written a URL instead of a path. `redacted_line` hides the URL's password.
     let noun = redacted_line(noun);
     match why {
         Errno::ENOENT => {
@@ -133,15 +134,16 @@ fn foreign_link_problem(what: &str, owner: u32) -> Problem {
     Problem::configuration(text)
 }
 
-/// Opens a directory relative to the one that has been reached so far.
+/// Opens the directory `component` inside the directory `reached`. `flags` are added to
+/// [`COMPONENT_FLAGS`].
 fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-    // Use O_DIRECTORY, because it triggers an autofs(5) mount. O_PATH on its own doesn't.
+    // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
     let flags = COMPONENT_FLAGS | OFlag::O_DIRECTORY | flags;
     openat(reached, component, flags, Mode::empty())
 }
 
-/// Opens the directory at which a path begins: the root directory for an absolute path, and the
-/// working directory for a relative one. Also returns its path for messages, `/` or an empty path.
+/// Opens the directory where a path begins: `/` for an absolute path, and the working directory for
+/// a relative one. Also returns how messages show this directory: as `/` or as an empty path.
 fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     let is_absolute = Path::new(path).is_absolute();
     let (base, shown) = if is_absolute { ("/", "/") } else { (".", "") };
@@ -149,8 +151,8 @@ fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     Ok((start, shown.into()))
 }
 
-/// Splits a path into its components, in reverse order, without `.` and empty ones. `..` stays a
-/// component: like the kernel, we open it relative to the directory that has been reached by then.
+/// Splits a path into its components, last one first. Drops `.` and empty components. Keeps `..`,
+/// because the component before it may be a link to another place.
 fn reversed_components(path: &OsStr) -> Vec<OsString> {
     path.as_bytes()
         .split(|byte| *byte == b'/')
@@ -160,16 +162,17 @@ fn reversed_components(path: &OsStr) -> Vec<OsString> {
         .collect()
 }
 
-/// Creates an empty file in an open directory, with mode 0600 (less the umask), and opens it for
-/// writing. Also returns its temporary name, `.START.xxxxxxxx`, whose end is random.
+/// Creates an empty file in an open directory, and opens it for writing. The file's mode is 0600,
+/// less the umask. Also returns the file's temporary name, `.START.xxxxxxxx`, which ends in eight
+/// random characters.
 ///
 /// # Errors
 /// If openat(2) fails.
 pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // A name has at most 255 bytes (NAME_MAX). 200 bytes of the start leave room for the dots and
-    // the random end.
+    // A file name has at most 255 bytes (NAME_MAX). Cutting `start` to 200 bytes leaves room for
+    // the dots and the random characters.
     let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     loop {
@@ -178,20 +181,20 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
         match openat(directory, name.as_os_str(), flags, mode) {
             Ok(descriptor) => return Ok((File::from(descriptor), name)),
             // Try another name. Two launches at the same time can choose the same name, because the
-            // random numbers depend on the time.
+            // random characters depend on the time.
             Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
     }
 }
 
-/// Atomically creates or replaces a file in an open directory, because other processes may read the
-/// file at the same time. The new file has the owner, the group and the mode of `alike` or, without
-/// it, mode 0600.
+/// Creates or replaces a file in an open directory. The replacement is atomic: a process that reads
+/// the file sees either the old content or the new one. The new file gets the owner, group and mode
+/// of `alike` or, without `alike`, mode 0600.
 ///
 /// # Errors
-/// If the new file can't be created, written or renamed, or if this process can't give it this
-/// owner. In this case, the old file, if there is one, is unchanged.
+/// If the new file can't be created, written or renamed, or if this process can't set its owner or
+/// mode. In that case, an existing file stays as it was.
 pub fn replace_file(
     directory: &OwnedFd,
     name: &OsStr,
@@ -208,7 +211,7 @@ pub fn replace_file(
     written
 }
 
-/// Gives a file the owner, the group and the mode of `alike` or, without it, mode 0600.
+/// Gives a file the owner, group and mode of `alike` or, without `alike`, mode 0600.
 fn set_owner_and_mode(file: &File, alike: Option<&Metadata>) -> Result<(), Errno> {
     let Some(old) = alike else {
         // Set the mode again, because the umask may have removed bits from it.
@@ -225,7 +228,7 @@ fn set_owner_and_mode(file: &File, alike: Option<&Metadata>) -> Result<(), Errno
 /// Removes a file from an open directory, if it exists.
 ///
 /// # Errors
-/// If unlinkat(2) fails. It isn't an error if the file doesn't exist.
+/// If unlinkat(2) fails for any reason other than a missing file.
 pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
@@ -233,17 +236,17 @@ pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     }
 }
 
-/// True if this owner is neither root nor the effective user.
+/// True if a file's owner is neither root nor the effective user. `owner` is a user id.
 pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-/// The reason why a file isn't trusted, such as `can be changed by any user`, and the command that
-/// fixes the problem, such as `chmod go-w`. The command is an empty text if no command fixes it.
+/// A reason not to trust a file, such as `can be changed by any user`, and the command that fixes
+/// it, such as `chmod go-w`. The command is empty if no command helps.
 pub type Distrust = (&'static str, &'static str);
 
-/// The reason why a different user could change a file, or the entries of a directory, with the
-/// command that prevents that ([`Distrust`]). `None` if no other user could.
+/// Checks whether another user could change a file, or the entries of a directory. If so, returns
+/// the reason and the command that fixes it. `None` if only root and this user can make changes.
 fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let command = "chmod go-w";
     if is_foreign(metadata.uid()) {
@@ -257,12 +260,13 @@ fn distrust(metadata: &Metadata) -> Option<Distrust> {
     }
 }
 
-/// Opens the file `name` for reading, unless another user could have written it. `directory_noun` is
-/// what a message calls the directory. A symbolic link isn't followed.
+/// Opens the file `name` in `directory` for reading. Refuses symbolic links, and files that another
+/// user could have written.
 ///
 /// # Errors
-/// If the file can't be opened. The inner error has the name of what isn't trusted, which is
-/// `directory_noun` or `it`, and the reason.
+/// The outer error means that the file can't be opened. The inner error means that the file or its
+/// directory isn't trusted. It consists of a noun for the message (`it` for the file,
+/// `directory_noun` for the directory) and the reason.
 pub fn open_trusted(
     directory: &Path,
     directory_noun: &'static str,
@@ -293,7 +297,7 @@ pub fn open_trusted(
 }
 
 /// True for root's group and for the user's private group, which has the same id or name as the
-/// user. Distributions with a umask of 002 create such a group for each user.
+/// user. Distributions with a default umask of 002 create such a group for every user.
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
     if group == 0 || group == user.as_raw() {
@@ -308,8 +312,8 @@ fn is_own_group(group: u32) -> bool {
 struct SymbolicLink {
     owner: u32,
     target: OsString,
-    /// True for a magic link (/proc/PID/cwd, /proc/PID/root or /proc/PID/fd/N; see proc(5)). Only
-    /// the kernel can follow one, because its text isn't always a path. macOS doesn't have them.
+    /// True for a magic link, such as /proc/PID/cwd or /proc/PID/fd/N (proc(5)). Only the kernel
+    /// can follow a magic link, because its target isn't always a path. macOS has no magic links.
     is_magic: bool,
 }
 
@@ -326,7 +330,7 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(is_in_memory)
 }
 
-/// Reads a symbolic link. The error is ENOTDIR if the file isn't a link.
+/// Reads the owner and the target of a symbolic link. The error is ENOTDIR if `name` isn't a link.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::sys::stat::fstat;
@@ -338,9 +342,9 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
         return Err(Errno::ENOTDIR);
     }
-    // Reading the open link makes sure that owner and target belong to the same inode.
+    // Read the target through `link`, so that the owner and the target come from the same inode.
     let target = readlinkat(&link, "")?;
-    // A magic link to a directory is an absolute link in procfs.
+    // In procfs, a link to a directory is a magic link if its target is absolute.
     let is_magic = Path::new(&target).is_absolute()
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
     Ok(SymbolicLink {
@@ -350,12 +354,12 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
     })
 }
 
-/// Reads a symbolic link.
+/// Reads the owner and the target of a symbolic link. The error is ENOTDIR if `name` isn't a link.
 ///
-/// macOS doesn't have O_PATH, so the owner and the target are read by two calls, and the link could
-/// be replaced between them. In a sticky directory such as /tmp, only the owner of the link, the
-/// owner of the directory and root can do that. In any other directory, a user who can replace the
-/// link can also replace the directory's other entries.
+/// macOS has no O_PATH, so this takes two calls, and the link could be replaced between them. In a
+/// sticky directory such as /tmp, only the owner of the link, the owner of the directory and root
+/// can do that. In any other directory, a user who can replace the link can replace any other
+/// entry, too.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::fcntl::AtFlags;

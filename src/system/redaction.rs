@@ -1,14 +1,14 @@
-//! Keeps the credentials that this process uses out of the messages about what servers send.
+//! Keeps this process's credentials out of messages that quote a server.
 //!
-//! Text from a server becomes part of a message only through [`redacted_line`]. A server may quote
-//! the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
-//! simulation of AWS may repeat every header. So each credential is passed to [`conceal`] before it
-//! is sent, and `redacted_line` doesn't show a text that contains one.
+//! A server's text becomes part of a message only through [`redacted_line`]. A server may quote the
+//! request that it refuses: AWS repeats a malformed access key id, and a proxy or a simulation of
+//! AWS may repeat every header. So each credential is passed to [`conceal`] before it is sent, and
+//! `redacted_line` hides any text that contains one.
 //!
-//! The credentials are searched for in `redacted_line`, and not where messages are printed, for two
-//! reasons. First, `redacted_line` cuts off a long text, and a credential that is cut in two would
-//! not be found later. Second, a message also has our own words, which must stay: with a simulation
-//! of AWS, both the secret key and the host may be `localstack`.
+//! Credentials are searched for in `redacted_line`, and not where messages are printed. There are
+//! two reasons. First, `redacted_line` shortens a long text, and half a credential would not be
+//! found later. Second, a message also has our own words, which must stay: with a simulation of
+//! AWS, both the secret key and the host may be `localstack`.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};
@@ -20,15 +20,15 @@ use regex_lite::Regex;
 use super::lifecycle::locked;
 use crate::model::shown::without_tokens;
 
-/// The maximum length of a line from a server or a library, in characters.
+/// Lines from a server or a library are cut off after this number of characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// The text that replaces a server's text with a credential in messages.
+/// Shown instead of a server's text that contains a credential.
 const HIDDEN: &str = "(not shown, because it contains a credential)";
 
-/// Makes one printable line of the text of a server or a library, without [tokens](without_tokens)
-/// and without control characters. A long text is cut off. A text with a credential in use isn't
-/// shown at all.
+/// Makes text from a server or a library safe to print. The result is one line without control
+/// characters or [tokens](without_tokens), cut off if it is too long. If the text contains one of
+/// this process's credentials, returns [`HIDDEN`] instead.
 pub fn redacted_line(text: &str) -> String {
     if contains_concealed(text) {
         return HIDDEN.to_owned();
@@ -46,27 +46,28 @@ pub fn redacted_line(text: &str) -> String {
     line
 }
 
-/// The texts that were passed to [`conceal`].
+/// The credentials that were passed to [`conceal`].
 static CREDENTIALS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// The text that was passed to [`conceal_signature`] last.
+/// The latest signature that was passed to [`conceal_signature`].
 static SIGNATURE: Mutex<String> = Mutex::new(String::new());
 
-/// The minimum length, in bytes, of a concealed text. A shorter text could be part of an ordinary
-/// word.
+/// The minimum length, in bytes, of a concealed credential. Anything shorter could be part of an
+/// ordinary word.
 const MIN_LENGTH: usize = 8;
 
-/// A form of a credential ([`forms`]) with fewer letters and digits isn't searched for.
+/// The minimum number of letters and digits to search for. A shorter form of a credential
+/// ([`forms`]) could appear in a text by chance.
 const MIN_LETTERS: usize = 4;
 
-/// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything
-/// else that isn't an ASCII letter or digit.
+/// A regular expression for everything that the search for credentials skips: URL, JSON and XML
+/// escapes, and all characters other than ASCII letters and digits.
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
-/// Never `None`, because [`SKIPPED`] is valid.
+/// [`SKIPPED`], compiled. Never `None`, because the expression is valid.
 static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
-/// Makes [`redacted_line`] hide these credentials, tokens or passwords. Short ones are skipped
-/// ([`MIN_LENGTH`]).
+/// Makes [`redacted_line`] hide these credentials, such as tokens and passwords. Ignores any that
+/// are shorter than [`MIN_LENGTH`].
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     locked(&CREDENTIALS).extend(
         credentials
@@ -76,19 +77,17 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     );
 }
 
-/// Makes [`redacted_line`] hide the signature of the request whose response is read now. Only the
-/// latest signature is kept. Each request has a signature of its own, and searching for the
-/// signatures of all requests would take minutes.
+/// Makes [`redacted_line`] hide the signature of the latest request. Earlier signatures are
+/// forgotten: every request has a new one, and searching for all of them would take minutes.
 pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
 }
 
-/// True if the text of a server contains a concealed credential: as it is, escaped as in a URL, in
-/// JSON or in XML, or within base64.
+/// True if a server's text contains a concealed credential, even if the credential is escaped for a
+/// URL, JSON or XML, or encoded in base64.
 ///
-/// An escape usually replaces only a character that is neither a letter nor a digit. So this
-/// function removes escapes and punctuation from the text, and looks for the credential's letters
-/// and digits in what is left.
+/// An escape usually replaces a character that is neither a letter nor a digit. So this function
+/// removes escapes and punctuation, and looks for the credential's letters and digits in the rest.
 fn contains_concealed(text: &str) -> bool {
     let letters = letters_and_digits(text);
     locked(&CREDENTIALS)
@@ -101,15 +100,15 @@ fn contains_concealed(text: &str) -> bool {
         })
 }
 
-/// The forms in which a credential is searched for: its letters and digits, and those of its three
-/// encodings in base64. The encodings differ because zero, one or two bytes may be encoded together
-/// with the first bytes of the credential. Characters that also depend on other bytes are left out,
-/// and so are forms shorter than [`MIN_LETTERS`].
+/// The strings that reveal a credential: its own letters and digits, and those of its base64
+/// encodings. There are three encodings, because base64 encodes groups of three bytes, and the
+/// credential can begin at any byte of a group. Leaves out characters that also depend on
+/// neighboring bytes, and strings shorter than [`MIN_LETTERS`].
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential)];
     for before in 0..3 {
         let bytes = "\0".repeat(before) + credential;
-        // Each character of base64 encodes six bits.
+        // Each base64 character encodes six bits.
         let own_characters = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
         let encoded = STANDARD.encode(&bytes);
         forms.push(letters_and_digits(&encoded[own_characters]));

@@ -1,8 +1,7 @@
-//! Writes to a terminal or a pipe, and checks first whether the write could block or stop this
-//! process.
+//! Writes to terminals and pipes. Checks whether a write would block or stop this process.
 //!
-//! A terminal sends signals to its foreground job, and, after `stty tostop`, stops a background job
-//! that writes to it. A pipe whose reader has stalled blocks a write.
+//! A write to a pipe blocks if the reader has stalled. After `stty tostop`, a terminal stops a
+//! background job that writes to it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,21 +12,21 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getpgrp, tcgetpgrp, write};
 
-/// The number of bytes that a writable pipe accepts without blocking (pipe(7)).
+/// A pipe that poll(2) reports as writable accepts this many bytes without blocking (pipe(7)).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
 
-/// The number of bytes that a writable terminal accepts without blocking. The kernel makes room in
-/// steps of 256 bytes, and a line feed needs two bytes.
+/// A terminal that poll(2) reports as writable accepts at least this many bytes without blocking.
+/// The kernel makes room in steps of 256 bytes, and a line feed takes up two bytes.
 pub const ROOM_OF_TERMINAL: usize = 64;
 
-/// The control characters that move to the start of the line and erase it.
+/// Control characters that move the cursor to the start of the line and erase the line.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// Writes all bytes. Waits while the reader isn't reading, even if the pipe is non-blocking,
-/// because a command that shares the pipe may have set O_NONBLOCK.
+/// Writes all of `text`. Waits while the pipe is full, even if it is non-blocking: a command that
+/// shares the pipe may have set O_NONBLOCK.
 ///
 /// # Errors
-/// If the kernel can't write the bytes.
+/// If write(2) fails.
 pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
         match write(stream, text) {
@@ -47,13 +46,13 @@ pub fn columns(terminal: impl AsFd) -> usize {
     terminal_size::terminal_size_of(terminal).map_or(80, |(columns, _)| columns.0.into())
 }
 
-/// True if this process's group is the foreground job of the terminal.
+/// True if this process belongs to the terminal's foreground job.
 pub fn is_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal) == Ok(getpgrp())
 }
 
-/// True if a write to the terminal would neither block nor stop this process: the terminal doesn't
-/// belong to a different job, and isn't stopped (Ctrl-S).
+/// True if a write to the terminal would neither block nor stop this process: no other job has the
+/// terminal, and its output isn't paused (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
     // If the terminal isn't our controlling terminal (ENOTTY), job control doesn't stop a write.
@@ -61,9 +60,9 @@ pub fn may_write(terminal: impl AsFd) -> bool {
     is_ours && wait_until_writable(terminal, Duration::ZERO)
 }
 
-/// Waits until a write of up to [`PIPE_BUF`] bytes to a pipe, or [`ROOM_OF_TERMINAL`] bytes to a
-/// terminal, would not block, for at most `limit`. Returns false if the time is up or a signal
-/// arrives first, or if the descriptor only has an error or a hangup.
+/// Waits for at most `limit` until a write wouldn't block. The write can have up to [`PIPE_BUF`]
+/// bytes if it is to a pipe, or [`ROOM_OF_TERMINAL`] bytes if it is to a terminal. Returns false if
+/// the time is up, if a signal arrives, or if the descriptor only reports an error or a hangup.
 pub fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::NONE);

@@ -1,4 +1,4 @@
-//! The socket that NOTIFY_SOCKET names (sd_notify(3)).
+//! Sends notifications such as `READY=1` to systemd (sd_notify(3)).
 
 use std::ffi::OsStr;
 #[cfg(target_os = "linux")]
@@ -9,19 +9,20 @@ use std::path::Path;
 
 use crate::model::environment::Inherited;
 
-/// The service manager's socket, which NOTIFY_SOCKET names. It receives datagrams with assignments,
-/// one on each line.
+/// Sends notifications to systemd through the socket that NOTIFY_SOCKET names. Without this
+/// variable, nothing is sent.
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {
-    /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is an absolute
-    /// path, or `@` followed by an abstract name (unix(7)).
+    /// Finds the socket that NOTIFY_SOCKET names: an absolute path or, after `@`, an abstract name
+    /// (unix(7)). Ignores any other value.
     pub fn new(inherited: &Inherited) -> Self {
         let name = inherited.non_empty("NOTIFY_SOCKET");
         Self(name.and_then(socket_address))
     }
 
-    /// Sends assignments without blocking. Ignores a failure, because notifications are optional.
+    /// Sends assignments such as `READY=1`, one per line. Never blocks, and ignores failures,
+    /// because notifications are optional.
     pub fn send(&self, assignments: &str) {
         if let (Some(address), Ok(socket)) = (&self.0, UnixDatagram::unbound()) {
             let _ = socket.set_nonblocking(true);
@@ -30,8 +31,8 @@ impl Notifier {
     }
 }
 
-/// The address of the service manager's socket: a path or, after `@`, the name of an abstract
-/// socket. `None` for any other text.
+/// Parses the value of NOTIFY_SOCKET: an absolute path or, on Linux, `@` and the name of an
+/// abstract socket. `None` for any other text.
 fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
