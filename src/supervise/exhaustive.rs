@@ -19,17 +19,25 @@
 //! event happens, and the first event after a refused signal is [`Event::Refused`]. In the real
 //! process, other events can be in the queue before this one.
 //!
-//! A message of a trial can come late, because the trial was cancelled or has ended, or a second
-//! time. Instead of making it a move, the search checks in each world that nothing follows from it.
-//! A late message never reaches the next trial: the next poll begins only once the queue is empty.
+//! A message from a trial can come late, because the trial was cancelled or has ended, or a second
+//! time. Such a message isn't a move. Instead, the search checks in each world that nothing follows
+//! from it. A late message never reaches the next trial: the next poll begins only once the queue
+//! is empty.
 //!
 //! The search visits 5,700 to 8,700 worlds in each of six configurations. For every history, it
-//! proves that there are never two instances, that SIGTERM cancels a new start, that a signal
-//! reaches the command once and nothing that was reaped, that only what the system refuses to end
-//! is left, that the end can be reached whatever has happened, that a change takes effect, and that
-//! a trial that dies or fails leaves the values that the command has as they are. It doesn't prove
-//! that the kernel, `processes` and `commands/rotation/parent` do what the model does, the lengths
-//! of the delays, the texts of the lines, and more than two failed polls in a row.
+//! proves that:
+//!
+//! - there are never two instances
+//! - SIGTERM cancels a new start
+//! - a signal reaches the command once, and never a process that was reaped
+//! - nothing is left except what the system refuses to end
+//! - the end can be reached whatever has happened
+//! - a change takes effect
+//! - a trial that dies or fails doesn't affect the values that the command has
+//!
+//! It doesn't prove that the kernel, `processes` and `commands/rotation/parent` do what the model
+//! does. It also doesn't check the lengths of the delays, the texts of the lines, and more than two
+//! failed polls in a row.
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;
@@ -44,14 +52,14 @@ use super::transitions::rotation;
 use crate::model::options::{OnRotation, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
-/// The signal of `--poll-signal`.
+/// The signal that requests a poll (`--poll-signal`).
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const STATUS: ExitStatus = ExitStatus::Exited(3);
 const SUSPENDED: Event = Event::Suspended(SignalNumber::STOP);
 const CONTINUE: Action = Action::SignalGroup(SignalNumber::CONT);
 const RESTARTED: Action = Action::Report(Notice::Restarted);
 const SIGNALLED: Action = Action::Report(Notice::Signalled(HUP));
-/// The events that come from a trial.
+/// The events that a trial (a launch in a forked process) causes.
 const TRIAL_EVENTS: [Event; 5] = [
     Event::Unchanged,
     Event::Changed,
@@ -66,32 +74,32 @@ const TRIAL_EVENTS: [Event; 5] = [
 struct World {
     supervisor: SupervisorState,
     command: Life,
-    /// The processes of the command's group, besides the command.
+    /// The processes of the command's group, except for the command itself.
     group: Life,
-    /// The other children of secrets-exec: orphans that it has adopted.
+    /// The other children of secrets-exec, which are orphans that it has adopted.
     others: Life,
     /// Children from before the first start, and orphans of their groups and sessions. They stay
     /// alive, so nothing may wait for their end.
     bystanders: Life,
     trial: TrialState,
-    /// True before the first start.
+    /// True until the command starts for the first time.
     is_first: bool,
     timer: Option<Delay>,
-    /// The signals that the system has refused to send, and whose events are due.
+    /// The signals that the system refused to send. An [`Event::Refused`] is due for each.
     refused: Vec<SignalNumber>,
     past: Past,
 }
 
-/// The processes of one kind. They can end at any time, and needn't obey SIGTERM.
+/// The state of all processes of one kind. They can end at any time, and may ignore SIGTERM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Life {
     Nobody,
     Alive,
-    /// They got SIGTERM from secrets-exec.
+    /// The processes got SIGTERM from secrets-exec.
     Asked,
-    /// They have changed their user, so secrets-exec isn't allowed to signal them.
+    /// The processes have changed their user, so secrets-exec isn't allowed to signal them.
     Foreign,
-    /// They got SIGKILL, but may be in an uninterruptible wait.
+    /// The processes got SIGKILL, but may be in an uninterruptible wait.
     Killed,
 }
 use Life::{Alive, Asked, Foreign, Killed, Nobody};
@@ -100,37 +108,37 @@ use Life::{Alive, Asked, Foreign, Killed, Nobody};
 enum TrialState {
     None,
     Reads,
-    /// It waits at its gate.
+    /// The trial has read the values, and waits at its gate for its parent.
     Waits,
-    /// Its gate was opened.
+    /// The parent opened the gate, so the trial continues.
     Opened(Purpose),
-    /// It has put its files in place.
+    /// The trial put its files in place.
     Placed(Purpose),
 }
 
 /// Earlier events that a rule depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Past {
-    /// The command was stopped by job control, and hasn't been continued.
+    /// True if job control stopped the command, and nobody has continued it since.
     is_suspended: bool,
-    /// A poll was requested, and none has begun since then.
+    /// True if a poll was requested, and none has begun since then.
     is_poll_requested: bool,
     /// The number of failed polls in a row.
     failures: u32,
-    /// A SIGTERM has arrived, and no change has been ignored since then.
+    /// True if a SIGTERM arrived, and no change has been ignored since then.
     has_term: bool,
-    /// The command is being stopped because of a change.
+    /// True if the command is being stopped because of a change.
     is_rotating: bool,
-    /// A SIGTERM has arrived while a change was stopping the command.
+    /// True if a SIGTERM arrived while a change was stopping the command.
     is_cancelled: bool,
-    /// The processes that the command has left, as the supervisor has learned.
+    /// The processes that the command left behind, according to the supervisor.
     left: Option<Left>,
-    /// This command's refusal of a SIGTERM has been reported.
+    /// True if it was reported that this command can't get a SIGTERM.
     is_term_refused: bool,
 }
 
 impl World {
-    /// The world after the first start.
+    /// Makes the world right after the first start.
     fn first() -> Self {
         let (supervisor, action) = begin();
         let mut world = Self {
@@ -171,7 +179,8 @@ impl World {
 
 #[derive(Clone, Copy, Debug)]
 enum Move {
-    /// Processes change, and the supervisor doesn't notice.
+    /// The state of the command changes, but the supervisor gets no event. The same can happen to
+    /// the group and to the other children.
     Command(Life),
     Group(Life),
     Others(Life),
@@ -188,8 +197,8 @@ struct Edge<'a> {
     after: World,
 }
 
-/// The states that processes in the state `life` can reach by themselves, without a signal or an
-/// order. `can_begin` is true if new processes can begin.
+/// The states that processes can get into by themselves, without a signal or an order.
+/// `can_begin` is true if new processes can begin.
 fn changes(life: Life, can_begin: bool) -> Vec<Life> {
     match life {
         Nobody if can_begin => vec![Alive],
@@ -201,7 +210,7 @@ fn changes(life: Life, can_begin: bool) -> Vec<Life> {
 }
 
 impl World {
-    /// Everything that can happen now.
+    /// Lists everything that can happen in this world.
     fn moves(&self) -> Vec<Move> {
         if let Some(signal) = self.refused.first() {
             return vec![Move::Event(Event::Refused(*signal))];
@@ -251,7 +260,7 @@ impl World {
         moves
     }
 
-    /// The events that can come from the trial now. It can end at any time.
+    /// Lists the events that can come from the trial now. It can end at any time.
     fn trial_events(&self) -> Vec<Event> {
         match self.trial {
             TrialState::None => vec![],
@@ -290,7 +299,7 @@ impl World {
         edge
     }
 
-    /// Changes the world as an event does, before the supervisor gets the event.
+    /// Changes the world as the event does, before the supervisor gets the event.
     fn happen(&mut self, event: Event) {
         let past = &mut self.past;
         match event {
@@ -340,7 +349,7 @@ impl World {
         }
     }
 
-    /// Carries out an action as `processes` and `commands/rotation/parent` do.
+    /// Carries out an action as `processes` and `commands/rotation/parent` would.
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Start => {
@@ -650,13 +659,13 @@ impl Edge<'_> {
         assert_eq!(self.reports(Notice::NotRestarted), has_failed);
     }
 
-    /// True if a trial that was opened for this purpose has just succeeded: it has put its files
-    /// in place before it ended or executed the command.
+    /// True if a trial whose gate was opened for this purpose has just succeeded: it put its files
+    /// in place, and then it ended or became the command.
     fn succeeds(&self, purpose: Purpose) -> bool {
         self.before.trial == TrialState::Placed(purpose) && self.event == Some(Event::TrialEnded)
     }
 
-    /// True if the trial was opened for the first start.
+    /// True if the trial is the first start of the command.
     fn is_first_start(&self) -> bool {
         let first = Purpose::FirstStart;
         [TrialState::Opened(first), TrialState::Placed(first)].contains(&self.before.trial)
@@ -677,7 +686,7 @@ impl Edge<'_> {
         self.count(Action::Report(notice)) > 0
     }
 
-    /// True if the program is stopped because of a change.
+    /// True if the command is being stopped because of a change.
     fn stops(&self) -> bool {
         self.reports(Notice::Stopping)
     }
@@ -686,20 +695,20 @@ impl Edge<'_> {
         matches!(self.event, Some(Event::Ended { .. }))
     }
 
-    /// True if the command has just ended without SIGKILL, and has left processes of its group.
+    /// True if the command has just ended without SIGKILL, and processes of its group are left.
     fn asks_group(&self) -> bool {
         let is_group_left = self.after.past.left == Some(Left::Group);
         self.has_ended() && is_group_left && self.before.command != Killed
     }
 
-    /// True if the system has refused to stop the command because of a change.
+    /// True if the system refused to stop the command because of a change.
     fn is_refused(&self) -> bool {
         let is_stopping = self.before.past.is_rotating && self.before.command != Nobody;
         is_stopping && matches!(self.event, Some(Event::Refused(_)))
     }
 
-    /// True if secrets-exec has to exit although the system has refused to stop the command. A
-    /// restart whose trial has died at its gate is like `exit`.
+    /// True if secrets-exec has to exit although the system refused to stop the command. A restart
+    /// whose trial died at its gate is treated like `exit`.
     fn is_exit_forced(&self) -> bool {
         let is_exit = self.before.trial == TrialState::None && !self.before.past.is_cancelled;
         self.is_refused() && is_exit && self.supervision.ends_everything
@@ -707,8 +716,8 @@ impl Edge<'_> {
 }
 
 impl World {
-    /// Checks that nothing follows from a message of a trial that comes late, because the trial was
-    /// cancelled or has ended, or that comes a second time.
+    /// Checks that late and repeated messages from a trial have no effect. A message is late if its
+    /// trial was cancelled or has ended.
     fn check_late_events(&self, supervision: &Supervision) {
         let mut expected = self.trial_events();
         // A trial that only replaces files never reports that it can't become the command.
@@ -745,10 +754,10 @@ fn is_for_poll(delay: Delay) -> bool {
 
 // ---- What must be reachable from each world ----
 
-/// A goal, and a test for the worlds that have reached it.
+/// The name of a goal, and a function that is true for worlds that have reached it.
 type Goal = (&'static str, fn(&World) -> bool);
 
-/// If a world behaves from now on, it reaches both goals.
+/// The goals that every world reaches if it behaves from now on ([`World::is_good`]).
 const GOALS: [Goal; 2] = [
     // "What is left then counts as what can't be stopped", so that secrets-exec doesn't wait for
     // it.
@@ -763,8 +772,8 @@ const GOALS: [Goal; 2] = [
 ];
 
 impl World {
-    /// True for a move of a world that behaves: the values change, time passes, what was killed
-    /// ends, and nobody sends a signal.
+    /// True for a move of a world that behaves: the values change, time passes, killed processes
+    /// end, and nobody sends a signal.
     fn is_good(&self, next: Move) -> bool {
         match next {
             Move::Command(_) => false,
@@ -785,7 +794,7 @@ impl World {
 struct Exploration<'a> {
     supervision: &'a Supervision,
     worlds: Vec<World>,
-    /// The world and the move from which each world was found first.
+    /// The world and the move from which the search first reached each world.
     origins: Vec<Option<(usize, Move)>>,
     /// For each world, the worlds to which its good moves lead ([`World::is_good`]).
     good: Vec<Vec<usize>>,
@@ -843,7 +852,8 @@ impl<'a> Exploration<'a> {
         Some(self.history(self.origins[stuck]))
     }
 
-    /// The shortest history that ends with a move, with a line for each move and its actions.
+    /// The shortest history that ends with the move `last`. The text has a line for each
+    /// move and its actions.
     fn history(&self, mut last: Option<(usize, Move)>) -> String {
         let mut lines = Vec::new();
         while let Some((id, next)) = last {

@@ -1,17 +1,18 @@
 //! The processes and signals of a rotation: the trial that waits at its gate, the command with its
 //! process group, and the signals that reach this process.
 //!
-//! A trial is a launch in a forked process. Once it has resolved its values, it waits at its gate
-//! until its parent opens the gate. If the parent closes the gate or ends, the trial ends, too.
+//! A trial is a launch in a forked process. Once the trial has read its values, it waits at its
+//! gate until its parent opens the gate. If the parent closes the gate or ends, the trial ends,
+//! too.
 //!
 //! Two pipes connect parent and trial:
 //!
 //! ```text
-//! parent                                        trial
-//!   TrialProcess.gate       ── one byte ─────▶   Gate.opening     the gate is open
-//!                           ── end of file ──▶                    the gate is closed: the trial ends
-//!   TrialProcess.messages   ◀─ lines of JSON ─   Gate.messages    what the trial reports
-//!                           ◀─ end of file ───                    the trial has executed the command, or has ended
+//! parent                                       trial
+//!   TrialProcess.gate      ── one byte ─────▶    Gate.opening   the gate is open
+//!                          ── end of file ──▶                   the gate is closed: the trial ends
+//!   TrialProcess.messages  ◀─ lines of JSON ─    Gate.messages  what the trial reports
+//!                          ◀─ end of file ───                   the trial is the command, or ended
 //! ```
 //!
 //! Both pipes have FD_CLOEXEC, so execve(2) closes the trial's ends.
@@ -50,29 +51,30 @@ use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::lifecycle::{End, end, has_action, pending_signals};
 use crate::system::streams::is_foreground;
 
-/// The parent's side of the two pipes of a trial. Dropping the value closes the gate.
+/// A trial (a launch in a forked process) as its parent sees it: the process id, and the parent's
+/// ends of two pipes. Dropping this value closes the gate, which ends a waiting trial.
 pub struct TrialProcess {
     pub pid: Pid,
     gate: PipeWriter,
-    /// True once the gate was opened.
+    /// True once the parent has opened the gate, which lets the trial continue.
     pub is_open: bool,
-    /// `None` after the end of the pipe, or an error.
+    /// The pipe on which the trial's messages arrive. `None` once the pipe has ended or failed.
     messages: Option<PipeReader>,
-    /// The beginning of a message that hasn't arrived completely.
+    /// The beginning of a message that hasn't fully arrived yet.
     received: Vec<u8>,
 }
 
-/// A trial's side of the two pipes to its parent. The trial waits at this gate until the parent
-/// lets it become the command.
+/// The trial's ends of the two pipes to its parent. The trial waits at this gate until the parent
+/// lets it continue.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
     pub parent: Pid,
 }
 
-/// Forks a trial: a process that calls `run` and exits with the status that `run` returns. It reads
-/// the values, and then waits at the gate until the parent lets it become the command. The calling
-/// process must have only one thread.
+/// Forks a trial, a process that calls `run` and exits with the status that `run` returns. `run` is
+/// passed the gate at which the trial waits for its parent. The calling process must have only one
+/// thread.
 ///
 /// SIGALRM ends a trial that doesn't reach the gate within `limit`, for example because it is
 /// writing to a file system that hangs.
@@ -95,8 +97,8 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
             received: Vec::new(),
         }),
         ForkResult::Child => {
-            // Closes the child's copies of the parent's two pipe ends. While a copy is open, the
-            // trial can't notice that the parent has ended.
+            // Close the child's copies of the parent's two pipe ends. As long as a copy is open,
+            // the trial can't tell that the parent has ended.
             drop((gate, messages));
             // With 0 seconds, alarm(2) would not set an alarm.
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
@@ -111,16 +113,18 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
 }
 
 impl TrialProcess {
-    /// Opens the gate: sends the byte for which the trial waits. If the trial has ended, nobody
-    /// reads the byte.
+    /// Lets the waiting trial continue, by sending the byte that it is waiting for. If the trial
+    /// has already ended, nobody reads the byte.
     pub fn open_gate(&mut self) {
         self.is_open = true;
         let _ = self.gate.write_all(&[1]);
     }
 
-    /// Sends a termination signal to the trial and continues it if it is stopped. A trial at its
-    /// gate doesn't look for signals, so this function opens the gate. The trial finds the pending
-    /// signal and ends before it executes the command. Doesn't wait for the end of the trial.
+    /// Ends the trial with a termination signal, without waiting until the trial has ended.
+    ///
+    /// A trial that is waiting at its gate doesn't check for signals, so this function also opens
+    /// the gate. The trial then finds the pending signal and ends before it executes the command. A
+    /// stopped trial is continued, so that it can end.
     pub fn terminate(&mut self, signal: Signal) {
         let _ = kill(self.pid, signal);
         let _ = kill(self.pid, Signal::SIGCONT);
@@ -130,24 +134,24 @@ impl TrialProcess {
     /// Waits until the trial has ended, and reaps it.
     pub fn wait(&self) -> ExitStatus {
         let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
-            // The call never fails: without options, waitpid(2) only reports the end of a child,
-            // and nobody else reaps this child.
+            // This is never reached: without options, waitpid(2) only reports the end of a child,
+            // and nothing else reaps this child.
             return ExitStatus::Killed(SignalNumber::KILL);
         };
         status
     }
 
-    /// A descriptor that is readable while there is a message, or at the end of the pipe. `None`
-    /// once [`Self::receive`] has closed the pipe.
+    /// The pipe on which messages arrive. It becomes readable when there's a message or when the
+    /// pipe has ended. `None` once [`Self::receive`] has closed the pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
 
-    /// Reads the messages that have arrived completely. Doesn't wait. Closes the pipe at its end or
-    /// after an error.
+    /// Reads all messages that have fully arrived, without waiting. Closes the pipe if it has ended
+    /// or failed.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         if let Some(messages) = &mut self.messages {
-            // The bytes that were read before an error are also in `received`.
+            // Even if reading fails, `received` contains the bytes that were read before the error.
             let is_open = messages
                 .read_to_end(&mut self.received)
                 .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
@@ -158,7 +162,7 @@ impl TrialProcess {
 
         let mut parsed = serde_json::Deserializer::from_slice(&self.received).into_iter();
         let complete = parsed.by_ref().map_while(Result::ok).collect();
-        // If the last message hasn't arrived completely, its beginning stays in `received`.
+        // If the last message is incomplete, keep its beginning in `received`.
         let length = parsed.byte_offset();
         self.received.drain(..length);
         complete
@@ -175,20 +179,20 @@ impl Gate {
         }
     }
 
-    /// Sends `ready` and waits until the parent opens the gate, for as long as that takes. Returns
+    /// Sends `ready` and waits for the parent to open the gate, however long that takes. Returns
     /// false if the parent closes the gate or has ended. Cancels the time limit of [`fork`].
     ///
-    /// Once the gate is open, this process gets `death_signal` when the parent ends, unless it
-    /// executes a program with a set-uid bit or capabilities (prctl(2)).
+    /// Once the gate is open, this process gets `death_signal` when the parent ends. This still
+    /// holds after execve, unless the program has a set-uid bit or capabilities (prctl(2)).
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
         alarm::cancel();
         self.send(ready);
         if (&self.opening).read_exact(&mut [0]).is_err() {
             return false;
         }
-        // No option accepts a signal without a name, so `try_from` succeeds.
+        // Options accept only signals with names, so `try_from` always succeeds.
         let _ = set_pdeathsig(Signal::try_from(death_signal.0).ok());
-        // The parent may have ended before the call of prctl.
+        // The parent may have ended before prctl was called.
         getppid() == self.parent
     }
 
@@ -197,8 +201,9 @@ impl Gate {
         self.opening.as_fd()
     }
 
-    /// Moves this process into a process group of its own. The new group isn't the foreground job,
-    /// so the process doesn't get the terminal's signals, which are for the command.
+    /// Moves this process into a process group of its own, which isn't the terminal's foreground
+    /// job. The process then doesn't get the terminal's signals, such as SIGINT after Ctrl-C, which
+    /// are meant for the command.
     pub fn leave_group(&self) {
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     }
@@ -206,18 +211,18 @@ impl Gate {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateChange {
-    /// The child has ended and has been reaped.
+    /// The child ended and was reaped.
     Ended(ExitStatus),
     Suspended(SignalNumber),
     Continued,
 }
 
-/// Makes this process the parent of each descendant whose own parent ends (PR_SET_CHILD_SUBREAPER),
-/// so that this process can reap the descendant. A zombie is still a process of the command's
-/// group, which therefore isn't empty until the zombie is reaped.
+/// Makes this process adopt all descendants whose own parent ends (PR_SET_CHILD_SUBREAPER), so that
+/// it can reap them. A zombie still belongs to the command's group, so the group isn't empty until
+/// the zombie is reaped.
 ///
 /// Does nothing in PID 1, which adopts orphans anyway. The command doesn't inherit the setting
-/// (prctl(2)), so this process also adopts the orphans of the command.
+/// (prctl(2)), so its orphans are adopted by this process, too.
 pub fn adopt_orphans() {
     if getpid().as_raw() != 1 {
         // According to prctl(2), this call can't fail.
@@ -225,14 +230,14 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Finds a child whose state has changed, and the change, if there is one. Reaps the child if it
-/// has ended. Doesn't wait.
+/// Finds a child whose state has changed, and returns its id and the change. `None` if no child's
+/// state has changed. Reaps a child that has ended. Doesn't wait.
 pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
-/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns `None` if there is no
-/// such child or, with WNOHANG, if there is no change.
+/// Calls waitpid(2) for the child `target`, or for any child if `target` is -1. Returns `None` if
+/// no such child exists or, with WNOHANG, if nothing has changed.
 fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
@@ -254,22 +259,24 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     Some((Pid::from_raw(pid), change))
 }
 
-/// The process groups and sessions of processes that this process hasn't started, and therefore
-/// never ends. Usually, an entry script that ends with `exec secrets-exec …` has started a sidecar,
-/// for example, or the reader of a log. If the parent of such a process ends, secrets-exec adopts
-/// the process.
+/// The process groups and sessions that secrets-exec never ends, because other programs started
+/// them. For example, a script may start a sidecar or a log reader before it becomes secrets-exec
+/// (`exec secrets-exec …`). secrets-exec is then the parent of these processes, and also adopts
+/// their orphans.
 ///
-/// A group or session isn't removed when its leader ends. As long as it has a member, the kernel
-/// doesn't give its id to another group or session.
+/// The ids stay valid even after the leader of a group or session has ended: the kernel doesn't
+/// reuse an id as long as the group or session has a member.
 pub struct Bystanders {
     groups: BTreeSet<Pid>,
     sessions: BTreeSet<Pid>,
 }
 
 impl Bystanders {
-    /// Finds this process's group, and the groups and sessions of `children`, which are the
-    /// children of this process before it starts the first trial. Leaves out this process's
-    /// session, because the command is in this session, too. The command has a group of its own.
+    /// Collects the groups and sessions whose processes must be left alone: our own group, and
+    /// those of the `children` that we had before the first trial.
+    ///
+    /// Our own session isn't included, because the command shares it. Our own group is, because the
+    /// command gets a group of its own.
     pub fn new(children: &BTreeSet<Pid>) -> Self {
         let mut groups = BTreeSet::from([getpgrp()]);
         let mut sessions = BTreeSet::new();
@@ -283,49 +290,50 @@ impl Bystanders {
         Self { groups, sessions }
     }
 
-    /// True if a process is in one of the groups or sessions.
+    /// True if the process is in one of these groups or sessions.
     pub fn include(&self, process: Pid) -> bool {
         getpgid(Some(process)).is_ok_and(|group| self.groups.contains(&group))
             || getsid(Some(process)).is_ok_and(|session| self.sessions.contains(&session))
     }
 }
 
-/// The command's process group. The group exists from the start of the command until the last
-/// process of the group has been reaped.
+/// The command's process group. It exists from the start of the command until the group's last
+/// process has been reaped.
 #[derive(Default)]
 pub struct Job {
-    /// The id of the group. `None` before the start, and once no process of the group is left,
-    /// because the kernel may then reuse the id.
+    /// The group's id. `None` before the command starts, and once the group is empty, because the
+    /// kernel may then reuse the id.
     group: Option<Pid>,
-    /// The command, which leads the group. `None` before the start, and once it has been reaped.
+    /// The process id of the command, which leads the group. `None` before the command starts, and
+    /// once it has been reaped.
     pub leader: Option<Pid>,
 }
 
 impl Job {
-    /// Puts the child that is about to become the command into a new process group, as its leader.
-    /// From now on, this is the group of the job. Gives the group the terminal on standard output
-    /// ([`Self::give_terminal`]).
+    /// Moves `leader`, the child that is about to become the command, into a new process group,
+    /// which is the job's group from now on. If standard output is the terminal, gives the terminal
+    /// to this group ([`Self::give_terminal`]).
     pub fn start_group(&mut self, leader: Pid) {
-        // The group exists before the child continues, so that a signal to the group is never lost.
+        // Create the group before the child continues, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
         self.leader = Some(leader);
         self.give_terminal(io::stdout());
     }
 
-    /// Sends a signal to the command, and to no other process of its group. Returns
-    /// [`Event::Refused`] if this process isn't allowed to do so, because the command has changed
-    /// its user.
+    /// Sends a signal only to the command, not to the rest of its group. Returns [`Event::Refused`]
+    /// if this process isn't allowed to, because the command has switched to another user.
     pub fn signal(&self, signal: SignalNumber) -> Option<Event> {
         send_signal(self.leader?.as_raw(), signal)
     }
 
-    /// Sends a signal to the group, and also to the command if it has left the group. Before
-    /// SIGCONT, with which a shell continues a job, gives the terminal back to the group, unless
-    /// the command has ended.
+    /// Sends a signal to the group, and also to the command if it has left the group. A shell
+    /// continues a job with SIGCONT, so before this signal, the group gets the terminal back
+    /// (unless the command has ended).
     ///
-    /// Returns [`Event::Refused`] if this process isn't allowed to signal any process of the group,
-    /// or to kill the command.
+    /// Returns [`Event::Refused`] if this process isn't allowed to signal any process in the group.
+    /// For SIGKILL, and if the command has left the group, only a refusal to signal the command
+    /// itself matters.
     pub fn signal_group(&self, signal: SignalNumber) -> Option<Event> {
         if signal == SignalNumber::CONT && self.leader.is_some() {
             self.give_terminal(io::stdout());
@@ -341,12 +349,12 @@ impl Job {
         }
     }
 
-    /// Notes a change in the command's state and returns the event for it. If the command has
-    /// ended, also takes the terminal back.
+    /// Records a change in the command's state, and returns the event for it. If the command has
+    /// ended, also takes back the terminal.
     ///
-    /// All other children must have been reaped before the end of the command is passed to this
-    /// function, because a zombie would count as a process of the group. `has_others` is true if a
-    /// child is left that isn't in the group.
+    /// Before the end of the command is passed to this function, all other children that have ended
+    /// must be reaped, because a zombie would count as a process in the group. `has_others` is true
+    /// if a child outside the group still exists.
     pub fn note_change(&mut self, change: StateChange, has_others: bool) -> Event {
         match change {
             StateChange::Ended(status) => {
@@ -360,8 +368,9 @@ impl Job {
         }
     }
 
-    /// The processes that are left once the command has ended. Forgets the group if no process of
-    /// it is left, not even a zombie.
+    /// Checks which processes are left once the command has ended. Forgets the group if nothing is
+    /// left in it, not even a zombie. `has_others` is true if a child outside the group still
+    /// exists.
     pub fn left(&mut self, has_others: bool) -> Left {
         self.group = self
             .group
@@ -375,12 +384,12 @@ impl Job {
         }
     }
 
-    /// If this process's group is the foreground job of the terminal, makes the command's group the
-    /// foreground job instead. Returns true if it has done so.
+    /// Makes the command's group the terminal's foreground job, if this process's group is the
+    /// foreground job. Returns true if the command's group got the terminal.
     ///
-    /// The command gets the terminal at its start if standard output is that terminal. Otherwise,
-    /// as in `secrets-exec … | less`, another process of the pipeline may be reading from the
-    /// terminal, so the command gets it only when it needs it ([`Self::suspend`]).
+    /// If standard output is the terminal, the command gets the terminal when it starts. Otherwise,
+    /// as in `secrets-exec … | less`, another process in the pipeline may be reading from the
+    /// terminal, so the command gets the terminal only when it needs it ([`Self::suspend`]).
     fn give_terminal(&self, terminal: impl AsFd) -> bool {
         let Some(group) = self.group else {
             return false;
@@ -388,8 +397,8 @@ impl Job {
         is_foreground(&terminal) && tcsetpgrp(&terminal, group).is_ok()
     }
 
-    /// If the command's group is the foreground job, makes this process's group the foreground job
-    /// again.
+    /// Makes this process's group the terminal's foreground job again, if the command's group is
+    /// the foreground job.
     fn take_terminal(&self) {
         if self.group.is_some()
             && let Ok(terminal) = controlling_terminal()
@@ -399,16 +408,16 @@ impl Job {
         }
     }
 
-    /// Stops this process, too, after `signal` has stopped the command, and returns when SIGCONT
-    /// has arrived. Takes the terminal back first, so that the shell can use it.
+    /// Stops this process, because `signal` has stopped the command, and returns once SIGCONT
+    /// arrives. First takes back the terminal, so that the shell can use it.
     ///
-    /// If the command was stopped because it needs the terminal (SIGTTIN and SIGTTOU), and this
-    /// process's group has it, gives the terminal to the command and continues it instead.
+    /// SIGTTIN or SIGTTOU means that the command needs the terminal. If this process's group has
+    /// the terminal, the command gets it and is continued, and this process isn't stopped.
     ///
-    /// [`stop_by`] can't stop PID 1 or a process in an orphaned group. In such a process, this
-    /// function returns immediately, and continues the command, because no shell would. But it
-    /// leaves the command stopped after SIGTTIN and SIGTTOU, because the command would only stop
-    /// again at the terminal, and after SIGSTOP, because someone has stopped the command itself on
+    /// PID 1 and processes in an orphaned group can't be stopped ([`stop_by`]). In that case, this
+    /// function returns immediately and continues the command, because no shell would. But after
+    /// SIGTTIN and SIGTTOU, the command stays stopped, because it would only be stopped again when
+    /// it uses the terminal. It also stays stopped after SIGSTOP, because someone stopped it on
     /// purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         let terminal = controlling_terminal();
@@ -418,10 +427,9 @@ impl Job {
             return;
         }
         self.take_terminal();
-        // Usually, stop the whole process group of this process, because the terminal sends a stop
-        // signal to a whole job, too. But stop only this process after SIGSTOP, which a user sends
-        // to a single process, and if there is no controlling terminal, because the group isn't a
-        // job of a shell then.
+        // Stop the whole process group, as the terminal does with a job. There are two exceptions,
+        // in which only this process is stopped: after SIGSTOP, which a user sends to a single
+        // process, and without a controlling terminal, because the group isn't a shell's job then.
         let stops_group = signal != SignalNumber::STOP && terminal.is_ok();
         let stays_stopped = needs_terminal || signal == SignalNumber::STOP;
         if !stop_by(signal, stops_group) && !stays_stopped {
@@ -430,7 +438,7 @@ impl Job {
     }
 }
 
-/// Opens the terminal whose session this process belongs to. Fails if there is none.
+/// Opens the terminal of this process's session. Fails if the session has none.
 fn controlling_terminal() -> Result<OwnedFd, Errno> {
     open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
 }
@@ -442,7 +450,7 @@ impl Signals {
     /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)).
     ///
     /// # Errors
-    /// If no descriptor is free. In that case, no additional signal is blocked.
+    /// If no file descriptor is free. In that case, this function blocks nothing.
     pub fn block() -> Result<Self, Errno> {
         let mut blocked = SigSet::all();
         for signal in Signal::iterator() {
@@ -456,24 +464,25 @@ impl Signals {
         Ok(Self(descriptor))
     }
 
-    /// Reads pending signals up to the first one that is to be forwarded, and returns it with its
-    /// sender. Drops the signals before it: signals that are only for this process, such as
-    /// SIGCHLD, and signals that this process has raised itself. Returns `None` if no other signal
-    /// is pending, or if the descriptor can't be read. Doesn't wait.
+    /// Takes the next pending signal that is meant for the command or requests a poll, and its
+    /// sender. `None` if there's none, or if the descriptor can't be read. Doesn't wait.
+    ///
+    /// Discards signals that are meant only for this process, such as SIGCHLD, and signals that
+    /// this process sent to itself.
     pub fn next_to_forward(&mut self) -> Option<(SignalNumber, Sender)> {
         loop {
             let received = self.0.read_signal().ok()??;
             let signal = SignalNumber(received.ssi_signo.cast_signed());
 
-            // The code is positive if the kernel has raised the signal. Otherwise, a process has
-            // sent it (sigaction(2), "si_code").
+            // The code is positive if the kernel raised the signal. Otherwise, a process sent it
+            // (sigaction(2), "si_code").
             let is_sent = received.ssi_code <= 0;
             let sender = if is_sent {
                 Sender::Process
             } else {
                 Sender::Kernel
             };
-            // When a line would make the log file larger than the limit for files (RLIMIT_FSIZE),
+            // If a log line would make the log file larger than the file size limit (RLIMIT_FSIZE),
             // the kernel raises SIGXFSZ as if this process had sent it.
             let is_own = is_sent && received.ssi_pid == getpid().as_raw().unsigned_abs();
 
@@ -489,15 +498,15 @@ impl Signals {
     }
 }
 
-/// Stops this process with a signal and returns when SIGCONT has continued it. SIGCONT stays
-/// pending. With `stops_group`, the whole process group is stopped, as when the terminal stops a
-/// job, because a shell only treats a job as stopped if all its processes are.
+/// Stops this process with a signal, and returns once SIGCONT has continued it. The SIGCONT stays
+/// pending. With `stops_group`, stops the whole process group, as the terminal does, because a
+/// shell treats a job as stopped only if all of its processes are.
 ///
-/// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in
-/// an orphaned process group.
+/// Returns false if this process wasn't stopped, because it is PID 1 or in an orphaned process
+/// group: the kernel then discards the signal.
 fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
-    // Replace SIGSTOP with SIGTSTP, because SIGSTOP would stop even an orphaned process group. The
-    // group is orphaned in a container or a service, where nobody would continue it.
+    // Replace SIGSTOP with SIGTSTP. SIGSTOP would stop even an orphaned process group, as in a
+    // container or a service, where nobody would continue it.
     let stop_signal = match signal {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,
@@ -516,18 +525,20 @@ fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
     pending_signals().contains(Signal::SIGCONT)
 }
 
-/// Sends a signal, followed by SIGCONT, to a child of this process. The id of a child can't be
-/// reused before the child is reaped. Returns [`Event::Refused`] if this process isn't allowed to
-/// send the signal.
+/// Sends a signal, followed by SIGCONT, to a child of this process. The child's id can't be reused
+/// before the child is reaped, so no other process can get the signals. Returns [`Event::Refused`]
+/// if this process isn't allowed to send the signal.
 pub fn signal_child(child: Pid, signal: SignalNumber) -> Option<Event> {
     let refused = send_signal(child.as_raw(), signal);
     send_signal(child.as_raw(), SignalNumber::CONT);
     refused
 }
 
-/// Calls kill(2). A negative target is a process group, and 0 is the group of this process. Unlike
-/// nix, this function supports real-time signals. Returns [`Event::Refused`] if this process isn't
-/// allowed to send the signal. Any other error means that the process doesn't exist any more.
+/// Sends a signal with kill(2). A negative `target` is a process group, and 0 is this process's own
+/// group. Unlike nix, this function supports real-time signals.
+///
+/// Returns [`Event::Refused`] if this process isn't allowed to send the signal. Ignores any other
+/// error, which means that the process no longer exists.
 fn send_signal(target: i32, signal: SignalNumber) -> Option<Event> {
     // SAFETY: kill(2) doesn't access memory.
     let sent = Errno::result(unsafe { libc::kill(target, signal.0) });

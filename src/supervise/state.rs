@@ -6,18 +6,18 @@
 //! turns what happens into events and carries out the actions in order.
 //!
 //! ```text
-//!           ┌───── nothing is left, and the next step is a start ─────┐
-//!           ▼                                                          │
-//! begin ─▶ Running ─┬─ a change: the stop signal to the command ────▶ Stopping ── nothing is left ─▶ Exited
-//!           ▲       ├─ the command ends before its group: TERM ─────▶ Stopping
-//!           │       └─ the command and its group end ────────────────────────────────────────────▶ Exited
-//!           └───── the system refuses the stop signal ─────────────────┘
+//!           ┌─ nothing is left, and the next step is a start ─┐
+//!           ▼                                                 │
+//! begin ─▶ Running ─┬─ a change: the stop signal ─────────▶ Stopping ── nothing is left ─▶ Exited
+//!           ▲       ├─ the command ends before its group ─▶ Stopping
+//!           │       └─ the command and its group end ──────────────────────────────────▶ Exited
+//!           └──── the system refuses the stop signal ─────────┘
 //! ```
 //!
-//! While the supervisor stops the command, three kinds of processes may be left, and end in this
+//! While the supervisor stops the command, three kinds of processes may be left. They end in this
 //! order: the command, its process group, and every other child of this process. Other children are
-//! orphans that this process has adopted, such as a program that an init has started. They are
-//! ended only after a change. Children from before the first start, and orphans of their groups and
+//! orphans that this process has adopted, such as a program that an init started. They are ended
+//! only after a change. Children from before the first start, and orphans of their groups and
 //! sessions, are never ended. They don't appear in the state machine.
 //!
 //! ```text
@@ -31,21 +31,24 @@
 //! what is left can't be stopped
 //! ```
 //!
-//! A trial is a launch in a forked process, which waits at a gate before it becomes the command. A
-//! trial makes each start and each poll. There is at most one trial, and while the command runs, the
-//! trial has one of these stages:
+//! A trial is a launch in a forked process, which waits at a gate before it becomes the command.
+//! Every start and every poll is a trial. There is never more than one trial. While the command
+//! runs, the trial has one of these stages:
 //!
 //! ```text
-//! Ended ── the timer elapses ─▶ Reading ─┬─ no change, or the trial ends ─▶ Ended
-//!                                        ├─ a change, after a TERM ───────▶ Ended, because the command may be about to end
-//!                                        ├─ a change, `signal=NAME` ──────▶ Opened
-//!                                        └─ a change, restart or exit ────▶ Stopping, in which the trial of a restart waits
-//!                                                                           at its gate
-//! a start ────────────────────▶ Opened ──┬─ the files are in place ───────▶ Placed
-//!                                        └─ the trial ends ───────────────▶ Ended, because the trial has failed
-//!                               Placed ──┬─ no start is possible ─────────▶ Opened
-//!                                        └─ the trial ends ───────────────▶ Ended: the command has the trial's values
+//! NoTrial ─ the timer elapses ─▶ Reading ─┬─ no change, or the trial ends ─▶ NoTrial
+//!                                         ├─ a change, `signal=NAME` ──────▶ Opened
+//!                                         ├─ another change after a TERM ──▶ NoTrial
+//!                                         └─ any other change ─────────────▶ Stopping
+//! a start ─────────────────────▶ Opened ──┬─ the files are in place ───────▶ Placed
+//!                                         └─ the trial ends: it failed ────▶ NoTrial
+//!                                Placed ──┬─ no start is possible ─────────▶ Opened
+//!                                         └─ the trial ends: it succeeded ─▶ NoTrial
 //! ```
+//!
+//! After a TERM, the command may be about to end, so a change doesn't stop it. During a restart,
+//! the trial waits at its gate while the old command is being stopped. When a trial succeeds, the
+//! command has the trial's values.
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use Event::{
@@ -57,13 +60,13 @@ use Event::{
 #[derive(Debug)]
 pub struct Supervision {
     pub rotation: RotationOptions,
-    /// True if no process can outlive this one, because it is PID 1, or because systemd ends the
-    /// remaining processes of the unit.
+    /// True if all other processes end when this one does, because it is PID 1 or because systemd
+    /// then ends the remaining processes of the unit.
     pub ends_everything: bool,
 }
 
-/// The first state, and the first action. The first trial is already waiting at its gate, so the
-/// first action lets this trial become the command.
+/// The initial state, and the first action, which lets the first trial become the command. That
+/// trial, a launch in a forked process, has already read the values.
 pub fn begin() -> (SupervisorState, Action) {
     let running = RunningState {
         trial: Stage::Opened(Purpose::FirstStart),
@@ -72,10 +75,10 @@ pub fn begin() -> (SupervisorState, Action) {
     (SupervisorState::Running(running), Action::Start)
 }
 
-/// The state after an event, and the actions to carry out now, in this order.
+/// Decides what follows from an event: the next state, and the actions to carry out now, in order.
 ///
-/// An event that doesn't mean anything in the current state is ignored. For example, a message of a
-/// trial can arrive while the trial is being cancelled.
+/// An event that means nothing in the current state is ignored. For example, a message from a trial
+/// can arrive while the trial is being cancelled.
 pub fn step(
     supervision: &Supervision,
     state: SupervisorState,
@@ -94,19 +97,19 @@ pub fn step(
     (next, step.actions)
 }
 
-/// The state of the supervisor. The command exists in `Running`, and in `Stopping` until the
-/// command ends. Processes of its group and other children can outlive the command, but only in
-/// `Stopping`.
+/// The state of the supervisor, the process that watches over the command. In `Running`, the
+/// command exists. In `Stopping`, the command may already have ended, leaving behind other
+/// processes that it started.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SupervisorState {
     Running(RunningState),
     Stopping(Stopping),
-    /// The supervisor has ordered this process to exit.
+    /// The last action was [`Action::Exit`], so this process is about to exit.
     Exited,
 }
 
 impl SupervisorState {
-    /// True if the command has ended, but not yet all processes that it has left.
+    /// True if the command has ended, but processes that it started may still be running.
     pub fn has_command_ended(&self) -> bool {
         match self {
             Self::Stopping(stopping) => stopping.ended.is_some(),
@@ -115,98 +118,105 @@ impl SupervisorState {
     }
 }
 
-/// The state while the command runs.
+/// What the supervisor keeps track of while the command runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunningState {
     pub(super) trial: Stage,
     /// The number of failed polls in a row.
     pub(super) failures: u32,
-    /// True if a poll was requested since the last poll began. The last poll isn't enough for this
-    /// request, because it may have read the secrets before they changed.
+    /// True if a poll was requested after the last poll began. Another poll is then needed, because
+    /// the last one may have read the secrets before they changed.
     pub(super) is_poll_requested: bool,
-    /// True while job control has stopped the command.
+    /// True while the command is stopped by job control, as with Ctrl-Z.
     pub(super) is_suspended: bool,
-    /// True if a SIGTERM was forwarded, after which the command may be about to end. Set to false
-    /// when a change is ignored for this reason, or when the system refuses to forward the SIGTERM.
+    /// True if a SIGTERM was passed on to the command, which may therefore be about to end. Becomes
+    /// false again once a change was ignored for this reason, or if the system refused to deliver
+    /// the SIGTERM.
     pub(super) has_term: bool,
-    /// True once the system has refused to pass a SIGTERM on. Only the first refusal is reported.
+    /// True once the system has refused to let this process send a SIGTERM to the command. Only the
+    /// first refusal is reported.
     pub(super) is_term_refused: bool,
 }
 
-/// The stage of the trial while the command runs, or while the trial becomes the command. The timer
-/// is set for the next poll only while there is no trial.
+/// The stage of the current trial (a launch in a forked process), while the command runs or the
+/// trial is becoming the command. The timer for the next poll is set only while there's no trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
-    /// The last trial has ended, has found no change, or has executed the command.
+    /// No trial (a launch in a forked process) is under way: the last one ended, found no change,
+    /// or became the command.
     #[default]
     NoTrial,
-    /// The trial of a poll reads the values.
+    /// A poll is reading the values.
     Reading,
-    /// The gate was opened. If the trial ends now, it has failed.
+    /// The parent opened the trial's gate, so the trial continues with the values that it has read.
+    /// If the trial ends in this stage, it has failed.
     Opened(Purpose),
-    /// The trial has renamed its files, and hasn't reported a failure since. If it ends now, it has
-    /// succeeded.
+    /// The trial put its files in place, and hasn't reported a failure since. If the trial ends in
+    /// this stage, it has succeeded.
     Placed(Purpose),
 }
 
-/// The purpose for which the gate of a trial was opened.
+/// What a waiting trial (a launch in a forked process) is supposed to do once the parent lets it
+/// continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
-    /// The trial becomes the command, for the first time.
+    /// The trial becomes the command for the first time.
     FirstStart,
-    /// The trial becomes the command, after a change has stopped the previous one.
+    /// The trial becomes the new command, after a change stopped the old one.
     Restart,
-    /// To replace the files of the running command. Once the trial has ended, the command gets this
+    /// The trial replaces the files of the running command. After that, the command gets this
     /// signal.
     Delivery(SignalNumber),
 }
 
-/// The state after the command or its group was asked to end or was killed.
+/// What the supervisor keeps track of while it stops the command, or processes that the command
+/// left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stopping {
-    /// The exit status of the command, or `None` while the command hasn't ended.
+    /// The exit status of the command. `None` until the command ends.
     pub(super) ended: Option<ExitStatus>,
     pub(super) left: Left,
     pub(super) phase: Phase,
     pub(super) next: Next,
-    /// True if a poll was requested since the last poll began. The requested poll begins after the
-    /// next command has started.
+    /// True if a poll was requested after the last poll began. The requested poll takes place after
+    /// the command has been started again.
     pub(super) is_poll_requested: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// The processes were asked to end, and have the time of `--grace` to do so.
+    /// The processes have been asked to end, and have until the end of `--grace` to do so.
     Grace,
     Killed,
 }
 
-/// The processes that a command has left, not counting the trial that waits at its gate. If the
-/// command is being stopped, the processes of its group have to end before the other children are
-/// asked to end.
+/// The processes that a command leaves behind, not counting a trial that waits to become the next
+/// command. The command's process group has to end first. Only then are the other children asked to
+/// end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Left {
-    /// At least one process of the command's group, perhaps a zombie.
+    /// At least one process in the command's group, even if it is only a zombie.
     Group,
-    /// Only orphans that this process has adopted and that aren't in the group.
+    /// The group is empty, but this process has adopted orphans that aren't in the group.
     Others,
     Nothing,
 }
 
-/// The sender of a signal decides whether only the command gets the signal or the command's whole
-/// group does, as with tini(1) and Docker.
+/// The sender of a signal that this process received. A signal from a process is passed on to the
+/// command only, and a signal from the kernel to the command's whole group, as with tini(1) and
+/// Docker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
-    /// The kernel, which has sent the signal to this process's whole group because of the terminal,
-    /// as with Ctrl-C.
+    /// The kernel sent the signal to this process's whole group on behalf of the terminal, for
+    /// example after Ctrl-C.
     Kernel,
     Process,
 }
 
-/// The step that follows once all processes that are being stopped have ended.
+/// What to do once everything that is being stopped has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
-    /// Let the trial that waits at its gate become the command.
+    /// Let the waiting trial, which has the new values, become the command.
     Start,
     /// Exit because a secret changed.
     ExitRotated,
@@ -217,38 +227,38 @@ pub enum Next {
     ExitEnded,
 }
 
-/// Something that has happened to this process, to one of its children or to the timer.
+/// Something that happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The command has ended and has been reaped. A trial whose gate was opened by
-    /// [`Action::Start`] is the command, so this event also occurs, with status 78, 126 or 127, if
-    /// such a trial can't rename the files or execute the command.
+    /// The command ended and was reaped. Once [`Action::Start`] has opened a trial's gate, the
+    /// trial is treated as the command. So this event also occurs if that trial can't rename its
+    /// files or execute the program, and the status is then 78, 126 or 127.
     Ended {
         status: ExitStatus,
         left: Left,
     },
-    /// The processes that are left, some time after the command has ended.
+    /// The processes that are left, according to a check after the command has ended.
     Left(Left),
-    /// Job control has stopped the command with this signal.
+    /// Job control stopped the command with this signal, such as SIGTSTP.
     Suspended(SignalNumber),
     Continued,
-    /// This process got a signal that may be forwarded, or that requests a poll.
+    /// This process got a signal that is meant for the command, or that requests a poll.
     Signal(SignalNumber, Sender),
-    /// The system has refused to send a signal, because this process isn't allowed to (EPERM). The
-    /// command has changed its user or, if the command has ended, a process that it has left has
-    /// done so.
+    /// The system refused to let this process send a signal (EPERM), because the command, or a
+    /// process that it left behind, has switched to another user.
     Refused(SignalNumber),
-    /// The trial of a poll has found the values that the command has, and ends by itself.
+    /// A poll found no change. Its process ends by itself.
     Unchanged,
-    /// The trial of a poll has found other values, and waits at its gate.
+    /// A poll found new values. Its process waits for a decision.
     Changed,
-    /// The trial, whose gate was opened, has renamed its files.
+    /// The trial (a launch in a forked process) put its files in place.
     Placed,
-    /// The trial, whose gate was opened, can't become the command.
+    /// The trial (a launch in a forked process) can't become the command.
     NotStarted,
-    /// The trial has ended or has executed the command, or no trial could be forked for a poll.
+    /// The trial (a launch in a forked process) ended or became the command, or a poll couldn't
+    /// begin because forking a process failed.
     TrialEnded,
-    /// The delay of the last [`Action::Arm`] has passed.
+    /// The timer that [`Action::Arm`] set has elapsed.
     Elapsed,
 }
 
@@ -260,39 +270,40 @@ pub enum ExitStatus {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Let the trial (a launch in a forked process) that waits at its gate become the command. From
-    /// then on, the state machine treats the trial as the command.
+    /// Let the waiting trial (a launch in a forked process) become the command. From now on, the
+    /// state machine treats the trial as the command.
     Start,
-    /// Let the trial that waits at its gate replace the command's files and end.
+    /// Let the waiting trial (a launch in a forked process) replace the files of the running
+    /// command. The trial ends after that.
     Deliver,
-    /// Fork a trial that polls.
+    /// Fork a process that looks for changed values.
     StartPoll,
-    /// End the trial, if there is one. A trial whose gate was opened finishes its work first. No
-    /// event of this trial follows, but events that are in the queue may be from it.
+    /// End the trial (a launch in a forked process), if there is one. If the trial is already
+    /// replacing files or becoming the command, let it finish first. From then on, the trial causes
+    /// no new events, but earlier ones may still be in the queue.
     CancelPoll,
-    /// Note that the command has the values that the latest trial has read.
+    /// Remember that the command now has the values that the last poll read.
     Adopt,
     /// Report the first start to the user and, with `--notify-ready`, to the service manager.
     AnnounceStart,
-    /// Send a signal to the command, which has not been reaped when this action is returned.
-    /// [`Event::Refused`] may follow, as after every action that sends a signal.
+    /// Send a signal to the command, which hasn't been reaped yet. [`Event::Refused`] may follow,
+    /// as after every action that sends a signal.
     Signal(SignalNumber),
-    /// Send a signal to the command's process group, which is never empty when this action is
-    /// returned.
+    /// Send a signal to the command's process group, which isn't empty.
     SignalGroup(SignalNumber),
-    /// Send SIGTERM to each child outside the command's group that hasn't got it, or SIGKILL to all
-    /// these children. A SIGCONT follows each signal.
+    /// Send SIGTERM or SIGKILL, followed by SIGCONT, to the children outside the command's group.
+    /// SIGTERM goes only to those that haven't got it yet, and SIGKILL to all.
     SignalOthers(SignalNumber),
-    /// Send SIGKILL to the command's process group or, if only other children are left, to them.
-    /// Then report the notice, unless the system has refused the signal. In that case,
-    /// [`Event::Refused`] follows instead.
+    /// Send SIGKILL to the command's process group or, if the group is empty, to the other
+    /// children. Then report the notice. If the system refuses the signal, [`Event::Refused`]
+    /// follows instead.
     Kill(Left, Notice),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
-    /// Set the timer. There is only one timer, so the delay replaces an earlier one.
+    /// Set the timer. There is only one timer, so this replaces any earlier delay.
     Arm(Delay),
     Report(Notice),
-    /// Remove the files and exit. No action follows.
+    /// Remove the command's files and exit. No other action follows.
     Exit(ExitReason),
 }
 
@@ -302,11 +313,11 @@ pub enum Delay {
     NextPoll {
         failures: u32,
     },
-    /// The next poll was requested. It begins once a second has passed since the last poll began or
+    /// A requested poll, which begins as soon as a second has passed since the last poll began or
     /// the command started.
     RequestedPoll,
     Grace,
-    /// The time that processes have to end after SIGKILL.
+    /// How long processes may take to end after SIGKILL.
     Kill,
 }
 
@@ -320,35 +331,35 @@ pub enum Notice {
     /// The command's files were replaced, and the command gets this signal.
     Signalled(SignalNumber),
     Ended(ExitStatus),
-    /// The command is stopped because of a change.
+    /// The command is being stopped because of a change.
     Stopping,
-    /// A SIGTERM has cancelled the restart, or the exit after a change.
+    /// A SIGTERM cancelled the restart or the exit that was to follow a change.
     Cancelled,
-    /// The processes that are left are killed, because the time of `--grace` is up.
+    /// The remaining processes are killed, because the time allowed by `--grace` is up.
     GraceOver(Left),
-    /// The processes that are left are killed, because a second SIGTERM arrived.
+    /// The remaining processes are killed, because a second SIGTERM arrived.
     SecondTerm(Left),
-    /// A SIGTERM can't be passed on to the command, which has changed its user.
+    /// A SIGTERM can't be passed on, because the command runs as another user.
     TermRefused,
-    /// The command can't be stopped, because it has changed its user.
+    /// The command can't be stopped, because it runs as another user.
     NotStopped,
-    /// The command has ended, but a process that it has left can't be stopped.
+    /// The command ended, but a process that it left behind can't be stopped.
     Survived,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitReason {
-    /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts
-    /// the unit again.
+    /// A secret changed. The exit status is EX_TEMPFAIL (sysexits(3)), which lets a service manager
+    /// start the unit again.
     Rotated,
-    /// As `Rotated`, but the command is still running, because the system has refused to stop it.
+    /// A secret changed, but the command is still running, because the system refused to stop it.
     NotStopped,
-    /// The command has ended. Its status is also the status of this process.
+    /// The command ended. This process exits with the same status.
     Command(ExitStatus),
 }
 
 impl ExitStatus {
-    /// The exit status as a shell reports it.
+    /// The exit status as a shell reports it: for a signal, 128 plus the signal's number.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,
@@ -359,8 +370,8 @@ impl ExitStatus {
     }
 }
 
-/// One step of the state machine. Its methods decide on the next state, and add the actions to
-/// carry out to `actions`.
+/// One step of the state machine. Its methods return the next state, and append the required
+/// actions to `actions`.
 struct Step<'a> {
     rotation: &'a RotationOptions,
     ends_everything: bool,
@@ -368,13 +379,14 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Decides what follows from an event while the command runs.
+    /// Handles an event while the command runs, and returns the next state.
     fn while_running(&mut self, mut state: RunningState, event: Event) -> SupervisorState {
         match (event, state.trial) {
             (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // If no trial is running, set the timer again, which was set for the next poll.
-                // During a trial, `schedule_poll` sets the timer once the trial has ended.
+                // Without a trial, the timer is set for the next scheduled poll, so set it again
+                // for the requested one. During a trial, `schedule_poll` sets the timer once the
+                // trial has ended.
                 if state.trial == Stage::NoTrial {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
@@ -421,10 +433,11 @@ impl Step<'_> {
         SupervisorState::Running(state)
     }
 
-    /// Adds the action that passes a signal on. If job control has stopped the command, also adds
-    /// the action that continues it, because a stopped command can't handle the signal. Nobody else
-    /// would continue the command: the shell only sees this process, which isn't stopped. Notes in
-    /// `state` that SIGTERM was forwarded, or that SIGCONT continues the command.
+    /// Passes a signal on to the command. If job control stopped the command, also continues it,
+    /// because a stopped command can't handle the signal. Nobody else would continue the command:
+    /// the shell only sees this process, which isn't stopped.
+    ///
+    /// Notes in `state` that SIGTERM was passed on, or that SIGCONT continues the command.
     fn forward(&mut self, state: &mut RunningState, signal: SignalNumber, sender: Sender) {
         if signal == SignalNumber::CONT {
             state.is_suspended = false;
@@ -436,8 +449,8 @@ impl Step<'_> {
         state.has_term |= signal == SignalNumber::TERM;
     }
 
-    /// Adds the action that sends a signal to the command or, if the kernel has sent it to this
-    /// process's group, to the command's group. SIGCONT also goes to the group, because the
+    /// Sends a signal to the command or, if the kernel sent the signal to this process's whole
+    /// group, to the command's whole group. SIGCONT always goes to the whole group, because the
     /// terminal's stop signals do.
     fn pass_on(&mut self, signal: SignalNumber, sender: Sender) {
         if sender == Sender::Kernel || signal == SignalNumber::CONT {
@@ -447,7 +460,7 @@ impl Step<'_> {
         }
     }
 
-    /// Adds the actions that follow from a trial that has done what its gate was opened for.
+    /// Adds the actions that follow when a trial has achieved its purpose.
     fn on_success(&mut self, purpose: Purpose) {
         self.actions.push(Action::Adopt);
         match purpose {
@@ -455,16 +468,15 @@ impl Step<'_> {
             Purpose::Restart => self.actions.push(Action::Report(Notice::Restarted)),
             Purpose::Delivery(signal) => {
                 self.actions.push(Action::Report(Notice::Signalled(signal)));
-                // No SIGCONT follows: a suspended command handles the signal once a user continues
-                // the command.
+                // No SIGCONT follows: a suspended command handles the signal once the user
+                // continues it.
                 self.actions.push(Action::Signal(signal));
             }
         }
     }
 
-    /// Notes that there is no trial, and adds the action that sets the timer for the next poll: as
-    /// soon as possible if a poll is requested, and otherwise after the time for the first poll if
-    /// the trial was the first start.
+    /// Records that the trial is over, and sets the timer for the next poll. A requested poll
+    /// begins as soon as possible, and the first poll after the first start has a delay of its own.
     fn schedule_poll(&mut self, state: &mut RunningState) {
         use Purpose::FirstStart;
         let delay = if state.is_poll_requested {
@@ -480,10 +492,11 @@ impl Step<'_> {
         self.actions.push(Action::Arm(delay));
     }
 
-    /// Decides what follows from the `result` of a poll: `Unchanged`, `Changed`, or `TrialEnded` if
-    /// the poll has failed. Counts failed polls, and reports when a poll works again. A change takes
-    /// effect now, with one exception: if the command has been sent a SIGTERM since the last poll,
-    /// it may be about to end, so it isn't stopped.
+    /// Handles the `result` of a poll: `Unchanged`, `Changed`, or `TrialEnded` if the poll failed.
+    /// Counts failed polls, and reports when polls work again.
+    ///
+    /// A change takes effect immediately, with one exception: after a SIGTERM, the command may be
+    /// about to end, so the next change doesn't stop it.
     fn on_poll(&mut self, mut state: RunningState, result: Event) -> SupervisorState {
         if result == TrialEnded {
             state.failures = state.failures.saturating_add(1);
@@ -503,9 +516,9 @@ impl Step<'_> {
             self.actions.push(Action::Deliver);
         } else if state.has_term {
             state.has_term = false;
-            // Ignore this change: `--grace` would cut the command's end short, and a restart would
-            // undo the SIGTERM. If the command ignores SIGTERM, the next poll finds the change
-            // again.
+            // Ignore this change: `--grace` would cut the command's shutdown short, and a restart
+            // would undo the SIGTERM. If the command ignores SIGTERM, the next poll finds the
+            // change again.
             self.actions.push(Action::CancelPoll);
             self.schedule_poll(&mut state);
         } else {
@@ -514,8 +527,9 @@ impl Step<'_> {
         SupervisorState::Running(state)
     }
 
-    /// Stops the command because of a change. With `restart`, the trial with the new values waits
-    /// at its gate until the command has ended. With `exit`, that trial is ended.
+    /// Begins to stop the command because of a change. With `--on-rotation=restart`, the process
+    /// that read the new values waits until the command has ended. With `--on-rotation=exit`, that
+    /// process is ended.
     fn stop(&mut self, mut state: RunningState) -> SupervisorState {
         let mut next = Next::Start;
         if self.rotation.on_rotation != OnRotation::Restart {
@@ -534,9 +548,9 @@ impl Step<'_> {
         })
     }
 
-    /// Decides what follows if the system refuses to signal a command that is being stopped. The
-    /// command goes on running, and no second one is started next to it. An exit because of a
-    /// change takes place only if it ends the command, too (`ends_everything`).
+    /// Gives up on stopping a command that this process isn't allowed to signal. The command keeps
+    /// running, so no second one is started next to it. With `--on-rotation=exit`, this process
+    /// still exits if that ends the command, too (`ends_everything`).
     fn keep(&mut self, state: Stopping) -> SupervisorState {
         self.actions.push(Action::Report(Notice::NotStopped));
         if state.next == Next::ExitRotated && self.ends_everything {
@@ -548,7 +562,7 @@ impl Step<'_> {
         }
         let mut running = RunningState {
             is_poll_requested: state.is_poll_requested,
-            // If a SIGTERM has cancelled the restart, the next change must not undo the SIGTERM.
+            // If a SIGTERM cancelled the restart, the next change must not undo the SIGTERM.
             has_term: state.next == Next::ExitCancelled,
             ..RunningState::default()
         };
@@ -556,8 +570,8 @@ impl Step<'_> {
         SupervisorState::Running(running)
     }
 
-    /// Decides what follows from the end of a command that ended by itself. If processes of its
-    /// group are left, they are asked to end before this process exits.
+    /// Handles a command that ended by itself: this process exits with the same status. If
+    /// processes in the command's group are left, they are asked to end first.
     fn on_end(&mut self, status: ExitStatus, left: Left) -> SupervisorState {
         self.actions.push(Action::Report(Notice::Ended(status)));
         self.actions.push(Action::CancelPoll);
@@ -577,15 +591,15 @@ impl Step<'_> {
         })
     }
 
-    /// Asks the processes of the command's group that have outlived the command to end. SIGCONT
-    /// follows SIGTERM because some of them may be stopped, and the kernel reports that only to
-    /// their own parent.
+    /// Asks the processes in the command's group that outlived the command to end. SIGTERM is
+    /// followed by SIGCONT, because some of them may be stopped, and the kernel reports that only
+    /// to their own parent.
     fn ask_group_to_end(&mut self) {
         let signals = [SignalNumber::TERM, SignalNumber::CONT];
         self.actions.extend(signals.map(Action::SignalGroup));
     }
 
-    /// Decides what follows from an event while the processes end.
+    /// Handles an event while processes are being stopped, and returns the next state.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
             (Ended { status, left }, None) => {
@@ -616,11 +630,11 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Decides what follows once the command has ended and `left` says what it has left: the next
-    /// signal for these processes, or the end of [`Stopping`].
+    /// Decides what happens to the processes that are left after the command ended: sends them the
+    /// next signal or, if none of them has to end, leaves [`Stopping`].
     fn on_left(&mut self, mut state: Stopping, status: ExitStatus, left: Left) -> SupervisorState {
         state.left = left;
-        // If the command has ended by itself, a process in a group of its own is left running.
+        // If the command ended by itself, processes outside its group are left running.
         let is_done = match left {
             Left::Group => false,
             Left::Others => state.next == Next::ExitEnded,
@@ -639,22 +653,23 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Ends a phase of stopping whose time is over. Kills what is left after the grace, even if the
-    /// command itself has ended (`ended`). After SIGKILL, waits on for the command or, if only
-    /// other processes are left, goes on without them.
+    /// Handles the end of the time limit for stopping. When the time allowed by `--grace` is up,
+    /// kills everything that is left, even if the command itself has already ended (`ended`). After
+    /// SIGKILL, keeps waiting for the command but, if only other processes are left, gives up on
+    /// them.
     fn on_time_over(&mut self, mut state: Stopping, ended: Option<ExitStatus>) -> SupervisorState {
         match (state.phase, ended) {
             (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),
-            // Wait longer for a command that SIGKILL hasn't ended yet, because it is in an
-            // uninterruptible wait. It has to be reaped before anything else happens.
+            // A command that still exists after SIGKILL is in an uninterruptible wait. Keep
+            // waiting, because the command has to be reaped before anything else happens.
             (Phase::Killed, None) => self.actions.push(Action::Arm(Delay::Kill)),
             (Phase::Killed, Some(status)) => return self.give_up(state, status),
         }
         SupervisorState::Stopping(state)
     }
 
-    /// Reports that processes that the command has left can't be stopped, and exits, because a
-    /// second command must not be started next to them.
+    /// Reports that some of the command's processes can't be stopped, and exits, because a second
+    /// command must not run next to them.
     fn give_up(&mut self, mut state: Stopping, status: ExitStatus) -> SupervisorState {
         self.actions.push(Action::Report(Notice::Survived));
         if state.next == Next::Start {
@@ -664,13 +679,13 @@ impl Step<'_> {
         self.finish(state, status)
     }
 
-    /// Acts on a SIGTERM while processes are being stopped. The first SIGTERM cancels the restart,
+    /// Handles a SIGTERM while processes are being stopped. The first SIGTERM cancels the restart,
     /// or the exit after a change. The second one kills the processes that are left, unless they
     /// have already been killed.
     ///
-    /// The first SIGTERM isn't forwarded, because the command has already received the stop signal,
-    /// and many programs end immediately on a second signal. If the command has ended by itself,
-    /// SIGTERM is forwarded like any other signal.
+    /// The first SIGTERM isn't passed on, because the command has already got the stop signal, and
+    /// many programs end immediately on a second signal. If the command ended by itself, SIGTERM is
+    /// passed on like any other signal.
     fn terminate(&mut self, state: &mut Stopping, sender: Sender) {
         match state.next {
             Next::Start | Next::ExitRotated => {
@@ -698,7 +713,8 @@ impl Step<'_> {
         }
     }
 
-    /// Adds the actions that kill the group or, if the group is empty, the other children.
+    /// Kills the command's group or, if the group is empty, the other children. Reports this with
+    /// `notice`.
     fn kill(&mut self, state: &mut Stopping, notice: impl Fn(Left) -> Notice) {
         state.phase = Phase::Killed;
         let notice = notice(state.left);
@@ -706,8 +722,8 @@ impl Step<'_> {
         self.actions.push(Action::Arm(Delay::Kill));
     }
 
-    /// Adds the actions that follow [`Stopping`]: the command is started again, or this process
-    /// exits.
+    /// Leaves [`Stopping`]: starts the command again, or exits. `status` is the exit status of the
+    /// old command.
     fn finish(&mut self, state: Stopping, status: ExitStatus) -> SupervisorState {
         let exit_reason = match state.next {
             Next::Start => {

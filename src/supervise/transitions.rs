@@ -12,14 +12,16 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 
-/// Settings for a process that other processes can outlive (`ends_everything` is false).
+/// The settings that most of these tests use: other processes can outlive the supervisor
+/// (`ends_everything` is false).
 pub(super) fn rotation(on_rotation: OnRotation) -> Supervision {
     Supervision {
         rotation: RotationOptions {
             on_rotation,
             stop_signal: SignalNumber(libc::SIGQUIT),
             poll_signal: Some(SignalNumber(libc::SIGUSR2)),
-            // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
+            // [`step`] reads neither `poll_interval` nor `grace`, because its caller sets the
+            // timer.
             poll_interval: Duration::ZERO,
             grace: Duration::ZERO,
         },
