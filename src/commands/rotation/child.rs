@@ -1,7 +1,7 @@
-//! The trial: a launch in a forked process. It resolves the values, compares them with those of the
-//! running command, and waits at its gate until its parent opens the gate. The trial must never
-//! send a value to its parent, only hashes, names, version ids, paths and the finished lines of
-//! messages.
+//! The trial: a launch in a forked process. It reads the values, compares them with the values that
+//! the running command has, and waits at its gate until its parent opens the gate. The trial must
+//! never send a value to its parent, only hashes, names, version ids, paths and the finished lines
+//! of messages.
 
 use std::hash::RandomState;
 use std::os::fd::BorrowedFd;
@@ -21,38 +21,39 @@ use crate::report::terminal;
 use crate::report::{self, Label, Record, Report};
 use crate::supervise::Gate;
 
-/// A message from a trial to its parent.
+/// A message from a trial (a launch in a forked process) to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
-    /// Assignments for the service manager, which only listens to the unit's main process: the
-    /// parent.
+    /// Assignments for the service manager, such as `STATUS=…`. The parent passes them on, because
+    /// the service manager only listens to the unit's main process.
     Notify(String),
-    /// The trial has resolved every value and waits at the gate. A poll without a change also sends
-    /// this message before it ends. The changes are empty for the first trial.
+    /// The trial has read every value, and now waits until the parent lets it continue. A poll that
+    /// found no change sends this, too, right before it ends. The first trial has no earlier values
+    /// to compare with, so its changes are empty.
     Ready(Fingerprint, Changes),
-    /// The trial has renamed its files.
+    /// The trial's files are in place, under their final names.
     Placed(Vec<PlacedFile>),
-    /// The trial can't become the command, because renaming its files or execve has failed. The
-    /// trial prints the error itself.
+    /// The trial couldn't become the command, because it failed to rename its files or to execute
+    /// the program. It prints the error itself.
     NotStarted,
-    /// The lines to print about a poll that failed. The parent prints them, because a stalled
-    /// reader must not block the trial, and because the parent limits how often such lines appear.
+    /// A poll failed. The parent prints these lines, because it limits how often they appear, and
+    /// because a stalled reader of standard error must not block the trial.
     PollFailed(String),
 }
 
-/// The findings of earlier trials, which are launches in forked processes. Each trial compares its
-/// own values with a copy of these findings.
+/// The results of earlier trials (launches in forked processes), which the parent keeps. Each trial
+/// gets a copy to compare its own values with.
 #[derive(Default)]
 pub(super) struct Baseline {
-    /// The random key for the hashes. The parent chooses it once, so that the hashes of all
-    /// trials can be compared.
+    /// The random key for hashing values. All trials use the same key, so their hashes can be
+    /// compared.
     hash_key: RandomState,
-    /// The values that the command has. `None` before the first start.
+    /// The hashes and versions of the values that the command has. `None` before the first start.
     pub(super) command_values: Option<Fingerprint>,
-    /// The values of the latest trial that has reached its gate. `None` before that, and once the
-    /// command has these values.
+    /// The hashes and versions of the values that the latest trial read. `None` until a trial has
+    /// read its values, and again once the command has them.
     pub(super) latest_values: Option<Fingerprint>,
-    /// When the polls began to fail. `None` if the last poll succeeded.
+    /// When polls began to fail. `None` unless the latest poll failed.
     pub(super) failing_since: Option<SystemTime>,
 }
 
@@ -66,8 +67,8 @@ pub(super) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Runs the trial, and reports its failures. Returns the exit status if this process doesn't
-    /// become the command: that of the error or, if there is no error, 0.
+    /// Runs the trial and reports any failure. Returns only if this process isn't replaced by the
+    /// command: with the exit status of the error, or 0 if there was no error.
     pub fn run(self) -> u8 {
         let Some(command_values) = &self.baseline.command_values else {
             return self
@@ -81,13 +82,14 @@ impl Trial<'_> {
         poll.run().unwrap_or_else(|report| poll.fail(&report))
     }
 
-    /// Reads the values and, if the gate opens, becomes the command.
+    /// Reads the values and, once the parent allows it, becomes the command.
     fn start_first(&self) -> Result<u8, Report> {
         let (values, fingerprint) = self.read(self)?;
         self.start(values, &Message::Ready(fingerprint, Changes::default()))
     }
 
-    /// Reads the values. Messages about a long wait go to `messenger`.
+    /// Reads the values, and computes their fingerprint, which the parent will keep. Messages about
+    /// a long wait go to `messenger`.
     fn read(&self, messenger: &dyn Messenger) -> Result<(Values, Fingerprint), Report> {
         let options = &self.launch.prepared().options;
         let values = worker::run_with(options, messenger, |deadline| {
@@ -98,21 +100,23 @@ impl Trial<'_> {
         Ok((values, fingerprint))
     }
 
-    /// Writes the files, sends `ready`, waits at the gate and becomes the command. If renaming or
-    /// execve fails, tells the parent, prints the error and returns its exit status. Even a poll
-    /// prints this error itself, because the parent treats the trial as the command once the gate
-    /// is open.
+    /// Writes the files, sends `ready` to the parent, waits until the parent opens the gate, and
+    /// becomes the command. Returns the exit status 0 if the parent closes the gate instead.
+    ///
+    /// If renaming the files or execve fails, tells the parent, prints the error and returns its
+    /// exit status. Even a poll prints this error itself, because once the gate is open, the parent
+    /// treats the trial as the command.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment, notices) = self.launch.write_files(values)?;
-        // The program may have been removed since the last start.
+        // Find the program again, because it may have been removed since the last start.
         let command = self.launch.command;
         let program = self.launch.prepared().find_program(command)?;
-        // If the parent ends, the command gets the stop signal.
+        // If the parent ends after opening the gate, the command gets the stop signal.
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
 
-        // The notices are printed now, because it wasn't certain before that the command gets these
+        // Print the notices only now. Before, it wasn't certain that the command would get these
         // values.
         let executed = print_and_rename(delivery, notices).and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
@@ -123,10 +127,11 @@ impl Trial<'_> {
         Ok(Report::from(problem).print())
     }
 
-    /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files in
-    /// memory, because the running command can't get new ones. When the parent opens the gate,
-    /// renames the files and sends their paths. When the parent closes the gate, removes the
-    /// temporary files. Either way, returns the exit status 0.
+    /// Replaces the running command's files. Writes the new files under temporary names, sends
+    /// `ready` to the parent, and renames the files when the parent opens the gate. If the parent
+    /// closes the gate instead, removes the new files. Either way, returns the exit status 0.
+    ///
+    /// Leaves out files in memory, because a running command can't get new ones.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files =
             Files::open_directories(outcomes.files().filter(|file| file.target.path.is_some()));
@@ -147,7 +152,8 @@ impl Trial<'_> {
     }
 }
 
-/// The messages of the first trial are those of a launch.
+/// The first trial prints its messages like a launch. Only those for the service manager go through
+/// the parent.
 impl Messenger for Trial<'_> {
     fn notify(&self, assignments: &str) {
         self.gate.send(&Message::Notify(assignments.to_owned()));
@@ -158,25 +164,26 @@ impl Messenger for Trial<'_> {
     }
 }
 
-/// A trial while the command is running.
+/// A trial that checks for changed values while the command is running.
 struct Poll<'a> {
     trial: &'a Trial<'a>,
     command_values: &'a Fingerprint,
 }
 
 impl Poll<'_> {
-    /// Reads the values, and reports to the parent what has changed. If something has changed and
-    /// the gate opens, becomes the command or, with `signal=NAME`, replaces the command's files. If
-    /// this process doesn't become the command, returns the exit status.
+    /// Reads the values, and reports to the parent what changed. If something changed and the
+    /// parent opens the gate, becomes the command or, with `signal=NAME`, replaces the command's
+    /// files. If this process doesn't become the command, returns the exit status.
     ///
-    /// First leaves the process group of the parent, so that the poll doesn't get the terminal's
-    /// signals.
+    /// First leaves the parent's process group. Otherwise, the poll would get the terminal's
+    /// signals, such as Ctrl-C.
     fn run(&self) -> Result<u8, Report> {
         let trial = self.trial;
         trial.gate.leave_group();
         let (values, fingerprint) = trial.read(self)?;
         if let Some(error) = self.command_values.loss_error(&fingerprint) {
-            // Someone has to act, because no later poll succeeds by itself.
+            // Report an error and not a warning, because every later poll will fail, too, until
+            // someone acts.
             self.report_failure(Label::Error, &[error]);
             return Ok(0);
         }
@@ -194,8 +201,8 @@ impl Poll<'_> {
         }
     }
 
-    /// Sends the lines about a failed poll to the parent, which prints them. `level` is that of the
-    /// JSON object.
+    /// Sends the lines about a failed poll to the parent, which prints them. In JSON output,
+    /// `level` becomes the member of the same name.
     fn report_failure(&self, level: Label, errors: &[Record]) {
         let Trial {
             launch,
@@ -217,8 +224,8 @@ impl Poll<'_> {
 }
 
 impl Messenger for Poll<'_> {
-    /// A poll doesn't even print the error about a termination signal, because such a signal
-    /// usually means that the whole service is being stopped.
+    /// A poll prints nothing about its progress. It doesn't even print the error about a
+    /// termination signal, which usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         false
     }
@@ -235,9 +242,9 @@ impl Messenger for Poll<'_> {
     }
 }
 
-/// The warning about a poll that failed: the first of `errors` with its notes and help, and the
-/// number of the other errors. `command` is in quotes. `since` is when the polls began to fail, or
-/// `None` for the first such poll.
+/// The warning about a failed poll: the first of `errors` with its notes and help, and the number
+/// of other errors. `command` is already quoted. `since` is when polls began to fail, or `None` if
+/// this is the first failure.
 pub(super) fn failed_poll_warning(
     command: &str,
     since: Option<SystemTime>,

@@ -1,9 +1,9 @@
-//! The fingerprint of the values of a trial, and what has changed between two trials.
+//! The fingerprint of the values that a trial read, and the changes between two trials.
 //!
-//! The parent, which stays while the command runs, keeps a [`Fingerprint`] of the values: the
-//! versions that were read, and a keyed hash instead of each value. So the parent's core files and
-//! swapped pages don't contain a value. The random key of the hashes is in the same memory, so
-//! anyone who can read this memory can confirm a guess at a short value.
+//! The parent, which stays while the command runs, keeps a [`Fingerprint`] of the values: their
+//! versions, and a keyed hash instead of each value. So the parent's core files and swapped pages
+//! don't contain a value. The random key of the hashes is in the same memory, so anyone who can
+//! read this memory can confirm a guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -19,18 +19,19 @@ use crate::model::remark::Remark;
 use crate::model::shown::{shown_version, some_of};
 use crate::report::Record;
 
-/// The hashes of the values that one trial (a launch in a forked process) has read, and the
-/// versions that they were read from.
+/// Hashes of the values that one trial (a launch in a forked process) has read, and the versions of
+/// the secrets that they came from.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
-    /// The key is a hash of the variable or path.
+    /// The hashed values. Each key is a hash of the variable or path that gets the value.
     values: BTreeMap<u64, HashedValue>,
-    /// The secrets, parameters and paths that were read, as messages name them. Each has its id, as
-    /// references spell it, and its version, which a path and a local file don't have.
+    /// The secrets, parameters and parameter paths that were read. The key is the name used in
+    /// messages, such as `the secret "prod/db"`. The value is the id as written in the reference,
+    /// and the version id. Parameter paths and local files have no version id.
     secrets: BTreeMap<String, (String, Option<String>)>,
-    /// The places ([`Standing::place`]) of the `env-from` objects that were read, but don't
-    /// set any variable. A path without parameters isn't such an object, because AWS has no answer
-    /// for the path.
+    /// The `env-from` objects that were read but set no variables. Each is identified by its place
+    /// in the order of precedence ([`Standing::place`]). A path without parameters isn't included,
+    /// because reading it fails.
     empty_objects: BTreeSet<usize>,
 }
 
@@ -38,56 +39,58 @@ pub(super) struct Fingerprint {
 struct HashedValue {
     label: String,
     hash: u64,
-    /// The lack of each `{{ … }}` of a template, or one lack for any other value. If the lack in a
-    /// poll is greater than that of the command, the command would lose something. A value that
-    /// matches the `pattern` of its entry is never treated as blank.
+    /// Shows whether the value is blank or only a default. There is one item for each `{{ … }}` in
+    /// a template, and a single item for any other value. If a later poll has a greater item, the
+    /// command would lose something. A value that matches its entry's `pattern` is never treated as
+    /// blank.
     lookups: Vec<Lack>,
     standing: Standing,
-    /// The names in [`Fingerprint::secrets`] of what the value was read from.
+    /// The secrets that the value was read from, as keys of [`Fingerprint::secrets`].
     reads: Vec<String>,
-    /// True if the command would inherit the variable if no entry set it.
+    /// True if the command would inherit the variable from the environment if no entry set it.
     hides_inherited: bool,
-    /// True if a new value can't reach the command while it runs: with `signal=NAME`, the value of
-    /// a secret in a variable or in a file in memory.
+    /// True if a new value can't reach the command while it runs. With `signal=NAME`, this applies
+    /// to secrets in variables and in files in memory.
     is_fixed: bool,
 }
 
-/// The entry that a value comes from. A value that replaces an absent one has a greater standing.
+/// Where a value comes from: which entry set it, and whether it is that entry's `default`. A
+/// fallback's standing compares greater than that of the value it stands in for.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 struct Standing {
-    /// The place of the entry in the order of precedence.
+    /// The entry's place in the order of precedence. A greater number means a lower precedence.
     place: usize,
-    /// True if the value is the entry's default.
     is_default: bool,
 }
 
-/// The variables and files whose value in a poll differs from that of the command.
+/// The variables and files whose values in a poll differ from those that the command has.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Change {
     /// The sorted names of the variables and files.
     pub(super) labels: Vec<String>,
-    /// The clause about them: `DB_PASSWORD and DB_USER changed (the secret "prod/db", version
-    /// 1a2b3c4d -> 5e6f7a8b)`. The versions are left out if none differs, as in a local file.
+    /// The part of a message that describes the change, such as `DB_PASSWORD and DB_USER changed
+    /// (the secret "prod/db", version 1a2b3c4d -> 5e6f7a8b)`. The part in brackets is left out if
+    /// no version changed, as with a local file.
     pub(super) clause: String,
-    /// The secrets and parameters from which the variables and files were read, if their versions
-    /// differ, for JSON and with the whole ids of the versions.
+    /// The secrets and parameters with a new version, for JSON output. Each item has the id, and
+    /// the old and new version ids in full.
     pub(super) secrets: Vec<Value>,
 }
 
-/// The two changes that a poll can find.
+/// All the changes that a poll found: those that can reach the command, and those that can't.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Changes {
-    /// The change that can reach the command. With `signal=NAME`, which doesn't restart the
-    /// command, only the values of files at a path can.
+    /// The new values that can reach the command. With `signal=NAME`, which doesn't restart the
+    /// command, these are only the values of files with a path.
     pub(super) deliverable: Change,
-    /// The change that can't reach the command.
+    /// The new values that can't reach the command, because it isn't restarted.
     pub(super) fixed: Change,
 }
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
 impl Fingerprint {
-    /// Makes the fingerprint of the values, and of the documents that were read.
+    /// Hashes the values with `hash_key`, and records the versions of the documents that were read.
     pub(super) fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         let mut place = 0;
@@ -109,7 +112,7 @@ impl Fingerprint {
                     fingerprint.secrets.insert(locator.noun(), secret);
                 }
             }
-            // An object comes after its keys, which have the same place.
+            // In the list, an `env-from` object comes after its keys, and shares their place.
             if outcome.id.key.is_none() {
                 place += 1;
             }
@@ -118,9 +121,9 @@ impl Fingerprint {
         fingerprint
     }
 
-    /// The error of a poll that would take a value away from the command. `self` is the fingerprint
-    /// of the command's values, and `later` that of the poll's values. `None` if no value would be
-    /// lost.
+    /// The error if a poll would take a value away from the command, for example because a secret
+    /// is now empty. `self` has the command's values, and `later` has the poll's. `None` if no
+    /// value would be lost.
     pub(super) fn loss_error(&self, later: &Self) -> Option<Record> {
         let losses = self.labels(|key, value| value.is_lost(later.values.get(key), later));
         if losses.is_empty() {
@@ -132,13 +135,13 @@ impl Fingerprint {
         Some(error.with("variables", losses))
     }
 
-    /// The sorted labels of the values that come from secrets and that can't reach the command
-    /// while it runs.
+    /// The sorted names of the variables and files that can't change while the command runs
+    /// ([`HashedValue::is_fixed`]).
     pub(super) fn fixed_labels(&self) -> Vec<String> {
         self.labels(|_, value| value.is_fixed)
     }
 
-    /// The sorted labels of the values that the predicate accepts.
+    /// The sorted names of the variables and files for which `is_listed` returns true.
     fn labels(&self, is_listed: impl Fn(&u64, &HashedValue) -> bool) -> Vec<String> {
         let mut labels = BTreeSet::new();
         for (key, value) in &self.values {
@@ -153,7 +156,7 @@ impl Fingerprint {
         Some(self.values.get(&key)?.hash)
     }
 
-    /// The changes from these values to those of the fingerprint `later`.
+    /// Compares these values with the values of a `later` trial, and returns what changed.
     pub(super) fn changes_to(&self, later: &Self) -> Changes {
         Changes {
             deliverable: self.change_to(later, false),
@@ -161,9 +164,9 @@ impl Fingerprint {
         }
     }
 
-    /// The change from these values to those of the fingerprint `later`, among the values whose
-    /// [`HashedValue::is_fixed`] has the given value. A secret that has a new version may have the
-    /// same values as before.
+    /// One half of [`Self::changes_to`]: if `is_fixed` is true, the changes that can't reach the
+    /// running command, and otherwise those that can. A new version of a secret with the same
+    /// values isn't a change.
     fn change_to(&self, later: &Self, is_fixed: bool) -> Change {
         let mut values = self.values.clone();
         values.extend(later.values.clone());
@@ -221,8 +224,8 @@ impl Fingerprint {
 }
 
 impl HashedValue {
-    /// Hashes the value of an outcome. `None` if the outcome has no value. `place` is the place of
-    /// the outcome's entry in the order of precedence.
+    /// Hashes the value of an entry's outcome. `None` if the outcome has no value. `place` is the
+    /// entry's place in the order of precedence.
     fn new(
         hash_key: &RandomState,
         on_rotation: OnRotation,
@@ -258,13 +261,18 @@ impl HashedValue {
         })
     }
 
-    /// Decides whether a poll would take this value away from the command. `new` is what the poll,
-    /// whose fingerprint is `later`, has found for the same variable or path.
+    /// True if a poll would take this value away from the command. `new` is the poll's value for
+    /// the same variable or path, and `later` has all of the poll's values.
     ///
-    /// A value is lost if it, or what a `{{ … }}` in it gives, becomes empty, if its object sets no
-    /// variable any more, or if something else takes its place: a default, an inherited variable,
-    /// or an entry with lower precedence. A value that is gone isn't lost if nothing replaces it,
-    /// and a value in which everything is empty is never lost.
+    /// A value is lost in these cases:
+    ///
+    /// - The value becomes empty, or the result of a `{{ … }}` in it does.
+    /// - Something else takes its place: a default, an inherited variable, or an entry with lower
+    ///   precedence.
+    /// - It came from an `env-from` object that no longer sets any variables.
+    ///
+    /// The first two cases don't apply to a value that was already empty. A value that disappears
+    /// without a replacement is only lost in the last case.
     fn is_lost(&self, new: Option<&Self>, later: &Fingerprint) -> bool {
         if later.empty_objects.contains(&self.standing.place) {
             return true;

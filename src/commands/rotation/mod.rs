@@ -13,32 +13,32 @@
 //! The life of a poll:
 //!
 //! ```text
-//! command             parent                                       trial
+//! command             parent                           trial
 //!    │                   │ the timer elapses: fork
-//!    │                   ├───────────────────────────────────────────▶│ reads the values,
-//!    │                   │                                            │ writes the files under temporary names
-//!    │                   │◀── Ready (hashes, versions) ───────────────┤ waits at its gate for one byte
+//!    │                   ├───────────────────────────────▶│ reads the values,
+//!    │                   │                                │ writes the files under temporary names
+//!    │                   │◀── Ready (hashes, versions) ───┤ waits at its gate for one byte
 //!    │                   │
-//!    │                   │ unchanged:                                 ┴ ends
+//!    │                   │ unchanged:                     ┴ ends
 //!    │                   │
 //!    │                   │ changed, restart:
 //!    │◀─ the stop signal ┤
 //!    ┴─ ends ───────────▶│
-//!                        ├── opens the gate ─────────────────────────▶│ renames the files
-//!                        │◀── Placed (paths, inodes) ─────────────────┤ execve closes the pipe
-//!                        │◀── the end of the pipe ────────────────────┤
-//!                        │                                            │ command
+//!                        ├── opens the gate ─────────────▶│ renames the files
+//!                        │◀── Placed (paths, inodes) ─────┤ execve closes the pipe
+//!                        │◀── the end of the pipe ────────┤
+//!                        │                                │ command
 //! ```
 //!
-//! With `signal=NAME`, the gate is opened while the command runs. The trial ends after `Placed`,
-//! and the command gets the signal. With `exit`, the gate is closed before the command gets the
-//! stop signal. The first start works like a restart, but there is no command yet, so the gate is
-//! opened immediately.
+//! With `signal=NAME`, the parent opens the gate while the command runs. The trial ends after
+//! `Placed`, and the command gets the signal. With `exit`, the parent closes the gate before it
+//! sends the stop signal to the command. The first start works like a restart, but there is no
+//! command yet, so the parent opens the gate immediately.
 //!
 //! Whatever the trial is doing, the parent passes signals on to the command. The only exception is
 //! the signal of `--poll-signal`. A poll has its own process group, which becomes the command's
 //! group when the gate opens. Between the gate and execve, the trial holds SIGTERM
-//! (`system/lifecycle`). A SIGTERM that has arrived ends the trial either before it renames the
+//! (`system/lifecycle`). A SIGTERM that arrives then ends the trial either before it renames the
 //! files, or right before execve.
 
 mod child;

@@ -1,5 +1,5 @@
-//! The messages of the process that stays with `--on-rotation`: about polls, and about the start
-//! and the end of the command.
+//! Prints the messages of the parent, the process that stays with `--on-rotation`: about polls, and
+//! about the start and the end of the command.
 //!
 //! Text output shows the warnings, and the notes about restarts, signals, exits, other processes
 //! that are ended, and polls that succeed after a failure. It shows the other notes only with
@@ -15,23 +15,25 @@ use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::{ExitStatus, Left, Notice, Pid};
 use crate::system::lifecycle::process_name;
 
-/// The shortest time between two warnings about polls that fail in a row.
+/// The shortest time between two warnings while polls keep failing.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Prints the messages of the parent process.
+/// Prints the messages of `--on-rotation`, and remembers what they mention: the command, the latest
+/// change, and when failed polls were last reported.
 pub(super) struct Notices<'a> {
     pub(super) rotation: &'a RotationOptions,
-    /// The command's program as the user wrote it, in quotes.
+    /// The command's program as the user wrote it, in quotes, such as `"node"`.
     pub(super) command: String,
-    /// The change that the latest poll has found and that can reach the command.
+    /// The latest change that a poll found. Leaves out new values that can't reach the command.
     pub(super) change: Change,
-    /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
+    /// When failed polls were last reported. `None` before the first report, and again once a poll
+    /// succeeds.
     pub(super) warned_at: Option<Instant>,
 }
 
 impl Notices<'_> {
-    /// Prints that the command was started. `fixed` has the names of the variables and files whose
-    /// new values can't reach the command while it runs. With `signal=NAME`, a note lists them.
+    /// Prints that the command was started. With `signal=NAME`, also prints `fixed`, the names of
+    /// the variables and files that can't change while the command runs.
     pub(super) fn report_start(&self, pid: Pid, fixed: Vec<String>) {
         let text = format!("{} was started, with process id {pid}", self.command);
         let note = Record::note(text).event("started").detail();
@@ -43,9 +45,9 @@ impl Notices<'_> {
         }
     }
 
-    /// Prints what has changed, and warns of new values that can't reach the running command: with
-    /// `signal=NAME`, the command keeps the old values of its variables and of its files in memory
-    /// ([`Changes::fixed`]).
+    /// Prints which values changed, and warns about those that can't reach the command while it
+    /// runs: with `signal=NAME`, the command keeps the old values of its variables and of its files
+    /// in memory ([`Changes::fixed`]).
     pub(super) fn report_changes(&self, changes: &Changes) {
         let Changes { deliverable, fixed } = changes;
         if !deliverable.labels.is_empty() {
@@ -63,6 +65,8 @@ impl Notices<'_> {
         }
     }
 
+    /// Reports that the command was stopped because values changed, and that secrets-exec exits
+    /// now.
     pub(super) fn report_exit(&self) {
         let status = Status::Temporary as u8;
         let ending = format!("; secrets-exec exits with status {status}");
@@ -70,19 +74,19 @@ impl Notices<'_> {
         terminal::print_unless_stalled([record.with("status", status)]);
     }
 
-    /// Prints the lines about a poll that failed. If several polls in a row fail, prints the lines of
-    /// the first one, and later at most one set of lines in an hour.
+    /// Prints `lines`, the warning about a failed poll. While polls keep failing, prints the first
+    /// warning, and then at most one an hour.
     pub(super) fn print_failed_poll(&mut self, lines: &str) {
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
-        // If these lines are dropped, `warned_at` stays as it is, so the next poll that fails
-        // prints its own lines.
+        // If standard error is stalled, the lines are dropped, and `warned_at` stays unchanged. So
+        // the next failed poll can print its warning.
         if !warned_lately && terminal::print_text_unless_stalled(lines) {
             self.warned_at = Some(Instant::now());
         }
     }
 
-    /// Prints the message for an [`Action::Report`](crate::supervise::Action::Report) of the state
-    /// machine. `pid` is the process id of the command.
+    /// Prints the message for a notice that the state machine ordered
+    /// ([`Action::Report`](crate::supervise::Action::Report)). `pid` is the command's process id.
     pub fn report(&self, notice: Notice, pid: Pid) {
         let command = &self.command;
         let what_is_left = |left: Left| match left {
@@ -101,13 +105,13 @@ impl Notices<'_> {
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Restarted => {
-                // The note before the restart has named what changed.
+                // The note before the restart already said what changed.
                 Record::note(format!("{command} was restarted"))
                     .event("restarted")
                     .with("variables", self.change.labels.clone())
                     .with("pid", pid.as_raw())
             }
-            // The trial has printed the errors.
+            // The trial printed the errors.
             Notice::NotRestarted => {
                 let ending = ", but can't be started again";
                 let note = self.consequence_note("not_restarted", "was stopped", ending);
@@ -161,7 +165,7 @@ impl Notices<'_> {
         self.consequence_note("stopping", predicate, "")
     }
 
-    /// Prints that a child besides the command was asked to end because of a change.
+    /// Prints that `child`, a process that the command left behind, gets SIGTERM, too.
     pub(super) fn report_asked(&self, child: Pid) {
         let process = noun_with_name("process", &process_name(child));
         let text = format!("the {process} (process id {child}) gets SIGTERM, too");
@@ -169,12 +173,12 @@ impl Notices<'_> {
         terminal::print_unless_stalled([note.with("pid", child.as_raw())]);
     }
 
-    /// The record about the end of the command, normally a note for `--verbose`. It is a warning if
-    /// the signal of `--on-rotation signal=` killed the command, because that means that the
-    /// command doesn't handle the signal.
+    /// The message about the command's end. Usually, this is a note that only `--verbose` shows.
+    /// But if the command was killed by the signal in `--on-rotation signal=NAME`, it is a warning,
+    /// because the command doesn't handle that signal.
     ///
-    /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
-    /// probably just been asked to end.
+    /// SIGTERM is an exception: this process passes SIGTERM on to the command, so somebody probably
+    /// just asked the command to end.
     fn end_record(&self, status: ExitStatus, pid: Pid) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
@@ -195,9 +199,9 @@ impl Notices<'_> {
         }
     }
 
-    /// The note about what has happened to the command because values have changed, such as
-    /// `"node" was stopped, because DB_PASSWORD changed (…); secrets-exec exits with status 75`. In
-    /// this example, `predicate` is `was stopped`, and `ending` begins with the semicolon.
+    /// The note about what happened to the command because values changed, such as `"node" was
+    /// stopped, because DB_PASSWORD changed (…); secrets-exec exits with status
+    /// 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the semicolon.
     fn consequence_note(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
         let Change { labels, clause, .. } = &self.change;
         let text = format!("{} {predicate}, because {clause}{ending}", self.command);

@@ -29,28 +29,30 @@ use crate::system::lifecycle::{End, children, end, held_signal, signal_descripto
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
-/// The interval at which secrets-exec, once the command has ended, checks which processes the
-/// command has left. Regular checks are necessary, because the kernel reports the end of a process
-/// only to its parent, which may be outside the command's process group.
+/// How often secrets-exec checks for processes that the command left behind, once the command has
+/// ended. It has to check, because the kernel reports a process's end only to its parent, which
+/// isn't always secrets-exec.
 const LEFT_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The shortest time between two polls, and between a start and a poll. Without this pause, the
-/// signal for a change could end a command that hasn't installed its handler yet.
+/// The shortest time between two polls, and between the command's start and the next poll.
+/// Otherwise, the signal that reports a change could kill a command that hasn't installed its
+/// handler yet.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The largest fraction by which a pause between polls is randomly shortened or lengthened, so that
-/// the polls of a fleet spread out.
+/// The largest fraction by which a pause between polls is randomly shortened or lengthened. This
+/// spreads out the polls of a fleet that was started at the same time.
 const JITTER: f64 = 0.1;
 
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// The time that a trial has to end after its deadline or a termination signal, and to finish its
-/// work once its gate is open.
+/// How long a trial may take to end after its deadline or a termination signal, or to finish its
+/// work once the parent lets it continue.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
-/// Reads the values in a first trial, which becomes the command, and supervises the command until
-/// this process has to exit. Returns the exit status.
+/// Runs a launch with `--on-rotation`. In a forked process, the first trial reads the values and
+/// becomes the command. This process supervises the command, and finally returns its own exit
+/// status.
 ///
 /// # Errors
 /// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
@@ -92,13 +94,13 @@ pub fn supervise(
         events: VecDeque::new(),
         exit_reason: None,
     };
-    // Adopt orphans before the first trial, so that processes that its `credential_process` leaves
-    // behind are adopted, too.
+    // Adopt orphans before the first trial begins, because its `credential_process` may leave
+    // processes behind.
     adopt_orphans();
     parent
         .fork_trial()
         .map_err(|why| Problem::nothing_resolved(&why))?;
-    // An exit status means that the first trial has failed, and has reported why.
+    // An exit status means that the first trial failed, and that it reported why.
     if let Some(status) = parent.await_first()? {
         return Ok(status);
     }
@@ -114,25 +116,25 @@ struct Parent<'a> {
     supervision: &'a Supervision,
     launch: Launch<'a>,
     notices: Notices<'a>,
-    /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
-    /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
+    /// The service manager's socket. A restart doesn't send `RELOADING=1`, because the unit would
+    /// then stay in the state "reloading" until the next `READY=1`.
     service_manager: Notifier,
     baseline: Baseline,
-    /// The trial (a launch in a forked process) that is under way. `None` before the first trial,
-    /// and once a trial has found no change, has executed the command or has ended.
+    /// The current trial (a launch in a forked process). `None` before the first trial, and once a
+    /// trial has found no change, become the command or ended.
     trial: Option<TrialProcess>,
-    /// The command's files on disk, which are removed when the command ends.
+    /// The command's files on disk, to be removed once the command has ended.
     placed: Vec<PlacedFile>,
     bystanders: Bystanders,
-    /// The children that get no signal when a change ends the command and its orphans: the trials,
-    /// and the children that this process had before the first trial. The command itself was a
-    /// trial, too. A child that is reaped is removed.
+    /// The children to spare when the processes that the command left behind are ended: the trials,
+    /// including the command itself, which was a trial, and the children from before the first
+    /// trial. A child is removed from the set when it is reaped.
     spared: BTreeSet<Pid>,
-    /// The process id of the latest command, even after its end. Before the first start, that of
-    /// this process.
+    /// The process id of the command, even after the command has ended. Before the first start,
+    /// this process's own id.
     pid: Pid,
     job: Job,
-    /// The orphans of the command that were asked to end.
+    /// The processes left behind by the command that have already been sent SIGTERM.
     asked: BTreeSet<Pid>,
     timer: Option<Instant>,
     earliest_poll: Instant,
@@ -141,8 +143,8 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    /// Lets the first trial, which waits at its gate, become the command, and supervises the
-    /// command. Returns the exit status of this process.
+    /// Lets the first trial, which has read the values, become the command. Supervises the command,
+    /// and returns the exit status of this process.
     fn run(mut self, mut signals: Signals) -> u8 {
         // The action is [`Action::Start`], which opens the gate.
         let (mut state, action) = begin();
@@ -160,8 +162,9 @@ impl Parent<'_> {
         }
     }
 
-    /// Takes the next event out of the queue or, if the queue is empty, reports that the timer has
-    /// elapsed. The queue comes first, because its events may set the timer again.
+    /// Takes the next event from the queue. If the queue is empty and the timer has elapsed,
+    /// returns [`Event::Elapsed`]. The queue comes first, because its events may set the timer
+    /// again.
     fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if event.is_none() && self.timer.is_some_and(|end| end <= Instant::now()) {
@@ -171,7 +174,8 @@ impl Parent<'_> {
         event
     }
 
-    /// Removes the command's files and returns the exit status of this process.
+    /// Removes the command's files and returns the exit status of this process. If a change caused
+    /// the exit, also prints a note.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.placed);
         self.notices.report_errors(remove_files(placed));
@@ -190,7 +194,8 @@ impl Parent<'_> {
         match action {
             Action::Start => self.start(),
             Action::Deliver => {
-                // If the trial was killed while it was waiting at its gate, its end is in the queue.
+                // If there is no trial, it was killed at its gate, and its end is already in the
+                // queue.
                 if let Some(process) = &mut self.trial {
                     process.open_gate();
                 }
@@ -234,9 +239,10 @@ impl Parent<'_> {
         }
     }
 
-    /// Sends a signal to the orphans of the command ([`Self::other_children`]). SIGKILL goes to all
-    /// of them, and SIGTERM only to those that haven't got it, with a line about each of them.
-    /// Returns [`Event::Refused`] if the system has refused the signal for one of them.
+    /// Sends a signal to the processes that the command left behind ([`Self::other_children`]).
+    /// SIGKILL goes to all of them. SIGTERM goes only to those that haven't been sent it before,
+    /// and a note is printed for each. Returns [`Event::Refused`] if the system refuses the signal
+    /// for one of them.
     fn signal_others(&mut self, signal: SignalNumber) -> Option<Event> {
         let mut refused = None;
         for child in self.other_children() {
@@ -253,17 +259,19 @@ impl Parent<'_> {
         refused
     }
 
-    /// The orphans that this process has adopted from the command: the children that aren't the
-    /// command, a trial or a bystander. The list is empty if the system doesn't list children.
+    /// Lists the processes that the command left behind and that this process adopted: all children
+    /// except the command, the trials, and the bystanders, which have nothing to do with the
+    /// command. Empty if the system can't list children.
     fn other_children(&self) -> Vec<Pid> {
         let mut others = children("self");
         others.retain(|child| !self.spared.contains(child) && !self.bystanders.include(*child));
         others
     }
 
-    /// Lets the trial that waits at the gate become the command. The state machine orders this only
-    /// while there is such a trial. Without one, this process would run without a command, so it
-    /// exits with 75 as after a changed secret, and a service manager starts it again.
+    /// Lets the waiting trial (a launch in a forked process) become the command. The state machine
+    /// orders this only while a trial is waiting. If there is no trial after all, lets this process
+    /// exit with status 75, as after a change, so that a service manager restarts it: it must not
+    /// keep running without a command.
     fn start(&mut self) {
         let Some(process) = &mut self.trial else {
             self.exit_reason = Some(ExitReason::Rotated);
@@ -276,11 +284,11 @@ impl Parent<'_> {
         process.open_gate();
     }
 
-    /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or it is time to
-    /// check which processes the command has left ([`LEFT_INTERVAL`]). Reaps children and queues
-    /// the events for the state machine.
+    /// Sleeps until a signal or a message from the trial arrives, until the timer elapses, or until
+    /// it is time to check which processes the command left behind ([`LEFT_INTERVAL`]). Then reaps
+    /// children, and queues the events for the state machine.
     fn wait(&mut self, state: &SupervisorState, signals: &mut Signals) {
-        // After the command has ended, processes that it has started may still be running.
+        // After the command has ended, processes that it started may still be running.
         let awaits_rest = state.has_command_ended();
         let mut limit = self
             .timer
@@ -305,8 +313,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Reaps all children that have ended, adopted orphans included, and queues the events. If the
-    /// command's state has changed several times, only the last change matters. Doesn't wait.
+    /// Reaps all children that have ended, including adopted orphans, and queues the events. If the
+    /// command's state changed several times, only the last change matters. Doesn't wait.
     fn reap(&mut self) {
         let mut command_change = None;
         while let Some((pid, change)) = next_state_change() {
@@ -322,8 +330,8 @@ impl Parent<'_> {
         // Note the end of the command last. All other zombies have been reaped by now, so
         // `note_change` can see which processes are left.
         if let Some(change) = command_change {
-            // The command was a trial before, and may have sent its last messages as a trial after
-            // `wait` received messages. The events of these messages come before its end.
+            // The command used to be a trial, and its last messages may have arrived since `wait`
+            // called `receive`. Queue their events before the event for the command's end.
             self.receive();
             let has_others = !self.other_children().is_empty();
             self.events
@@ -332,9 +340,8 @@ impl Parent<'_> {
     }
 }
 
-/// The length of a delay. `until_poll` is the time until the next poll is allowed
-/// ([`SHORTEST_PAUSE`]). A delay that ends with a poll is never shorter than `until_poll`. `random`
-/// is at least 0 and less than 1.
+/// The length of a delay. A delay before a poll takes at least `until_poll`, the time until a poll
+/// is allowed again ([`SHORTEST_PAUSE`]). `random` is at least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -343,43 +350,43 @@ fn delay_length(
 ) -> Duration {
     match delay {
         Delay::RequestedPoll => until_poll,
-        // A random moment in the interval spreads the polls of a fleet that was started at the same
-        // time.
+        // A random moment in the interval spreads out the polls of a fleet that was started at the
+        // same time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // This pause is longer than `until_poll`, which is at most 1 s: `--poll-interval` is at
-        // least 10 s.
+        // This pause is always longer than `until_poll`, which is at most 1 s, because
+        // `--poll-interval` is at least 10 s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Grace => rotation.grace,
         Delay::Kill => Duration::from_secs(1),
     }
 }
 
-/// The pause before the next poll. It doubles with each failed poll in a row, up to
-/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens
-/// the pause, by at most [`JITTER`].
+/// The pause before the next poll. It doubles with every consecutive failure, up to
+/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens it
+/// by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
     let pause = doubled.min(LONGEST_BACKOFF.max(interval));
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The parent's part in the trial that is under way.
+/// The methods that start a trial, act on its messages, and end it.
 impl Parent<'_> {
-    /// The descriptor on which the messages of the trial arrive. `None` if there is no trial, or
-    /// once [`Self::receive`] has read to the end of the pipe.
+    /// The pipe on which the trial's messages arrive. `None` if there is no trial, or once
+    /// [`Self::receive`] has read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.trial.as_ref()?.descriptor()
     }
 
-    /// Waits for the first trial. Returns `None` once the trial is at its gate, or the exit status of
-    /// a trial that ends before.
+    /// Waits for the first trial, a launch in a forked process. Returns `None` once the trial is
+    /// ready to become the command. If the trial ends before that, returns its exit status.
     ///
-    /// A termination signal ends the trial, which reports what it was waiting for. Once the trial
-    /// has ended, or after [`TIME_TO_END`], the signal ends this process, too.
+    /// A termination signal is passed on to the trial, which reports what it was waiting for. Once
+    /// the trial has ended, or after [`TIME_TO_END`], the signal ends this process, too.
     fn await_first(&mut self) -> Result<Option<u8>, Report> {
-        // Without a free descriptor, a signal is noticed only after the trial's next message.
+        // If no descriptor is free, a signal is noticed only after the trial's next message.
         let held_signals = signal_descriptor().unwrap_or_default();
-        // The trial sends the latest values when it has reached its gate.
+        // The trial sends its fingerprint when it has reached its gate.
         while self.baseline.latest_values.is_none() {
             wait_for(
                 held_signals
@@ -393,12 +400,12 @@ impl Parent<'_> {
                     process.terminate(signal);
                 }
                 self.await_end();
-                // The trial has reported the signal, so nothing is printed here.
+                // The trial reported the signal, so nothing is printed here.
                 end(End::Signal(signal), || ());
             }
 
             self.receive();
-            // At the end of the pipe, the trial has ended.
+            // The end of the pipe means that the trial has ended.
             if let Some(process) = &self.trial
                 && process.descriptor().is_none()
             {
@@ -413,7 +420,8 @@ impl Parent<'_> {
         Ok(None)
     }
 
-    /// Forks the trial of a poll, or reports why no process can be started.
+    /// Forks a process that looks for changed values. If it can't be started, treats this as a
+    /// failed poll.
     fn start_poll(&mut self) {
         if let Err(why) = self.fork_trial() {
             self.report_failed_poll(&why);
@@ -421,14 +429,17 @@ impl Parent<'_> {
         }
     }
 
-    /// Forks a trial. SIGALRM ends the trial if it hasn't reached its gate [`TIME_TO_END`] after its
-    /// deadline.
+    /// Forks a trial: a launch that reads the values and then waits at its gate. SIGALRM ends a
+    /// trial that still hasn't reached its gate [`TIME_TO_END`] after its deadline.
+    ///
+    /// # Errors
+    /// If no process can be started. The error text says why.
     fn fork_trial(&mut self) -> Result<(), String> {
         let options = &self.launch.prepared().options;
         let limit = options.timeout + options.wait.unwrap_or_default() + TIME_TO_END;
         let process = fork(limit, |gate| {
-            // LISTEN_PID and WATCHDOG_PID have the id of this process's parent, which the command
-            // wouldn't accept.
+            // LISTEN_PID and WATCHDOG_PID still contain the parent's process id, but the command
+            // would only accept its own.
             self.launch.replace_process_id(gate.parent.as_raw());
             let trial = Trial {
                 launch: &self.launch,
@@ -444,22 +455,23 @@ impl Parent<'_> {
         Ok(())
     }
 
-    /// Receives the messages of the trial that have arrived, prints or stores what they contain, and
-    /// queues the events that follow. Doesn't wait.
+    /// Acts on the messages that have arrived from the trial: prints or stores what they contain,
+    /// and queues the events that follow. Doesn't wait.
     fn receive(&mut self) {
         let Some(process) = &mut self.trial else {
             return;
         };
         let messages = process.receive();
-        // A trial that ends before its gate is left to `note_reaped` or, if it is the first trial,
-        // to `await_first`. They get its exit status, which shows why the trial has ended.
+        // If a trial ends before its gate is opened, leave that to `note_reaped` or, for the first
+        // trial, to `await_first`. They get its exit status, which shows why it ended.
         let has_ended = process.is_open && process.descriptor().is_none();
         for message in messages {
             match message {
                 Message::Notify(assignments) => self.service_manager.send(&assignments),
                 Message::Ready(values, changes) => self.note_ready(values, changes),
                 Message::Placed(files) => {
-                    // A new file at the same path isn't removed, because its inode number differs.
+                    // This doesn't remove a new file at the same path, because its inode number
+                    // differs.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                     self.events.push_back(Event::Placed);
@@ -475,8 +487,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
-    /// poll, prints what has changed, and queues the event that follows.
+    /// Records that the trial has read the values, and stores their fingerprint. For a poll, also
+    /// prints what changed, and queues the event that follows.
     fn note_ready(&mut self, fingerprint: Fingerprint, changes: Changes) {
         self.baseline.latest_values = Some(fingerprint);
         // A poll that reaches its gate hasn't failed.
@@ -498,8 +510,8 @@ impl Parent<'_> {
         self.events.push_back(Event::Changed);
     }
 
-    /// Reports the first start of the command, whose process id is `pid`: to the user and, with
-    /// `--notify-ready`, to the service manager.
+    /// Reports the command's first start to the user and, with `--notify-ready`, to the service
+    /// manager. `pid` is the command's process id.
     fn announce_start(&self, pid: Pid) {
         if self.launch.prepared().options.notify_ready {
             self.service_manager.send("READY=1");
@@ -509,14 +521,13 @@ impl Parent<'_> {
         self.notices.report_start(pid, fixed);
     }
 
-    /// Acts on the end of a child that was reaped. Queues the events that follow if the child was
-    /// the trial.
+    /// Handles a child that ended and was reaped. If the child was the trial, queues an event.
     ///
-    /// Prints why a poll has failed, with two exceptions: a trial that exits has reported the
-    /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
+    /// Also prints why a poll failed, unless the trial has already reported the reason before
+    /// exiting, or was killed by SIGTERM or SIGINT, which are probably meant for the whole service.
     fn note_reaped(&mut self, child: Pid, status: ExitStatus) {
         self.receive();
-        // `receive` has already ended a trial whose gate was opened.
+        // `receive` already handled the end of a trial whose gate was opened.
         if self.trial.take_if(|process| process.pid == child).is_none() {
             return;
         }
@@ -531,14 +542,14 @@ impl Parent<'_> {
         self.events.push_back(Event::TrialEnded);
     }
 
-    /// Prints why the process of a poll could not be started, or why it ended too early.
+    /// Prints why a poll's process couldn't be started or ended too early.
     fn report_failed_poll(&mut self, why: &str) {
         let since = self.baseline.failing_since;
         let warning = failed_poll_warning(&self.notices.command, since, &[Record::error(why)]);
         self.note_failed_poll(&terminal::visible_lines([warning]));
     }
 
-    /// Prints the lines about a poll that failed, and stores when polls began to fail.
+    /// Prints the lines about a failed poll, and remembers when polls began to fail.
     fn note_failed_poll(&mut self, lines: &str) {
         self.baseline
             .failing_since
@@ -546,8 +557,9 @@ impl Parent<'_> {
         self.notices.print_failed_poll(lines);
     }
 
-    /// Ends the trial, if there is one. If its gate was opened, first waits for its end, for at most
-    /// [`TIME_TO_END`], so that no temporary file is left behind.
+    /// Ends the trial, if there is one. If the trial is already replacing files or becoming the
+    /// command, first waits for at most [`TIME_TO_END`], so that it leaves no temporary file
+    /// behind.
     fn cancel(&mut self) {
         if let Some(process) = &self.trial
             && process.is_open
@@ -559,12 +571,12 @@ impl Parent<'_> {
         self.trial = None;
     }
 
-    /// Waits until the trial has ended or become the command, for at most [`TIME_TO_END`], and acts
-    /// on its messages. Drops the events that follow from them.
+    /// Waits for at most [`TIME_TO_END`] until the trial has ended or become the command. Acts on
+    /// its messages, but drops the events that follow from them.
     ///
-    /// A trial that is waiting for a file system that hangs doesn't end in this time. It has
-    /// already received a signal, or gets one when this process ends (PR_SET_PDEATHSIG), and
-    /// removes its temporary files as soon as the system call returns.
+    /// A trial that is stuck on a hanging file system doesn't end in that time. But it has already
+    /// received a signal, or gets one when this process ends (PR_SET_PDEATHSIG), so it removes its
+    /// temporary files once the system call returns.
     fn await_end(&mut self) {
         let queued = self.events.len();
         let end = Instant::now() + TIME_TO_END;
