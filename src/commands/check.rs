@@ -33,8 +33,8 @@ use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_offline, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables and files as a table or as JSON. Returns the warnings and notes to print
-/// after it.
+/// Prints the variables and files, with the sources of their values, as a table or as JSON. Returns
+/// the warnings and notes to print afterwards.
 ///
 /// # Errors
 /// If there is a problem with the inputs, a value, a file or the command, or if the output can't be
@@ -57,7 +57,7 @@ pub fn check(
         let prepared = prepare(inputs, Task::check(depth), inherited, deadline)?;
         Ok(Checked::read(prepared, depth, deadline))
     });
-    // The report says why nothing could be read. It is empty if something was read.
+    // If nothing could be read, `report` says why. Otherwise, it is empty.
     let (checked, mut report) = match read {
         Ok((checked, not_read)) => (Some(checked), not_read),
         Err(not_read) => (None, not_read),
@@ -66,8 +66,8 @@ pub fn check(
         line,
         program: match &checked {
             Some(checked) => checked.prepared.find_program(line),
-            // Search the inherited PATH, because the inputs are invalid, so the PATH that the
-            // command would get isn't known.
+            // With invalid inputs, the PATH that the command would get isn't known. Search the
+            // inherited PATH instead.
             None => exec::find_program(line.program(), inherited.get("PATH")),
         },
     });
@@ -86,7 +86,7 @@ pub fn check(
         report.problems.extend(found.problems);
         report.notices = found.notices;
         report.consequence = found.consequence;
-        // If a value is missing, the size of the environment isn't known.
+        // The size of the environment is only known if no value is missing.
         if report.is_empty() {
             let oversize = checked.size_problem(found_command.as_ref());
             report.problems.extend(oversize);
@@ -99,7 +99,8 @@ pub fn check(
 }
 
 /// Prints the findings as a table or, if `as_json` is true, as JSON together with the messages and
-/// the exit status of `report`. Returns the notices of the report.
+/// the exit status of `report`. Returns the report's notices or, if it has problems, the whole
+/// report.
 fn print_findings(
     mut findings: Findings,
     mut report: Report,
@@ -124,7 +125,7 @@ struct FoundCommand<'a> {
     program: Result<Program, Problem>,
 }
 
-/// The merged inputs, and everything that `check` has read for them.
+/// The prepared inputs, and the values or metadata that `check` has read for them.
 struct Checked {
     prepared: Prepared,
     depth: CheckDepth,
@@ -132,8 +133,9 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the depth allows. If a single value can't be read,
-    /// its outcome says why. The report only has the error if nothing could be read.
+    /// Reads as much as `depth` allows: nothing, metadata or values. If a single value can't be
+    /// read, its outcome says why. The returned report is empty unless nothing could be read at
+    /// all.
     fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
         let read = match depth {
             CheckDepth::Offline => Ok(Values {
@@ -162,21 +164,21 @@ impl Checked {
         (checked, report)
     }
 
-    /// The findings, and the report with the problems of the entries, and with the warnings and
-    /// notes about the values, the files and the command.
+    /// Collects what the table and the JSON show. Also returns a report with the entries' problems,
+    /// and with the warnings and notes about values, files and the command.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let depth = self.depth;
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
-        // Without reading values, `check` may run on a machine that has neither the users nor the
-        // directories of the launch.
+        // With `--offline` or `--metadata`, `check` may run on a machine that doesn't have the
+        // launch's users and directories.
         if depth == CheckDepth::Values {
             problems.extend(files.undeliverable());
         }
         let findings = self.findings(&problems);
 
-        // `check --metadata` needs permissions that a launch doesn't need. So if AWS has denied a
-        // request, the report must not claim that the command wouldn't be started.
+        // `check --metadata` needs permissions that a launch doesn't. So if AWS denied a request,
+        // the report must not claim that the command wouldn't be started.
         let is_unpermitted = self
             .values
             .fetched
@@ -197,9 +199,8 @@ impl Checked {
         (findings, report)
     }
 
-    /// Checks whether the environment that the command would get fits into the kernel's limit, and
-    /// returns a problem if it doesn't. Leaves out the variables with the paths of files, because
-    /// paths are short.
+    /// The error if the command's environment would be too large for the kernel. Ignores variables
+    /// that contain a file's path, because paths are short.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;
@@ -215,8 +216,9 @@ impl Checked {
         exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
-    /// The warnings about the command and, without `--offline` and `--metadata`, about the reading
-    /// and files on a disk. With `--verbose`, also the total.
+    /// Collects the warnings about the command and, if values were read, about reading them and
+    /// about files on disk. With `--verbose`, adds a note with the number of values and requests,
+    /// unless `--offline` is set.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let depth = self.depth;
         let outcomes = &self.values.outcomes;
@@ -238,8 +240,8 @@ impl Checked {
         notices
     }
 
-    /// Everything that the table and the JSON show, except for the command, the messages, `ok` and
-    /// the exit status.
+    /// Collects everything that the table and the JSON show, except for the command, the messages,
+    /// `ok` and the exit status, which are added later.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let values = &self.values;
         let depth = self.depth;
@@ -276,9 +278,15 @@ impl Checked {
     }
 }
 
-/// Asks AWS whether the secrets that the plan names exist. Entries that read no secret get their
-/// value, and entries whose secret can't be described fail with that error. All others stay unread.
+/// Asks AWS whether the secrets in the plan exist, without reading them. If a secret can't be
+/// described, the entries that need it fail. Entries that need nothing from AWS get their values,
+/// and all others stay unread.
+///
 /// Asks AWS even with `--agent`, because the agent can't describe secrets.
+///
+/// # Errors
+/// If `--local` is set, because a local file has no metadata, or if the settings for AWS are
+/// invalid.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
     match &prepared.options.source {

@@ -1,6 +1,6 @@
 //! `secrets-exec export`: prints the variables that a launch would set, or writes them to a file.
 //!
-//! If a value is missing, or if the format can't represent one, nothing is printed or written.
+//! If a value is missing, or if the format can't hold one, nothing is printed or written.
 
 use std::path::PathBuf;
 
@@ -18,37 +18,38 @@ use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
 use crate::report::{self, Record, Report, terminal};
 
-/// The destination of the exported variables. An existing file is replaced, except for GitHub,
-/// where the variables are appended to it.
+/// Where the exported variables go. An existing file is replaced, except for GitHub's file, to
+/// which the variables are appended.
 enum Destination {
     Output,
     File(PathBuf),
-    /// The commands that mask the values in the log (`::add-mask::`) go to standard output. The
-    /// variables are appended to the file, if there is one.
+    /// Standard output gets the commands that mask the values in the log (`::add-mask::`). The
+    /// file, if there is one, gets the variables.
     Github(Option<(PathBuf, NamedBy)>),
 }
 
 /// Prints the variables, or writes them to a file. For GitHub, prints the commands that mask the
 /// values in the log and, unless only these masks are wanted, appends the variables to a file.
-/// Returns the warnings about the variables, and one for each entry that is a file, because only a
-/// launch writes such files.
+///
+/// Returns the warnings about the variables, and a warning for every entry that is a file, because
+/// only a launch writes those.
 ///
 /// # Errors
-/// If there are errors in the inputs, if a value can't be read or exported or would be visible on a
-/// terminal, or if the output or the file can't be written.
+/// If there are errors in the inputs, if a value can't be read, can't be exported or would be
+/// visible on a terminal, or if the output can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
     inherited: &Inherited,
 ) -> Result<Vec<Record>, Report> {
     let found = destination(arguments, inherited);
-    // For GitHub, the masks go to standard output, and they contain the values.
+    // The masks for GitHub contain the values, and they always go to standard output.
     if !matches!(found, Ok(Destination::File(_))) {
         let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
         let refused = refuse_terminal(arguments.reveal, remedy);
         inputs.errors.extend(refused.err());
     }
-    // Read the inputs even after an error, so that one report has every error.
+    // Read the inputs even after an error, so that the report lists all errors.
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
     let (Values { outcomes, .. }, mut report) =
@@ -74,13 +75,12 @@ pub fn export(
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
             notices.extend(warning);
-            // Open the file before the masks are printed, so that no masks are printed if the file
-            // can't be used.
+            // Open the file first: if that fails, no masks should be printed.
             let opened = file
                 .map(|(path, named_by)| AppendedFile::open(&path, named_by))
                 .transpose()?;
-            // If the masks can't be printed, nothing is appended, because GitHub would show the
-            // values in the log of the job.
+            // Print the masks before appending anything. Without them, GitHub would show the values
+            // in the job's log.
             terminal::output_whole(masks.expose())?;
             if let Some(file) = opened {
                 file.append(&text)?;
@@ -90,9 +90,9 @@ pub fn export(
     Ok(notices)
 }
 
-/// Decides where the variables go: to the file that `--output` names or, without `--output`, to
-/// standard output. For GitHub, they go to the file that GITHUB_ENV names instead of standard
-/// output.
+/// Decides where the variables go: to the file named by `--output` or, without `--output`, to
+/// standard output. With `--format github`, they always go to a file, which GITHUB_ENV names if
+/// `--output` doesn't.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::*;
     let output = output_file(arguments.output.as_ref());
@@ -126,7 +126,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     Ok(Destination::Github(Some(file)))
 }
 
-/// The warning about a file that a launch would write, but `export` doesn't.
+/// The warning about a file that a launch would write but `export` doesn't.
 fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {

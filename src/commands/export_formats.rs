@@ -1,7 +1,7 @@
 //! The formats of `export`, and the commands that hide values in the log of a GitHub job.
 //!
-//! The input is the variables that a launch would set. The output is text from which the
-//! reader of the format gets exactly the same values, or the reason why the format can't hold one.
+//! The functions get the variables that a launch would set. They return text from which the reader
+//! of the format gets exactly the same values, or the reason why the format can't hold one of them.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -18,15 +18,15 @@ use crate::model::shown::some_of;
 use crate::model::url::credentials_in_url;
 use crate::report::Record;
 
-/// The longest line that Docker, Podman and the kubelet read, without its line feed.
-/// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
+/// The longest line that Docker, Podman and the kubelet can read, not counting its line feed. With
+/// the line feed, this is Go's `bufio.MaxScanTokenSize`, 64 KiB.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
-/// The variables that a launch would set, in the order of a launch: first those with a
-/// value, then those with the path of a file.
+/// Lists the variables that a launch would set, in the same order: first those with a value, then
+/// those with a file's path.
 ///
-/// Leaves out the paths of files in memory, which disappear with the process that makes them, and
-/// values that no variable can hold: `Values::problems` reports them.
+/// Leaves out the paths of files in memory, because such files disappear when this process ends.
+/// Also leaves out values that no variable can hold, because `Values::problems` reports them.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables: Vec<Variable<'_>> = outcomes
         .variables()
@@ -44,11 +44,11 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Writes the variables as text in a format. For `GithubMasks`, the text is empty, because
-/// [`masks`] makes the commands that hide values.
+/// Writes the variables in the given format. For `GithubMasks`, the text is empty, because
+/// [`masks`] creates the commands that hide values in the log.
 ///
 /// # Errors
-/// If the format can't hold some of the variables, with a problem for each of them.
+/// If the format can't hold some of the variables. Returns a problem for each of them.
 pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
@@ -68,7 +68,8 @@ pub fn export(
         push(&mut text, &[QUOTES_CHECK]);
     }
     for variable in variables {
-        // A part of the variable may be in the text, but after an error, the text isn't returned.
+        // A failed `write` may leave part of the variable in the text, but then the text isn't
+        // returned.
         if let Err(problem) = write(*variable, &mut text) {
             errors.push(problem.for_entry(variable.subject.clone()));
         }
@@ -79,8 +80,7 @@ pub fn export(
         push(&mut text, &[end]);
     }
 
-    // Make the text a [`SecretValue`] even after an error, because it is then wiped when it is
-    // dropped.
+    // Make the text a [`SecretValue`] even after an error, so that it is wiped when it is dropped.
     let text = SecretValue::new(text);
     if errors.is_empty() {
         Ok(text)
@@ -89,13 +89,13 @@ pub fn export(
     }
 }
 
-/// Writes a variable as a member of a JSON object, after the start of the object if the member is
-/// the first one. [`export`] writes the end.
+/// Writes a variable as a member of a JSON object. Before the first member, also writes the opening
+/// brace. [`export`] adds the closing brace.
 fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     // JSON text must be UTF-8 (RFC 8259, 8.1).
     let value = utf8_value(variable, "JSON")?;
     push(text, &[if text.is_empty() { "{\n  " } else { ",\n  " }]);
-    // Writing to memory does not fail.
+    // Writing to memory can't fail.
     let _ = serde_json::to_writer(&mut *text, variable.name.as_str());
     push(text, &[": "]);
     let _ = serde_json::to_writer(text, value);
@@ -109,8 +109,8 @@ const DOCKER_HELP: &str =
 /// without quotes or escapes.
 ///
 /// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman
-/// `pkg/env`), which drops a carriage return at the end of a line. They trim only the start of a
-/// line, where the name is. Docker refuses a file that isn't UTF-8.
+/// `pkg/env`), which drops a carriage return at the end of a line. They trim white space only at
+/// the start of a line, where the name is. Docker refuses a file that isn't UTF-8.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "Docker's --env-file")?;
     if value.contains('\n') || value.ends_with('\r') {
@@ -131,9 +131,9 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character except the
-/// quote is literal, even a line feed
-/// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
+/// Writes a variable for a pod's `fileKeyRef`: `NAME='value'`. Every character except the quote is
+/// literal, even a line feed.
+/// <https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>
 ///
 /// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a
 /// carriage return at the end of a line. The kubelet rejects the whole file if one line is too
@@ -186,7 +186,8 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Reads a value as text, for a format whose files must be UTF-8.
+/// The value as text, for formats that must be UTF-8. `format` is the format's name in the error
+/// message.
 fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
         let text = format!("the value isn't UTF-8 text, and {format} can't hold anything else");
@@ -202,7 +203,7 @@ fn push(text: &mut Vec<u8>, parts: &[&str]) {
     }
 }
 
-/// Appends a value to the text. In place of each byte `escaped`, appends `escape`.
+/// Appends a value to the text, replacing every byte `escaped` with `escape`.
 fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
         if *byte == escaped {
@@ -216,14 +217,15 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// Writes a variable for a `.env` file that python-dotenv (with its default interpolation) and
 /// Node's dotenv both read as the same value.
 ///
-/// The two parsers disagree about the syntax. So a value is written in the first of these three
-/// forms in which both parsers read it correctly:
+/// The two parsers disagree about the syntax. So the value is written in the first of these forms
+/// that both parsers read correctly:
 ///
-/// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
-/// |---|---|---|
-/// | `'…'` | `\\` and `\'` are escapes | literal |
-/// | `"…"` | `\` before any of `\'"abfnrtv` is an escape | `\n` and `\r` are escapes |
-/// | bare | literal, up to the end of the line or a `#` after a space, without the spaces at its ends | the same, but only up to the first `#` |
+/// - `'…'`: for python-dotenv (`parser.py`, from 0.21), `\\` and `\'` are escapes. For Node's
+///   dotenv (`main.js`, from 15), everything is literal.
+/// - `"…"`: for python-dotenv, a `\` before any of `\'"abfnrtv` is an escape. For Node's dotenv,
+///   only `\n` and `\r` are escapes.
+/// - Bare: both parsers read the rest of the line literally, without the spaces at its ends. But
+///   python-dotenv stops at a `#` after a space, and Node's dotenv stops at any `#`.
 ///
 /// Both read a carriage return in the file as a line feed, so a carriage return in a value has to
 /// be the escape `\r`.
@@ -254,8 +256,9 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// True if the value contains a backslash before one of the characters in `followers`, before its
-/// end (where the closing quote follows), or before a carriage return, which is written as `\r`.
+/// True if a backslash in the value is followed by one of the characters in `followers`, by a
+/// carriage return (which is written as `\r`), or by the end of the value (where the closing quote
+/// is written).
 fn has_backslash_before(value: &str, followers: &str) -> bool {
     value.match_indices('\\').any(|(at, _)| {
         let next = value[at + 1..].chars().next();
@@ -263,8 +266,9 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
     })
 }
 
-/// True if a value can be written without quotes. JavaScript's white space includes U+FEFF, and
-/// Python's includes some control characters.
+/// True if a value can be written without quotes. Both parsers strip leading and trailing white
+/// space from an unquoted value. White space includes U+FEFF in JavaScript, and some control
+/// characters in Python.
 fn is_bare(value: &str) -> bool {
     !value.is_empty()
         && !value.contains(|c: char| {
@@ -274,25 +278,25 @@ fn is_bare(value: &str) -> bool {
         && !value.ends_with(' ')
 }
 
-/// The first command of the shell format. It makes the shell refuse output that was passed to
-/// `eval` without quotes, as in `eval $vars`. The shell splits such output into words, and `eval`
-/// joins them with spaces, so values would lose line feeds and double spaces.
+/// The first command in the shell format. It makes the shell refuse output that is passed to `eval`
+/// without quotes, as in `eval $vars`. Without quotes, the shell splits the output into words, and
+/// `eval` joins them with spaces, so values would lose line feeds and double spaces.
 ///
-/// The command contains a line feed, and fails if the line feed has become a space. A script ends
-/// then (POSIX.1-2024, XCU 2.6.2), except in ksh93 without `set -e`, which goes on without the
-/// variables. So does an interactive shell.
+/// The command contains a line feed, and fails if the line feed has become a space. This failure
+/// ends a script (POSIX.1-2024, XCU 2.6.2). An interactive shell continues without the variables,
+/// and so does ksh93 without `set -e`.
 const QUOTES_CHECK: &str = concat!(
     "case '\n' in ' ') ",
     r#": "${secrets_exec_unquoted:?quote it: vars=\$(secrets-exec export --format shell OPTIONS) || exit; eval \"\$vars\"}" ;; esac;"#,
     "\n"
 );
 
-/// The output of a failed export for a shell. Because of this output, the shell fails in `eval
-/// "$(secrets-exec export …)"`, where the exit status of the export is lost.
+/// The shell command that a failed export prints instead of the variables. In
+/// `eval "$(secrets-exec export …)"`, the shell ignores the export's exit status, so this command
+/// makes `eval` fail, too.
 ///
-/// A script ends with the exit status of the export, by `exit`, because ksh93 goes on after a
-/// failed expansion in `eval`. An interactive shell, which `exit` would close, gets a failing
-/// expansion instead.
+/// A script runs `exit` with the same status, because ksh93 continues after a failed expansion in
+/// `eval`. An interactive shell runs an expansion that fails, because `exit` would close the shell.
 pub fn failure(status: u8) -> String {
     format!(
         "case $- in *i*) : \"${{secrets_exec_failed:?secrets-exec export failed}}\" ;; *) exit {status} ;; esac\n"
@@ -302,12 +306,12 @@ pub fn failure(status: u8) -> String {
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///
 /// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU
-/// 2.2.2). The crates for quoting aren't used, because they also use double quotes, which aren't
-/// safe everywhere: in a locale such as zh_CN.GBK, bash takes a backslash in double quotes for half
-/// of a character, so a value could run commands.
+/// 2.2.2). Quoting crates also use double quotes, which aren't safe everywhere: in a locale such as
+/// zh_CN.GBK, bash takes a backslash in double quotes for the second half of a character, so a
+/// value could run commands.
 ///
-/// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
-/// evaluates the value as an arithmetic expression. docs/output.md warns of such names.
+/// If a shell reserves the variable's name, such as `RANDOM`, it rejects the assignment, ignores
+/// it, or evaluates the value as an arithmetic expression. docs/output.md warns about these names.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     push(text, &["export ", variable.name.as_str(), "='"]);
     push_escaped(text, variable.value, b'\'', br"'\''");
@@ -315,13 +319,13 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
     Ok(())
 }
 
-/// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated
-/// words in the log.
+/// The length of the shortest line to mask in a log. A shorter mask would also hide parts of
+/// unrelated words.
 const SHORTEST_MASK: usize = 4;
 
-/// Finds the parts of a value that a log should hide even where the whole value doesn't appear: the
-/// strings of a JSON object or array, and the password of each URL, or the user if the URL has no
-/// password.
+/// Finds secrets inside a value that a log should hide even where the whole value doesn't appear.
+/// In a JSON object or array, these are its strings. In any other text, they are the passwords in
+/// URLs, or the user name if a URL has no password.
 fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     let text = String::from_utf8_lossy(value.expose());
     let mut found = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
@@ -338,9 +342,9 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// What a log should hide besides the value itself: the secrets from which the value was made, such
-/// as those in a template, unless they are too ordinary to hide, and the secrets within all of
-/// them.
+/// Finds what a log should hide besides the value itself: the secrets that it was made from, such
+/// as those in a template, and any secrets inside them. Leaves out texts that are too ordinary to
+/// hide, such as a port.
 fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
     for part in &made.parts {
@@ -352,7 +356,7 @@ fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     hidden
 }
 
-/// The strings in a JSON value, without the keys of objects.
+/// Collects the strings in a JSON value, but not the keys of its objects.
 fn texts_in(json: Value) -> Vec<SecretValue> {
     match json {
         Value::String(text) => vec![SecretValue::new(text)],
@@ -365,10 +369,12 @@ fn texts_in(json: Value) -> Vec<SecretValue> {
     }
 }
 
-/// Makes an `::add-mask::` command for each line of the values that were read and of the secrets
-/// in them, both with and without the white space at its ends. Also makes a warning about lines
-/// that are too short. Literals and defaults aren't masked, because a word such as `info` would
-/// disappear from every log.
+/// Creates the commands that hide values in the log of a GitHub job (`::add-mask::`), and a warning
+/// about lines that are too short to hide.
+///
+/// The commands hide every line of the values that were read and of the secrets inside them, both
+/// with and without leading and trailing white space. Literals and defaults aren't hidden, because
+/// a word such as `info` would then disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

@@ -5,13 +5,13 @@
 //! deadline must not wait for that:
 //!
 //! ```text
-//! main thread                          worker
+//! main thread                        worker
 //!
-//! read ── worker::run ─────────────────▶ prepare        reads the declarations, makes the plan,
-//!   waits for the result, a signal                        and finds all mistakes
-//!   or the deadline                        find_program   finds a mistyped command before any request
-//!                                          read_values    sends the requests, and makes the values
-//! become_program ◀───────────────────────┘
+//! read ── worker::run ─────────────▶ prepare        reads the declarations, makes the plan,
+//!   waits for the result, a signal                  and finds all mistakes
+//!   or the deadline                  find_program   finds a mistyped command before any request
+//!                                    read_values    sends the requests, and makes the values
+//! become_program ◀─────────────────────┘
 //!   write_files       under temporary names; also makes the warnings and the environment
 //!   print_and_rename  prints the warnings, and gives the files their names
 //!   exec              never returns
@@ -39,11 +39,11 @@ use crate::report::{self, Record, Report, terminal};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
-/// A launch whose inputs are valid and whose program has been found.
+/// A launch that can start: its inputs are valid, and its program was found.
 pub enum Start<'a> {
-    /// This process becomes the program with these values.
+    /// This process becomes the program, which gets these values.
     Now(Launch<'a>, Values),
-    /// With `--on-rotation`, which needs Linux, this process stays, and forked processes (trials)
+    /// With `--on-rotation`, which needs Linux: this process stays, and forked processes (trials)
     /// read the values.
     #[cfg(target_os = "linux")]
     Supervised(Launch<'a>, RotationOptions),
@@ -79,8 +79,8 @@ pub fn read<'a>(
     })
 }
 
-/// Prints `notices`, which come before the files get their names, and then renames the files. Waits
-/// only briefly for a reader of standard error that doesn't read ([`terminal::print_briefly`]).
+/// Prints `notices`, and then gives the files their final names. If nobody reads standard error,
+/// waits only briefly ([`terminal::print_briefly`]).
 ///
 /// # Errors
 /// If a file can't be renamed.
@@ -98,14 +98,14 @@ pub struct Launch<'a> {
     program: Program,
 }
 
-/// The parts of a launch that a rotation uses.
+/// Methods that are only used with `--on-rotation`.
 #[cfg(target_os = "linux")]
 impl Launch<'_> {
     pub(super) fn prepared(&self) -> &Prepared {
         &self.prepared
     }
 
-    /// Makes a poll of this launch ([`Prepared::for_poll`]).
+    /// Turns this launch into a poll, which looks for changed values ([`Prepared::for_poll`]).
     pub(super) fn for_poll(self) -> Self {
         Self {
             prepared: self.prepared.for_poll(),
@@ -113,8 +113,8 @@ impl Launch<'_> {
         }
     }
 
-    /// Lets the command accept what the service manager passed to this process's parent
-    /// ([`Inherited::replace_process_id`]).
+    /// Replaces the process id `parent` with this process's id in LISTEN_PID and WATCHDOG_PID, so
+    /// that the command accepts what the service manager passed to the parent.
     pub(super) fn replace_process_id(&mut self, parent: i32) {
         let retained = &mut self.prepared.plan.retained;
         retained.replace_process_id(parent, std::process::id());
@@ -122,19 +122,19 @@ impl Launch<'_> {
 }
 
 impl Launch<'_> {
-    /// Reads every value, which can take until the deadline.
+    /// Reads every value. This can take until the deadline.
     ///
     /// # Errors
-    /// If a value can't be read or used. In this case, the report also has the files that can't be
-    /// delivered, and the warnings about the reading.
+    /// If a value can't be read or used. The report then also lists the files that can't be
+    /// delivered, and the warnings about reading the values.
     pub(super) fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
         if problems.is_empty() {
             return Ok(values);
         }
-        // The report also has the files that can't be delivered, because the command can't be
-        // started anyway. If the values have no problems, `write_files` reports these files later.
+        // The command can't be started anyway, so also report the files that can't be delivered. If
+        // the values have no problems, `write_files` reports these files later.
         problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
@@ -143,21 +143,22 @@ impl Launch<'_> {
         Err(report)
     }
 
-    /// Writes the files ([`Self::write_files`]), prints the warnings and notes about them and about
-    /// the values, and renames the files. Then executes the program. With `--notify-ready`, sends
-    /// READY=1 right before `execve`.
+    /// Writes the files, prints the warnings and notes about the launch, gives the files their
+    /// final names, and executes the program. With `--notify-ready`, sends READY=1 right before
+    /// `execve`.
     ///
     /// # Errors
-    /// If files can't be written, if one can't be renamed, if the environment is too large, or if
-    /// the program can't be executed. After such an error, the only new files that stay are those
-    /// that have replaced older files.
+    /// If files can't be written or renamed, if the environment is too large, or if the program
+    /// can't be executed. The new files are then removed, except for those that have already
+    /// replaced older files.
     pub fn become_program(
         &self,
         values: Values,
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
         let (delivery, environment, notices) = self.write_files(values)?;
-        // If a termination signal has arrived, removes the new files and ends this process.
+        // If a termination signal has arrived, `unless_interrupted` removes the new files and ends
+        // the process.
         let placed = print_and_rename(delivery, notices)?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
@@ -171,11 +172,16 @@ impl Launch<'_> {
         Err(problem.into())
     }
 
-    /// Writes the files under temporary names. Returns them, the environment, and the warnings and
-    /// notes to print before the files get their names: about the reading, about arguments of the
-    /// command that no shell expands (`$DB_PASSWORD`), about files on a disk, and about the values.
-    /// A poll returns only the warnings about the values. With `--verbose`, there are also notes
-    /// about where the values come from.
+    /// Writes the files under temporary names. Returns them, the command's environment, and the
+    /// warnings and notes to print before the files get their final names.
+    ///
+    /// The warnings are about reading the values, about arguments of the command that no shell
+    /// expands (such as `$DB_PASSWORD`), about files on disk, and about the values themselves. A
+    /// poll only warns about the values themselves. `--verbose` adds notes about where the values
+    /// come from.
+    ///
+    /// # Errors
+    /// If a file can't be written, or if the environment is too large for the kernel.
     pub(super) fn write_files(
         &self,
         values: Values,

@@ -1,6 +1,7 @@
 //! `secrets-exec migrate`: turns a .env file into a declaration and a secret.
 //!
-//! Except for literals, values are only printed with `--values` or `--for-local`.
+//! Prints values only with `--values` or `--for-local`, except for literals, which are part of the
+//! declaration.
 
 use zeroize::Zeroizing;
 
@@ -16,10 +17,12 @@ use crate::model::reference::SecretId;
 use crate::model::shown::shell_word;
 use crate::report::{Record, Report, terminal};
 
-/// Prints the declaration that replaces a .env file, or writes it to the file of `--output`. With
-/// `--values`, the output is the JSON object to store as the secret instead and, with
-/// `--for-local`, a file for `--local`. Returns the warnings, and notes with the commands that come
-/// after the declaration. `--quiet` and SECRETS_EXEC_QUIET apply to them.
+/// Turns a .env file into a declaration, and prints it or writes it to the `--output` file. With
+/// `--values`, the output is the JSON object to store as the secret instead. With `--for-local`, it
+/// is a file for `--local`.
+///
+/// Returns the warnings, and notes that suggest which commands to run next. `--quiet` and
+/// SECRETS_EXEC_QUIET can hide them.
 ///
 /// # Errors
 /// If `--output` names a file that exists, if values would be printed to a terminal without
@@ -29,7 +32,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
     if let Some(path) = &output
         && path.is_file()
     {
-        // Somebody may have edited the file.
+        // Somebody may have edited the file, so don't replace it.
         let path = path.display();
         let text = format!("the file \"{path}\" exists, and --output doesn't replace a file");
         let help = "remove it, or write to another file and compare the two";
@@ -42,7 +45,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
     }
 
     let file = read_env_file(arguments)?;
-    // Of the options of `migrate`, SECRETS_EXEC_* variables can set only `--quiet`.
+    // `--quiet` is the only option of `migrate` that a SECRETS_EXEC_* variable can set.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
     let inherited_level = quiet_variable.and_then(|value| parse_level(value).ok());
     terminal::use_quiet(match arguments.quiet {
@@ -74,11 +77,11 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
     Ok(notices)
 }
 
-/// The notes with the commands to run next, once the declaration has been saved to a file or has
-/// been printed.
+/// Two notes with the commands to run next: to store the values in AWS, and to create a file for
+/// `--local`. If the declaration wasn't saved to a file (`is_saved`), the first note also says to
+/// save it.
 fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
-    // Don't repeat the path of a pipe, such as that of `<(…)`, because the pipe can't be read
-    // again.
+    // Don't repeat the path of a pipe, as in `migrate <(…)`: the pipe can't be read again.
     let path = arguments
         .file
         .to_str()
@@ -96,7 +99,8 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
             migrate += &format!(" --{option} {}", shell_word("GLOB", glob.as_str()));
         }
     }
-    // A secret that is given as an ARN already exists, and may have other keys.
+    // A secret given as an ARN already exists and may have other keys, so the note says that all
+    // keys are replaced.
     let (purpose, store) = match arguments.secret {
         SecretId::Arn(_) => (
             "replace all keys of the secret",
@@ -118,7 +122,8 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
     steps.map(Record::note)
 }
 
-/// A declaration with an entry for each variable.
+/// The text of a declaration with an entry for each variable: either a literal or a reference to a
+/// key in the secret.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping("env", variables, |variable| {
         if variable.is_literal {
@@ -129,15 +134,15 @@ fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     })
 }
 
-/// A file for `--local` with the values that move to the secret.
+/// The text of a file for `--local`, with the values that belong in the secret.
 fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     let in_secret = variables.iter().filter(|variable| !variable.is_literal);
     mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
-/// Makes a YAML mapping with one key. Below the key, each variable has a line with its name and
-/// the result of `value`. The key and the values are inserted unchanged, so they must be valid
-/// YAML.
+/// Builds a YAML mapping with one key. Under the key, there is a line for each variable: its name,
+/// and the text that `value` returns for it. The key and these texts are inserted unchanged, so
+/// they must be valid YAML.
 fn mapping<'v>(
     key: &str,
     variables: impl IntoIterator<Item = &'v EnvVariable>,
@@ -158,9 +163,9 @@ fn mapping<'v>(
     SecretValue::new(text.as_slice())
 }
 
-/// Writes an id or a reference, which contains neither quotes nor backslashes, as a YAML scalar.
-/// The scalar is in quotes unless it begins with a letter, because `@`, `!` or `---` at the start
-/// has a meaning in YAML.
+/// Turns an id or a reference into a YAML scalar. Quotes it unless it begins with a letter, because
+/// a leading `@`, `!` or `---` has a special meaning in YAML. Nothing has to be escaped: neither an
+/// id nor a reference contains quotes or backslashes.
 fn scalar(id: &str) -> String {
     if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return id.to_owned();

@@ -2,9 +2,10 @@
 //!
 //! A subcommand returns the warnings and notes to print after its output. A launch returns only if
 //! the command couldn't be started or, with `--on-rotation`, has ended. If anything fails, both
-//! return a `Report` with everything that went wrong. Then `worker::finish` ends the process. Only
-//! a trial (`rotation`) ends itself, and so does any process after a bug, a signal, the deadline or
-//! a closed connection.
+//! return a `Report` with everything that went wrong. `worker::finish` then ends the process.
+//!
+//! A few things end the process earlier, without `finish`: a bug, a termination signal, the
+//! deadline and a closed connection. A trial (`rotation`) also ends itself.
 
 pub mod check;
 pub mod export;
@@ -21,5 +22,5 @@ pub mod rotation;
 mod task;
 pub mod worker;
 
-// `install` has no file here, because `deliver::install` does all of its work.
+// The subcommand `install` has no module in this folder. `deliver::install` does all of its work.
 pub use crate::deliver::install;

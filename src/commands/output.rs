@@ -1,5 +1,5 @@
-//! The output of `export`, `get` and `migrate`, which print values: where it may go, and how a file
-//! is written.
+//! Helpers for the subcommands that print values (`export`, `get` and `migrate`): they keep secrets
+//! off the terminal, and write them to a file.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use crate::model::outcome::FileValue;
 use crate::model::problem::Problem;
 use crate::report::{Report, terminal};
 
-/// Refuses to print values on a terminal, unless `reveal` is true. `remedy` is the help of this
-/// error.
+/// Refuses to print values if standard output is a terminal, where they would be visible on the
+/// screen. `reveal` (`--reveal`) turns this check off. `remedy` becomes the error's help.
 pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     if reveal || !terminal::is_output_terminal() {
         return Ok(());
@@ -20,14 +20,14 @@ pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem>
     Err(Problem::usage(text).help(remedy))
 }
 
-/// The file that `--output` names. `None` without `--output`, and for `-`, which means standard
-/// output.
+/// The file that `--output` names. `None` means standard output: there is no `--output`, or
+/// it is `-`.
 pub(super) fn output_file(output: Option<&PathBuf>) -> Option<PathBuf> {
     output.filter(|path| path.as_os_str() != "-").cloned()
 }
 
-/// Writes a file completely or not at all. Doesn't warn that the file is on a disk, because a
-/// `.env` file belongs in the directory of a project.
+/// Writes a file completely or not at all. Doesn't warn about secrets on disk, because a `.env`
+/// file belongs in the project's directory.
 pub(super) fn write_file(path: PathBuf, value: SecretValue, mode: Mode) -> Result<(), Report> {
     let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {
@@ -36,7 +36,7 @@ pub(super) fn write_file(path: PathBuf, value: SecretValue, mode: Mode) -> Resul
         ..FileTarget::default()
     };
     let files = Files::open_directories([FileValue {
-        // The id is only for `Files::undeliverable`, which isn't called here.
+        // Only `Files::undeliverable` uses the id, and it isn't called here.
         id: EntryId::default(),
         target: &target,
         value: &value,

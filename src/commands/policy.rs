@@ -22,8 +22,8 @@ pub fn policy(
     arguments: PolicyArguments,
     inherited: &Inherited,
 ) -> Result<Vec<Record>, Report> {
-    // Read AWS's configuration files on the worker thread, within the deadline, because they may be
-    // on a file system that hangs.
+    // Read AWS's configuration files on the worker thread, where the deadline applies, because they
+    // may be on a file system that hangs.
     let options = inputs.options.to_options(inherited);
     let policy = worker::run(&options, inherited, |deadline| {
         let prepared = prepare(inputs, Task::POLICY, inherited, deadline)?;
@@ -33,7 +33,7 @@ pub fn policy(
     Ok(policy.notices)
 }
 
-/// The policy that allows the requests of a launch or, with `--metadata`, the requests of
+/// Creates the policy that allows a launch's requests or, with `--metadata`, those of
 /// `check --metadata`. Reads AWS's configuration files.
 ///
 /// # Errors
@@ -65,8 +65,7 @@ fn needed_policy(
     let locators = plan.locators();
     let mut chain = None;
     if is_for_agent {
-        // The Secrets Manager Agent has credentials of its own, so the roles of the profile don't
-        // matter.
+        // The Secrets Manager Agent has its own credentials, so the profile's roles don't matter.
         apply_settings(&mut settings, &deadline.progress)?;
     } else {
         chain = apply_profile(&mut settings, &deadline.progress)?;

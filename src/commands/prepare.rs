@@ -1,13 +1,13 @@
-//! Merges what a user has set on the command line, in environment variables and in declarations
-//! into the options, AWS's settings and the plan. The plan contains only the entries that the
-//! launch or subcommand needs.
+//! Merges everything that the user set, on the command line, in environment variables and in
+//! declarations, into the options, AWS's settings and the plan. The plan contains only the entries
+//! that the launch or subcommand needs.
 //!
 //! ```text
-//! Inputs ── merge, which reads the declarations ─▶ Merged ── plan ─▶ Prepared, and the notices to print
+//! Inputs ── merge, which reads the declarations ─▶ Merged ── plan ─▶ Prepared, and the notices
 //! ```
 //!
-//! No request is sent here. All of this happens on the worker thread, because a declaration can be
-//! on a file system that hangs.
+//! Nothing here sends a request. It all runs on the worker thread, because a declaration can be on
+//! a file system that hangs.
 
 use std::mem::take;
 
@@ -28,19 +28,21 @@ use crate::model::problem::Problem;
 use crate::report::{self, Label, Record, Report, terminal};
 use crate::time::Deadline;
 
-/// The merged inputs of a launch or subcommand.
+/// Everything that a launch or subcommand has to know before it sends the first request.
 pub(super) struct Prepared {
     pub task: Task,
     pub options: Options,
-    /// AWS's settings. They are empty with `--local`.
+    /// The settings for AWS, such as the region and the profile. Empty with `--local`, which
+    /// doesn't use AWS.
     pub settings: Settings,
     pub has_quiet_flag: bool,
     pub plan: Plan,
 }
 
-/// The inputs of a launch or subcommand after the declarations have been read.
+/// All inputs, merged after the declarations have been read. [`Merged::plan`] turns them into the
+/// plan.
 struct Merged {
-    /// The options of all places.
+    /// The options from the command line, the environment variables and the declarations.
     options: Options,
     inputs: Inputs,
     layers: Vec<Layer>,
@@ -49,12 +51,14 @@ struct Merged {
     task: Task,
 }
 
-/// Merges the inputs, and applies the options of the declarations to the deadline and to everything
-/// that is printed. Makes the plan, and prints the warnings and notes that come before the first
-/// request.
+/// Reads the declarations, merges them with the other inputs, and makes the plan. Prints the
+/// warnings and notes about the inputs.
+///
+/// The options in the declarations take effect here: they set the deadline, and decide how messages
+/// are printed from now on.
 ///
 /// # Errors
-/// If the inputs have errors.
+/// If there are mistakes in the inputs. The report lists them all.
 pub(super) fn prepare(
     inputs: Inputs,
     task: Task,
@@ -69,8 +73,8 @@ pub(super) fn prepare(
     planned
 }
 
-/// Reads the declarations, and merges them with the other inputs. The errors are kept in the
-/// result, so that [`Merged::plan`] can report them together with its own.
+/// Reads the declarations and merges them with the other inputs. Collects all errors in the result,
+/// where [`Merged::plan`] adds its own and reports them together.
 fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     let sections = if task.reads_entries {
         Sections::All
@@ -80,8 +84,8 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     let declarations = load_declarations(&inputs.declarations, sections);
     inputs.errors.extend(declarations.errors);
 
-    // Options on the command line and in variables win over every declaration, and a later layer
-    // overrides an earlier one.
+    // Options on the command line and in variables take precedence over those in declarations. For
+    // entries, a later layer overrides an earlier one.
     inputs.options = take(&mut inputs.options).over(declarations.options);
     let mut options = inputs.options.to_options(inherited);
     let mut layers = declarations.layers;
@@ -107,8 +111,8 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
 }
 
 impl Merged {
-    /// The warnings and notes about the inputs. Takes those out of the inputs that were found when
-    /// the inputs were read.
+    /// Collects the warnings and notes about the inputs. Takes those found during parsing out of
+    /// `self`.
     fn input_notices(&mut self, inherited: &Inherited) -> Vec<Record> {
         let Self {
             options,
@@ -118,14 +122,14 @@ impl Merged {
         } = self;
         let mut notices = Vec::from_iter(inputs.declarations.note(&inputs.errors));
         for notice in take(&mut inputs.options.notices) {
-            // Only `--verbose` prints which options are turned off.
+            // Notes about options that are turned off are only printed with `--verbose`.
             if options.verbose || notice.parts().label == Label::Warning {
                 notices.push(notice);
             }
         }
         notices.append(&mut inputs.warnings);
-        // Don't warn after an error. The warnings could be wrong, because an invalid pattern isn't
-        // in `resolve_env`, and `--clean-env` may be missing from the options.
+        // Don't warn after an error, because the warnings could be wrong: for example, an invalid
+        // pattern is missing from `resolve_env`, and `--clean-env` may be missing from the options.
         if !inputs.errors.is_empty() {
             return notices;
         }
@@ -146,8 +150,9 @@ impl Merged {
         notices
     }
 
-    /// Makes the plan, or finds all errors in the inputs and in AWS's variables. Also returns the
-    /// warnings and notes about the inputs and, without an error, about the plan.
+    /// Makes the plan, or reports all errors in the inputs and in AWS's environment variables.
+    /// Either way, also returns the warnings and notes about the inputs and, if there are no
+    /// errors, about the plan.
     fn plan(mut self, inherited: &Inherited) -> (Vec<Record>, Result<Prepared, Report>) {
         let mut notices = self.input_notices(inherited);
         let mut errors = take(&mut self.inputs.errors);
@@ -159,10 +164,11 @@ impl Merged {
             task,
         } = self;
         let retained = options.retention.retained(inherited);
-        // `check` and `policy` always report that there is no entry. With `--resolve-env`, no other
-        // subcommand does, because an image for general use can have `--resolve-env '*'`, even if
-        // the variables of some tasks have no references. But if a variable has one that no pattern
-        // matches, the command would get its text as the password.
+        // Without any entries, `check` and `policy` always fail. With `--resolve-env`, a launch and
+        // the other subcommands accept that: a general-purpose image can set `--resolve-env '*'`,
+        // even if some of its tasks have no references in their variables. But they also fail if a
+        // variable contains a reference that no pattern matches: otherwise, the command would get
+        // the reference's text as its password.
         let is_warned = task.is_for_launch || !inputs.resolve_env.is_empty();
         let has_reference = is_warned && has_unmatched_reference(&inputs.resolve_env, &retained);
         let needs_entries = inputs.resolve_env.is_empty() || task.needs_entries || has_reference;
@@ -194,10 +200,11 @@ impl Merged {
             errors.extend(plan.useless_signal_problem(&options));
             if errors.is_empty() {
                 notices.extend(settings.endpoint_note(&plan.locators()));
-                // An entry with an error could use the alias, so this warning isn't printed next to
-                // errors.
+                // Warn about unused aliases only if there are no errors: an entry with an error may
+                // use the alias.
                 notices.extend(unused_aliases);
-                // `check` has rows for the entries that are left out.
+                // `check` doesn't need notes about entries that are left out, because its table
+                // shows them.
                 if !task.is_check {
                     notices.extend(report::left_out_notes(&plan));
                 } else if options.verbose {
@@ -224,8 +231,9 @@ pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem
 }
 
 impl Prepared {
-    /// Makes a poll of a launch. A poll doesn't wait, because the next poll follows anyway. It asks
-    /// no fallback region, whose values may be older than those of the command.
+    /// Turns a launch into a poll, which looks for changed values while the command runs. A poll
+    /// ignores `--wait`, because the next poll follows anyway. It also ignores fallback regions,
+    /// because their values may be older than those that the command already has.
     pub fn for_poll(mut self) -> Self {
         let fallback_regions = take(&mut self.settings.options.fallback_regions);
         self.task = Task::poll(!fallback_regions.is_empty());
@@ -233,8 +241,8 @@ impl Prepared {
         self
     }
 
-    /// Looks for the program of a command in the PATH that the command will get. This PATH is a
-    /// literal in the plan or the inherited one, because a secret can't set PATH.
+    /// Finds the command's program in the PATH that the command will get. This is either a literal
+    /// in the plan or the inherited PATH: a secret can't set PATH.
     ///
     /// # Errors
     /// If the program isn't found or can't be executed.

@@ -4,12 +4,12 @@
 //! ```text
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
 //!                        ▲                          │
-//!                        ├─ the launch would fail with a document of the cache or a replica: get another
-//!                        └─ --wait, and every failure may be temporary: pause, and ask for the rest
+//!                        ├─ a value isn't in a cached or replicated document: get another
+//!                        └─ --wait, and every failure may be temporary: pause, ask again
 //! ```
 //!
-//! One pass through this picture is a *round*. The failure of a single value is an outcome, not an
-//! error, so that the report has every failure.
+//! One pass through this picture is a *round*. A value that can't be read doesn't end the round.
+//! Its failure is one of the outcomes, so the report can list all failures.
 
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
@@ -40,12 +40,12 @@ use crate::report::{self, Record, Report};
 use crate::resolve::{inherited_warning, resolve, suggest_names};
 use crate::time::{Deadline, Progress};
 
-/// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
-/// itself.
+/// Prepares the inputs and reads every value, for a subcommand that prints the values itself.
 ///
-/// The report that is returned with the values has a problem for each value that can't be used, the
-/// warnings about reading and, with `--verbose`, the source of each value. Its last line begins
-/// with `consequence`, as in `nothing was printed`.
+/// Returns the values together with a report, which has the warnings, and a problem for each value
+/// that can't be read or used. After several problems, the report ends with a line that begins with
+/// `consequence`, such as `nothing was printed`. Without problems, `--verbose` adds the source of
+/// each value.
 pub(super) fn subcommand_values(
     inputs: Inputs,
     task: Task,
@@ -66,11 +66,17 @@ pub(super) fn subcommand_values(
     Ok((values, report))
 }
 
-/// Reads the values of a plan. The result has the outcome of each entry, and every answer.
+/// Fetches and resolves everything in the plan. The result has the outcome of each entry, and every
+/// answer from the backend.
+///
+/// # Errors
+/// If nothing can be read at all, for example because the `--local` file doesn't exist. If only
+/// some values can't be read, the result is `Ok`, and the outcomes of these values contain the
+/// errors.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    // Never drop the backend. Closing its connections would take time, and the end of the process,
-    // or execve, closes them anyway.
+    // Never drop the backend. Closing its connections would take time, and they are closed anyway
+    // when the process exits or calls execve.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     block_on(async {
         let (outcomes, fetched) = fetch_and_resolve(&mut backend, prepared, deadline).await?;
@@ -86,15 +92,16 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
     })
 }
 
-/// The warnings and notes after reading: about the cache and, if no value has failed, about what is
-/// silently wrong.
+/// Collects the warnings and notes to print once the values have been read. If a value couldn't be
+/// read, these are only the warnings about the cache. Otherwise, they also include the warnings
+/// about probable mistakes.
 pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Record> {
     let outcomes = &values.outcomes;
     let mut warnings = Vec::new();
     if prepared.options.cache.is_some() {
         warnings = report::cache_warnings(values);
     }
-    // After an error, nothing starts with a mistake.
+    // Nothing starts after an error, so a probable mistake does no harm.
     if !outcomes.problems().is_empty() {
         return warnings;
     }
@@ -106,7 +113,8 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
     warnings
 }
 
-/// Opens the backend.
+/// Opens the backend that the options choose: AWS (with or without a cache), the Secrets Manager
+/// Agent, or a local file.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let Prepared {
         options, settings, ..
@@ -124,9 +132,10 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     }
 }
 
-/// Reads the file of `--local`, and adds a warning to the progress that the secrets come from this
-/// file. A poll prints no progress. Otherwise, only `-q` on the command line hides the warning in
-/// text output, and nothing hides it in JSON, because an alarm can depend on it.
+/// Reads the file that `--local` names, and warns that the secrets come from this file.
+///
+/// In text output, only `-q` on the command line hides this warning. JSON output always contains
+/// it, because an alarm may depend on it. A poll doesn't repeat the warning.
 fn open_local_file(
     file: &Placed<PathBuf>,
     prepared: &Prepared,
@@ -145,8 +154,8 @@ fn open_local_file(
     Ok(Backend::Local(LocalFile { path, secrets }))
 }
 
-/// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without
-/// `--cache`, and in a poll if the directory can't be opened, returns the backend for AWS itself.
+/// Adds the cache to the AWS backend if `--cache` is set. A poll continues without a cache if the
+/// cache directory can't be opened. For any other task, that is an error.
 fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let Some(options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
@@ -161,14 +170,19 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     Ok(Backend::Cached(Box::new(cached)))
 }
 
-/// The shortest pause between two rounds (`--wait`), before [`pause`] shortens it at random.
+/// The shortest pause before `--wait` repeats failed requests. [`pause`] then randomly shortens it
+/// by up to half.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause between two rounds, so that a launch starts soon after its values can be read.
+/// The longest pause before `--wait` repeats failed requests. It is short, so that a launch starts
+/// soon after its values become available.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan, in one or more rounds. Returns the
-/// outcomes and all answers.
+/// Fetches everything that the plan names, and resolves the plan. Returns the outcomes and all
+/// answers.
+///
+/// This can take several rounds: with `--wait`, or if a document from the cache or a replica lacks
+/// something that a value needs.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
@@ -181,12 +195,11 @@ async fn fetch_and_resolve(
         let mut wanted = plan.locators();
         wanted.retain(|locator| !answers.contains_key(*locator));
         if !wanted.is_empty() {
-            // The future is boxed, because it is large, and every future that awaits it would
-            // contain it.
+            // Box this large future. Otherwise, every future that awaits it would contain it.
             answers.append(&mut Box::pin(backend.fetch(&wanted)).await?);
         }
         // Check that there is an answer for each locator. An entry without an answer would have
-        // neither a value nor an error, and the command would start without its value.
+        // neither a value nor an error, and the command would start without that value.
         let is_complete = wanted.iter().all(|locator| answers.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
         suggest_names(&mut answers, plan);
@@ -203,27 +216,27 @@ async fn fetch_and_resolve(
             _ => return Ok((outcomes, answers)),
         };
         let Some(left) = limit.checked_sub(begun.elapsed()) else {
-            // The message about each failure says how long secrets-exec has tried.
+            // Resolve again, so that every failure's message says how long secrets-exec tried.
             let circumstances = circumstances.after_waiting(begun.elapsed());
             return Ok((resolve(plan, &answers, &circumstances), answers));
         };
         let failures = failures(&missing, &answers);
         pause(failures, begun.elapsed(), left, deadline).await;
-        // Let the next round also repeat failed lookups of the region and of credentials.
+        // Also retry failed lookups of the region and the credentials in the next round.
         backend.forget_failures();
-        // Besides the missing documents, request those again that came from the cache because AWS
-        // had failed. AWS may answer now.
+        // Request the missing documents again. Also ask again for documents that came from the
+        // cache only because AWS failed: AWS may answer now.
         answers.retain(|locator, answer| !missing.contains(locator) && !is_stale(answer));
     }
 }
 
-/// True if requests for the locators in `missing` have failed, and every failure may be temporary.
+/// True if it makes sense to try again: at least one of the requests for `missing` failed, and all
+/// of these failures may be temporary.
 fn may_succeed_later(missing: &BTreeSet<Locator>, answers: &Answers) -> bool {
     let mut failures = failures(missing, answers).peekable();
     failures.peek().is_some() && failures.all(FetchFailure::is_waited_for)
 }
 
-/// The failures among the answers for `locators`.
 fn failures<'a>(
     locators: &'a BTreeSet<Locator>,
     answers: &'a Answers,
@@ -233,12 +246,11 @@ fn failures<'a>(
         .filter_map(|locator| answers.get(locator)?.as_ref().err())
 }
 
-/// Pauses before the next round, for at most `left`. During the pause, messages show why requests
-/// have failed. After the pause, the next round has a whole `--timeout` again.
+/// Sleeps before the next round, for at most `left`. During the pause, progress messages show why
+/// requests failed. The next round gets the whole `--timeout` again.
 ///
-/// The pause is as long as `elapsed`, the time of all earlier rounds and pauses together, but at
-/// least [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Then it is shortened at random, by up to
-/// half.
+/// The pause is as long as `elapsed`, the time since the first round began, but at least
+/// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Up to half of it is then cut off at random.
 async fn pause<'a>(
     failures: impl Iterator<Item = &'a FetchFailure>,
     elapsed: Duration,
@@ -258,7 +270,7 @@ async fn pause<'a>(
     tokio::time::sleep(pause).await;
 }
 
-/// True for a cached answer that was only used because AWS failed.
+/// True if the answer came from the cache only because AWS failed.
 fn is_stale(answer: &Answer) -> bool {
     matches!(answer, Ok(Document { cached: Some(cached), .. }) if cached.replaces.is_some())
 }

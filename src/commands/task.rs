@@ -1,29 +1,32 @@
-//! What a launch, a poll and each subcommand may do and print: a constant or a function for each of
-//! them. No other code compares tasks, so a new kind of launch is decided here.
+//! What a launch, a poll and each subcommand may do and print, as a constant or a function for each
+//! of them. Other code asks the fields and never compares tasks, so this file decides about a new
+//! kind of launch.
 
 use crate::report::account::CheckDepth;
 
-/// What this process does: a launch, a poll or a subcommand that reads declarations. The task
-/// decides which inputs matter, and what is read and printed.
+/// A launch, a poll or a subcommand that reads declarations. The task decides which inputs matter,
+/// and what is read and printed.
 #[derive(Clone, Copy)]
 pub(super) struct Task {
-    /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
-    /// gets the inherited variables and can be restarted.
+    /// True for a launch, a poll and `check`: they are about a command, which inherits variables
+    /// and can be restarted.
     pub is_for_launch: bool,
-    /// True if the task prints a row for each entry, and who the caller is.
+    /// True for `check`, which prints the caller's identity and a row for each entry.
     pub is_check: bool,
-    /// True if the entries of the declarations are read, in addition to their options and aliases.
+    /// True if the entries in the declarations are used. If false, only the options and aliases
+    /// there are read.
     pub reads_entries: bool,
-    /// True if a launch without entries is always an error, even with `--resolve-env`.
+    /// True if having no entries is an error even with `--resolve-env`.
     pub needs_entries: bool,
-    /// True if the user can type an MFA code even with `--on-rotation`.
+    /// True if a user is there to type an MFA code, even if `--on-rotation` is set.
     pub is_attended: bool,
-    /// True if warnings about the reading, the command and files on a disk are printed.
+    /// True if the task prints warnings about reading the values, about the command and about files
+    /// on disk. A poll doesn't repeat them.
     pub warns: bool,
-    /// True if answers in the cache are used. Otherwise, AWS's answers are only stored for the next
-    /// launch, so the task can do without the cache.
+    /// True if the task uses answers from the cache. A poll doesn't: it only stores AWS's answers
+    /// for the next launch, so it can do without the cache.
     pub uses_cache: bool,
-    /// True if the launch may ask a fallback region, but this task doesn't.
+    /// True for a poll if the launch has fallback regions, because a poll ignores them.
     pub forgoes_fallback: bool,
 }
 
@@ -39,27 +42,28 @@ impl Task {
         forgoes_fallback: false,
     };
 
-    /// Covers everything that a launch uses.
+    /// For `policy`, which prints the permissions for everything that a launch uses.
     pub const POLICY: Self = Self {
         is_for_launch: false,
         needs_entries: true,
         ..Self::LAUNCH
     };
 
-    /// Prints the variables of a launch.
+    /// For `export`, which prints the variables of a launch.
     pub const EXPORT: Self = Self {
         is_for_launch: false,
         ..Self::LAUNCH
     };
 
-    /// Prints only the value that its argument refers to. It uses the options and aliases of the
-    /// declarations, but none of their entries, so that a mistake in one of them doesn't matter.
+    /// For `get`, which prints a single value. It uses the options and aliases of the declarations,
+    /// but none of their entries, so a mistake in an entry doesn't matter.
     pub const GET: Self = Self {
         reads_entries: false,
         ..Self::EXPORT
     };
 
-    /// Checks everything that a launch uses. The user of `check --metadata` can type an MFA code.
+    /// For `check`, which checks everything that a launch uses. With `--metadata`, the user can
+    /// type an MFA code.
     pub fn check(depth: CheckDepth) -> Self {
         Self {
             is_check: true,
@@ -69,9 +73,9 @@ impl Task {
         }
     }
 
-    /// A launch in a forked process (a trial) that finds out whether secrets have changed, while
-    /// the command is already running with `--on-rotation`. It doesn't repeat the warnings of the
-    /// first start, and never uses a stored answer, however new it is.
+    /// For a poll, which looks for changed secrets while the command is running with
+    /// `--on-rotation`. A poll doesn't repeat the warnings of the first start, and never uses a
+    /// cached answer, however new it is.
     pub fn poll(forgoes_fallback: bool) -> Self {
         Self {
             warns: false,

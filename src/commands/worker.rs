@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! main thread  ─ poll(2) ─┬─ the worker is done        → return the result
-//!                         ├─ a termination signal      → print what is awaited, and end by the signal
-//!                         ├─ the connection was closed → end, because nobody wants the result any more
+//!                         ├─ a termination signal      → print what is awaited, end by the signal
+//!                         ├─ the connection was closed → end: nobody wants the result any more
 //!                         ├─ 2 s, then every second    → progress line, STATUS= for systemd
-//!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported what is missing
+//!                         └─ deadline + 0.5 s          → end with 75: the worker is stuck
 //! ```
 //!
 //! The connection is [`Messenger::watched_connection`].
@@ -31,35 +31,36 @@ use crate::system::os_error;
 use crate::system::systemd::Notifier;
 use crate::time::{Deadline, Waiting};
 
-/// The time that the worker thread has after the deadline to report which values are missing.
+/// How long the worker thread may take after the deadline to report which values are missing.
 const OVERTIME: Duration = Duration::from_millis(500);
 
-/// The time that a launch waits before messages report what it is waiting for.
+/// How long a launch stays quiet before it prints what it is waiting for.
 const QUIET_TIME: Duration = Duration::from_secs(2);
 
-/// The time between two messages about a long wait.
+/// The time between two messages during a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A sender of messages about the work of the worker thread. A trial of a rotation sends most
-/// messages to its parent process. Any other process sends them to the service manager and to
-/// standard error.
+/// Sends messages about the worker thread's progress. With `--on-rotation`, a trial sends some of
+/// them to its parent process. Any other process prints them to standard error and sends them to
+/// the service manager.
 pub(super) trait Messenger {
-    /// True if this process prints what it is waiting for, the warnings and notes about the work,
-    /// and the error about a termination signal.
+    /// True if this process prints what it is waiting for, its warnings and notes, and an error
+    /// when a termination signal ends it. Only a poll, which runs in the background, prints none of
+    /// these.
     fn shows_progress(&self) -> bool {
         true
     }
 
-    /// Sends assignments to the service manager (sd_notify(3)).
+    /// Sends assignments such as `STATUS=…` to the service manager (sd_notify(3)).
     fn notify(&self, assignments: &str);
 
-    /// Reports the failures that end this process. Returns the exit status.
+    /// Reports the failures that end this process, and returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         failures.print()
     }
 
-    /// The pipe or connection on which somebody waits for the result, if there is one. When its
-    /// other end closes, this process ends.
+    /// A pipe to the process that is waiting for the result. `None` if there is no such process.
+    /// When the other end is closed, this process ends, too.
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -71,10 +72,13 @@ impl Messenger for Notifier {
     }
 }
 
-/// Removes empty variables that the AWS SDK would use, and then runs `work` ([`run_with`]).
+/// Runs `work` on the worker thread ([`run_with`]), and notifies the service manager if that takes
+/// long. First removes empty variables from this process's environment if the AWS SDK would use
+/// them.
 ///
-/// `options` set the deadline for reading the declarations, and decide how errors in them are
-/// printed. Later, `prepare` makes the options again, together with those of the declarations.
+/// `options` are the options that are known before the declarations are read. They decide how long
+/// reading the declarations may take, and how errors in them are printed. Later, `prepare` adds the
+/// options in the declarations.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -91,10 +95,11 @@ pub(super) fn run<T: Send>(
     run_with(options, &Notifier::new(inherited), work)
 }
 
-/// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
-/// `work` begins now. Sends messages about a long wait. Except in a poll, also prints the warnings
-/// and notes that `work` has added to the deadline's progress or, after a failure, adds them to the
-/// report.
+/// Runs `work` on a second thread and waits for its result. The timeout for `work` starts now. If
+/// it takes long, messages say what it is waiting for.
+///
+/// Also prints the warnings and notes that `work` recorded. If `work` failed, they become part of
+/// its report instead. In a poll, they are dropped.
 ///
 /// From here on, termination signals are held ([`block_signals`]), and the main thread ends this
 /// process when one arrives. This process also ends, with status 75, when the other end of
@@ -133,24 +138,25 @@ pub(super) fn run_with<T: Send>(
 
     if watch.messages_sent > 0 {
         terminal::erase_progress();
-        // An empty status removes the status line of the service manager.
+        // An empty status clears the service manager's status line.
         messenger.notify("STATUS=");
     }
     if messenger.shows_progress() {
         let notices = deadline.progress.notices();
-        // After a failure, they follow the notices of the report, which is printed later.
+        // After a failure, add these notices to the report, which is printed later.
         if let Ok(Err(report)) = &mut result {
             report.notices.extend(notices);
         } else {
             terminal::print(notices);
         }
     }
-    // The outer error says why the worker couldn't be started. The inner result is that of `work`.
+    // The outer error says why the worker couldn't be started. The inner result comes from `work`.
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
-/// counts from the creation of the deadline. With `-vv`, events are printed from now on.
+/// Applies the options that decide how messages are printed, and the time limits `--timeout` and
+/// `--wait`. The timeout still counts from when `deadline` was created. With `-vv`, events are
+/// printed from now on.
 pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -174,26 +180,28 @@ pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T,
     result
 }
 
-/// The main thread's schedule while the worker works: when to send a message, and when to end this
+/// The main thread's schedule while the worker runs: when to send a message, and when to end this
 /// process.
 struct Watch {
     deadline: Deadline,
     next_message: Instant,
     messages_sent: usize,
-    /// The time at which the main thread first noticed that the deadline had passed. `None` before
-    /// that, and after [`Deadline::restart_after`]. [`OVERTIME`] starts here, because the process
-    /// may have been stopped (SIGSTOP) at the deadline itself.
+    /// When the main thread first noticed that the deadline had passed. `None` before that, and
+    /// again once the deadline was moved ([`Deadline::restart_after`]). [`OVERTIME`] starts at this
+    /// time and not at the deadline, because the process may have been stopped (SIGSTOP) when the
+    /// deadline passed.
     overdue_since: Option<Instant>,
 }
 
 impl Watch {
-    /// Ends this process if [`OVERTIME`] is over, and sends the message about a long wait if one is
-    /// due. Returns the time until this function must be called again.
+    /// Ends this process if the worker hasn't returned by the end of [`OVERTIME`]. Sends a message
+    /// about a long wait if one is due. Returns how long the caller may wait before it calls this
+    /// function again.
     fn tick(&mut self, messenger: &dyn Messenger) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // There is no deadline while the user is asked for something, such as an MFA code. The
-            // quiet time begins again after the answer.
+            // There is no deadline while the user is being asked for something, such as an MFA
+            // code. The quiet time begins again after the answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };
@@ -220,13 +228,14 @@ impl Watch {
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Reports what this process is waiting for, and the time left: that of `--wait` or, without it
-    /// and when it is up, that of the try.
+    /// Reports what this process is waiting for, and how much time is left. With `--wait`, that is
+    /// the time left to start another try. Without it, and during the last try, it is the time
+    /// until the deadline.
     ///
-    /// The service manager gets the text as its status line, and extends its own time limit by the
-    /// longest time left (EXTEND_TIMEOUT_USEC in sd_notify(3)), in which a last try can end. A
-    /// terminal gets the progress line. A log gets only one note about the whole wait, together with
-    /// the second message, which is sent after three seconds.
+    /// The service manager gets the text as its status line. It also gets the longest time that the
+    /// launch can still take, so that it extends its own time limit (EXTEND_TIMEOUT_USEC in
+    /// sd_notify(3)). A terminal gets a progress line. A log gets a single note after three
+    /// seconds, together with the second message.
     fn send_messages(&self, messenger: &dyn Messenger) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
@@ -244,8 +253,8 @@ impl Watch {
     }
 }
 
-/// The text about a long wait, for the log, the terminal and the service manager: how long it can
-/// still take, the last error, and what is awaited. A terminal may cut off the end.
+/// The text about a long wait: how much longer it can take, the last error (if there was one), and
+/// what secrets-exec is waiting for. A terminal may cut off the end.
 fn waiting_text(status: &Waiting, left: Duration) -> String {
     let awaited = awaited_text(status);
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
@@ -255,7 +264,7 @@ fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Names what the process is waiting for: `secret prod/a in us-east-1 and 2 others`.
+/// Names what the process is waiting for, such as `secret prod/a in us-east-1 and 2 others`.
 fn awaited_text(status: &Waiting) -> String {
     match (&status.awaited, status.others) {
         (None, _) => "a file or a template".to_owned(),
@@ -267,7 +276,8 @@ fn awaited_text(status: &Waiting) -> String {
     }
 }
 
-/// The error about a termination signal that ends this process.
+/// The error to print when a termination signal ends this process. It says what the process was
+/// waiting for, and why its last request failed.
 fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
     let seconds = after.as_secs_f64();
     let awaited = awaited_text(status);
@@ -280,8 +290,8 @@ fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -
     Record::error(text).event("signal").with("signal", signal)
 }
 
-/// The problem for a worker that doesn't return after the deadline, because it waits for a file or
-/// a computation.
+/// The problem to report if the worker is still busy after the deadline. Requests stop at the
+/// deadline, so the worker must be reading a file or computing something.
 fn overdue_problem(status: &Waiting) -> Problem {
     let mut text = "timed out".to_owned();
     if status.awaited.is_some() {
@@ -293,8 +303,8 @@ fn overdue_problem(status: &Waiting) -> Problem {
 }
 
 /// Makes a panic on any thread end the process with status 70, without unwinding and without a core
-/// file. The message names the line of the source, but not the payload of the panic, which may
-/// contain a value.
+/// file. The message names the source line. It leaves out the panic's own text, which may contain a
+/// secret.
 pub fn install_panic_hook() {
     static IS_FIRST: AtomicBool = AtomicBool::new(true);
     panic::set_hook(Box::new(|panic| {
@@ -310,8 +320,8 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Ends this process: with the given status, or with the status of the report, after printing the
-/// report.
+/// Ends this process with the given status. If there is a report instead, prints it and uses its
+/// exit status.
 pub fn finish(result: Result<u8, Report>) -> ! {
     match result {
         Ok(status) => end(End::Status(status), || ()),
