@@ -18,24 +18,24 @@ use crate::model::environment::parse_pattern;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
-/// The sections of the man page that are written by hand.
+/// The hand-written sections of the man page.
 const MAN_SECTIONS: &str = include_str!("man.roff");
 
-/// The width of `--help` in columns, on every terminal.
+/// The width of the `--help` text in columns, whatever the terminal's width.
 const WIDTH: usize = 80;
 
 const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
 
-/// clap's definition of the command line for parsing, with an argument for the program after `--`.
-/// This argument is hidden, because [`USAGE`] already shows it.
+/// Defines the command line that clap parses. It includes the argument for the command after `--`,
+/// which is hidden from the help because [`USAGE`] already shows it.
 pub(super) fn with_program() -> Command {
     without_program().arg(command_argument("The command to start").hide(true))
 }
 
-/// clap's definition of the command line for help, completions and the man page. It has no argument
-/// for the program after `--`, because with that argument, zsh wouldn't complete our own options.
+/// Defines the command line for help, completions and the man page. It leaves out the argument for
+/// the command after `--`, because with it, zsh wouldn't complete our own options.
 fn without_program() -> Command {
     let last_heading = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
@@ -64,8 +64,8 @@ fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-/// Makes the text that `secrets-exec -h` prints. The text has at most 23 lines, so that a terminal
-/// of 24 lines can show it together with the prompt.
+/// The text that `secrets-exec -h` prints. It has at most 23 lines, so it fits on a 24-line
+/// terminal together with the prompt.
 pub(super) fn short_help() -> String {
     without_program()
         .help_template(include_str!("help/launch-short.txt").trim_end())
@@ -78,26 +78,27 @@ pub(super) fn short_help() -> String {
         .mut_arg("env-from", |arg| arg.value_name("REF"))
         .mut_subcommands(|subcommand| {
             let row = find_subcommand(subcommand.get_name());
-            // The template itself lists the names of the subcommands for integration, so clap's
-            // list leaves them out.
+            // The template already lists the integration subcommands by name, so they are hidden
+            // from clap's list.
             subcommand.hide(row.is_some_and(Subcommand::is_for_integration))
         })
         .render_help()
         .to_string()
 }
 
-/// The script with which `shell` completes our command line.
+/// Generates the script that completes our command line in `shell`.
 pub(super) fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
-    // In the bash script for a program with a hyphen in its name, clap_complete 4.6 sets the state
-    // after a subcommand under one name, and looks it up under a different one. Without this
-    // correction, bash would not complete the options of subcommands:
+    // This works around a bug in clap_complete 4.6. If the program's name contains a hyphen, the
+    // bash script sets the state after a subcommand under one name, and looks it up under another,
+    // so bash wouldn't complete the options of subcommands:
     // <https://github.com/clap-rs/clap/issues/6421>
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-/// The man page: the sections that come from clap's definition, followed by [`MAN_SECTIONS`].
+/// Generates the man page: first the sections made from clap's definition, and then
+/// [`MAN_SECTIONS`].
 pub(super) fn man_page() -> String {
     let mut page = Vec::new();
     let _ = write_generated_sections(&mut page);
@@ -105,14 +106,15 @@ pub(super) fn man_page() -> String {
     String::from_utf8_lossy(&page).replace("[env: ", "[env: \\%") + MAN_SECTIONS
 }
 
-/// Writes the sections of the man page that come from clap's `Command`.
+/// Writes the sections of the man page that are made from clap's definition.
 fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     let mut command = with_variables(without_program());
     command.build();
 
     let man = Man::new(command.clone())
         .title("SECRETS-EXEC")
-        // Without a date, the other fields of the title would move to the wrong places.
+        // If the date were left out, the other fields of the title would end up in the wrong
+        // places.
         .date(" ")
         .manual("User Commands");
     man.render_title(page)?;
@@ -131,7 +133,7 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the part of the man page about a subcommand.
+/// Writes the part of the man page that describes a subcommand.
 fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let usage = subcommand.get_overridden_usage();
     let about = subcommand.get_long_about().or(subcommand.get_about());
@@ -145,8 +147,8 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     }
     roff.to_writer(page)?;
 
-    // Leave out the options with a heading: a launch has these options, too, so an earlier section
-    // of the man page describes them.
+    // Options under a heading are left out: a launch has them, too, so an earlier section of the
+    // man page already describes them.
     let without_launch_options = Command::new("").disable_help_flag(true).args(
         subcommand
             .get_arguments()
@@ -163,23 +165,23 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
 
 pub(super) const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-/// A row of [`SUBCOMMANDS`].
+/// One of the [`SUBCOMMANDS`].
 pub(super) struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
-    /// The content of the subcommand's file in `help/`: a one-line description, which `-h` also
-    /// shows, sometimes a paragraph, the usage, and examples. `--help` shows all of it, and the man
-    /// page shows all but the examples.
+    /// The subcommand's help text, from a file in `help/`: a one-line description (which `-h`
+    /// shows, too), an optional paragraph, the usage, and the examples. The man page leaves out the
+    /// examples.
     help: &'static str,
-    /// The arguments of the subcommand, with placeholders, as the help of an error shows them.
+    /// A summary of the subcommand's arguments for the help in error messages, such as
+    /// `SECRET:KEY`.
     pub usage: &'static str,
     arguments: fn(Command) -> Command,
 }
 
 impl Subcommand {
-    /// clap's definition of the subcommand. It has only the name and the one-line description until
-    /// the command line names the subcommand, so that a launch doesn't build the arguments of every
-    /// subcommand.
+    /// Defines the subcommand for clap. Its arguments are added only if the command line names the
+    /// subcommand, so a launch doesn't spend time on them.
     fn command(&self) -> Command {
         Command::new(self.name)
             .about(self.about())
@@ -190,8 +192,8 @@ impl Subcommand {
         self.help.lines().next().unwrap_or_default()
     }
 
-    /// True for a subcommand that people rarely type: a package, a shell, an editor or an init
-    /// container uses it.
+    /// True for a subcommand that people rarely type themselves, because it is meant for packages,
+    /// shells, editors or init containers.
     fn is_for_integration(&self) -> bool {
         use SubcommandId::*;
         match self.id {
@@ -205,7 +207,7 @@ pub(super) fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
-/// Adds the arguments of a subcommand, and its texts in `--help`.
+/// Adds a subcommand's arguments and help texts.
 fn with_arguments(command: Command) -> Command {
     // `SUBCOMMANDS` has a row for each subcommand, so the search always succeeds.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
@@ -215,8 +217,8 @@ fn with_arguments(command: Command) -> Command {
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
 
-    // The end of `-h` is set first, because some functions in `arguments` call `with_short_help`,
-    // which replaces it.
+    // `after_help`, the text at the end of `-h`, is set first, because some functions in
+    // `arguments` call `with_short_help`, which replaces it.
     with_variables((subcommand.arguments)(command.after_help(examples)))
         .arg(help_option("Print help"))
         .about(subcommand.about())
@@ -225,14 +227,14 @@ fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Makes [`SUBCOMMANDS`] and [`SubcommandId`] from rows: the id, the name, the usage, and the
-/// function that adds the arguments. The text of each row is in a file in `help/`.
+/// Defines [`SUBCOMMANDS`] and [`SubcommandId`] from a table. Each row has an id, a name, the
+/// usage, and a function that adds the arguments. The help text is in `help/NAME.txt`.
 macro_rules! subcommands {
     ($($id:ident, $name:literal, $usage:literal, $arguments:expr;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub(super) enum SubcommandId { $($id),* }
 
-        /// The subcommands in the order of `--help`.
+        /// The subcommands, in the order in which `--help` lists them.
         pub(super) static SUBCOMMANDS: &[Subcommand] = &[$(Subcommand {
             id: SubcommandId::$id,
             name: $name,
@@ -267,7 +269,7 @@ subcommands! {
 
 const ENTRIES: &str = "What to read";
 
-/// The `-h` of a launch shows only these options.
+/// The only options that `secrets-exec -h` shows.
 const SHORT_HELP: [&str; 9] = [
     "env",
     "env-from",
@@ -280,12 +282,11 @@ const SHORT_HELP: [&str; 9] = [
     "quiet",
 ];
 
-/// The option that `-h` of a subcommand shows in addition to [`SHORT_HELP`]. An option that the
-/// subcommand doesn't use is hidden.
+/// A subcommand's `-h` shows this option in addition to [`SHORT_HELP`], but leaves out options that
+/// the subcommand doesn't use.
 const OTHER_COMMON: &str = "timeout";
 
-/// The option that prints the help. It replaces clap's own help option, which would get a separate
-/// heading.
+/// Defines the help option. clap's own one would appear under a separate heading.
 fn help_option(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
@@ -294,13 +295,13 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that declare entries (such as `--env`), those that choose declarations, and
-/// [`OPTIONS`].
+/// Adds three groups of options: those that declare entries (such as `--env`), those that choose
+/// the declarations (such as `--file`), and [`OPTIONS`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
 
-/// Adds the options that choose the declarations, and [`OPTIONS`].
+/// Adds [`OPTIONS`], and the options that choose the declarations: `--file` and `--no-file`.
 fn with_declarations(command: Command) -> Command {
     let file = entry_option("file", "FILE")
         .short('f')
@@ -323,16 +324,15 @@ fn with_declarations(command: Command) -> Command {
         .args(OPTIONS.iter().map(option_argument))
 }
 
-/// Shortens the help of a subcommand. `-h` and `--help` hide the options of the topic `ignored` and
-/// those about a running command, because the subcommand doesn't use them. Of the options that the
-/// subcommand shares with a launch, `-h` shows only the most common ones, and refers to `--help`.
+/// Shortens a subcommand's help. Options that the subcommand doesn't use are hidden: those with the
+/// topic `ignored`, and all options about a running command. Of the other options that it shares
+/// with a launch, `-h` shows only the most common ones, and refers to `--help` for the rest.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
-            // The options that only this subcommand has aren't under a heading, and `-h` always
-            // shows them.
+            // Options without a heading belong only to this subcommand, so `-h` always shows them.
             let is_in_short_help = arg.get_help_heading().is_none()
                 || SHORT_HELP.contains(&name)
                 || name == OTHER_COMMON;
@@ -342,8 +342,8 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
         })
 }
 
-/// Adds the name of each option's environment variable to the text of the option in `--help`.
-/// Making these texts would take 7 % of the instructions of a launch, so a launch skips this step.
+/// Adds the names of the options' environment variables to `--help`. A launch skips this step,
+/// which would take 7 % of its instructions.
 pub(super) fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
         Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),
@@ -371,7 +371,8 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// The options that declare entries, and `--keep-case`, which changes `--env-from`.
+/// The options that declare entries, and `--keep-case`, which changes how `--env-from` names
+/// variables.
 fn entry_options() -> [Arg; 5] {
     [
         entry_option("env", "NAME=REF").short('e')
@@ -399,7 +400,7 @@ fn entry_options() -> [Arg; 5] {
     ]
 }
 
-/// Defines clap's argument for an option.
+/// Defines one of the [`OPTIONS`] for clap.
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg.help(option.help).help_heading(option.heading);
@@ -418,8 +419,8 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
     }
 }
 
-/// Makes an argument accept text. `name` is the placeholder for the text in `--help`. If it is FILE
-/// or DIR, shells complete paths.
+/// Makes an argument accept a text value, shown as `name` in `--help`. If `name` is FILE or DIR,
+/// shells complete paths.
 fn with_text(arg: Arg, name: &'static str) -> Arg {
     let hint = match name {
         "FILE" => ValueHint::FilePath,
@@ -486,7 +487,7 @@ pub struct ExportArguments {
     pub reveal: bool,
 }
 
-/// The syntax in which `export` writes variables.
+/// The format in which `export` writes variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     /// Commands for eval in a shell
@@ -556,7 +557,7 @@ pub(super) struct InstallArguments {
     pub directory: PathBuf,
 }
 
-/// Parses the id of an AWS account.
+/// Parses an AWS account id: 12 digits, without hyphens.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("an account id of 12 digits without hyphens, such as 123456789012");
@@ -564,8 +565,8 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a
-/// key by its alias.
+/// Parses the ARN of a KMS key. Refuses the ARN of an alias, because a policy can't name a key by
+/// its alias.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     match Arn::parse(text) {
         Some(arn) if arn.service() == "kms" && arn.resource().starts_with("key/") => Ok(arn),
@@ -575,13 +576,13 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
     }
 }
 
-/// Parses one pattern from a list with commas.
+/// Parses one pattern from a comma-separated list, ignoring spaces around it.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
 
-/// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so the name
-/// `ssm` isn't accepted: `ssm:KEY` is a parameter.
+/// Parses a secret's name or ARN. Refuses a name that can't be followed by a key, such as `ssm`,
+/// because `ssm:KEY` would mean a parameter.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

@@ -7,8 +7,8 @@
 //! --env-from DB_=prod/db                    a variable for each key
 //! ```
 //!
-//! The first `=` ends the name, or the path if there is one, because the name of a secret can
-//! contain `=`, too. In `${NAME:-a=b}`, which a path can contain, no `=` ends the path.
+//! An entry is split at the first `=`, because the name of a secret can contain `=`, too. In a
+//! path, an `=` within a placeholder such as `${NAME:-a=b}` is skipped.
 
 use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
 use crate::model::environment::{EnvName, assigned_name, is_name};
@@ -17,9 +17,9 @@ use crate::model::problem::{Problem, Status};
 use crate::model::reference::Reference;
 use crate::model::shown::shown;
 
-/// Parses the `NAME=REF` of `--env` or `--as-file`, or the `NAME:PATH=REF` of `--as-file`.
-/// `shown_option` is what a message calls the option if NAME isn't known: `--env`, or `--env number
-/// 2` if there are several.
+/// Parses `NAME=REF` from `--env` or `--as-file`, or `NAME:PATH=REF` from `--as-file`. Without a
+/// valid NAME, messages show `shown_option` instead: `--env`, or `--env number 2` if the option is
+/// given several times.
 pub(super) fn parse_entry(
     option: Argument,
     shown_option: &str,
@@ -56,7 +56,7 @@ pub(super) fn parse_entry(
     Ok(Entry::new(target, Source::Reference(reference), origin))
 }
 
-/// The parts of an entry, as in `KEY:/run/app/key=prod/tls:key`.
+/// The parts of an entry such as `KEY:/run/app/key=prod/tls:key`.
 struct Assignment<'t> {
     name: EnvName,
     /// The text between the first colon and the `=`. Only `--as-file` can have a path.
@@ -72,7 +72,8 @@ impl<'t> Assignment<'t> {
     /// If the text has several assignments, has no `=`, or has an invalid name. The error shows
     /// neither a path nor a reference.
     fn parse(option: Argument, shown_option: &str, text: &'t str) -> Result<Self, Problem> {
-        // `--env "A=prod/db:a B=prod/db:b"`, or a connection string with semicolons.
+        // The user may have written `--env "A=prod/db:a B=prod/db:b"`, or a connection string with
+        // semicolons.
         let assignments = text
             .split([' ', ',', ';'])
             .filter_map(assigned_name)
@@ -107,9 +108,9 @@ impl<'t> Assignment<'t> {
     }
 }
 
-/// The error for an entry in which `text`, the part before `=`, isn't a name. This text may be a
-/// password, as in `"$DB_PASSWORD=prod/db:password"`. So the message shows the text only if the
-/// part after `=` is a name, because then the user has probably swapped the two.
+/// The error for an entry that doesn't begin with a valid name. `text`, the part before `=`, may be
+/// a password, as in `"$DB_PASSWORD=prod/db:password"`. So the message shows it only if the part
+/// after `=` is a valid name, in which case the user has probably swapped the two.
 fn invalid_name_problem(
     option: Argument,
     shown_option: &str,
@@ -142,15 +143,15 @@ fn usage(option: Argument) -> &'static str {
     }
 }
 
-/// True if an entry that was split at its first colon has the form `NAME:PATH=REF`: PATH is
-/// absolute, or begins with a placeholder such as `$HOME`. If `rest` begins with two slashes, the
-/// entry has a URL instead.
+/// True if `name` and `rest`, the parts of an entry before and after its first colon, come from
+/// `NAME:PATH=REF`. PATH must be absolute, or begin with `~` or a placeholder such as `$HOME`. Two
+/// slashes after the colon mean a URL.
 fn is_before_path(name: &str, rest: &str) -> bool {
     !name.contains('=') && rest.starts_with(['/', '$', '~']) && !rest.starts_with("//")
 }
 
-/// Splits `PATH=REF` at the first `=` that isn't part of a placeholder such as `${NAME:-a=b}`. REF
-/// is `None` if there is no such `=`.
+/// Splits `PATH=REF` at the first `=` outside a placeholder such as `${NAME:-a=b}`. REF is `None`
+/// if no `=` is found.
 fn split_path(text: &str) -> (&str, Option<&str>) {
     let mut is_in_placeholder = false;
     for (at, c) in text.char_indices() {
@@ -164,7 +165,7 @@ fn split_path(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-/// Parses the `[PREFIX=]REF` of `--env-from`. `shown_option` is as in [`parse_entry`].
+/// Parses `[PREFIX=]REF` from `--env-from`. For `shown_option`, see [`parse_entry`].
 pub(super) fn parse_env_from(
     shown_option: &str,
     text: &str,
@@ -192,7 +193,8 @@ pub(super) fn parse_env_from(
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
-/// Parses the reference of the entry that `subject` names.
+/// Parses the reference of an entry. If the reference is malformed, the error names the entry
+/// (`subject`).
 fn parse_argument_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
     Reference::parse(text).map_err(|error| malformed_reference(error).for_entry(subject))
 }

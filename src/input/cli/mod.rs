@@ -1,13 +1,12 @@
-//! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its
-//! arguments and its [`Inputs`], which are the entries and options of a launch and of most
-//! subcommands.
+//! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: the task, its arguments,
+//! and its [`Inputs`]. The inputs are entries and options, for a launch and for most subcommands.
 //!
 //! Only this folder uses clap.
 //!
-//! Parsing doesn't read a file. It goes on after an invalid value: the error is added to
-//! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
-//! a part of an argument that may be a secret: a user who is used to `docker run -e` may write a
-//! password in an entry.
+//! Parsing reads no files. It goes on after an invalid value: the error is added to
+//! [`Inputs::errors`], and is reported together with the errors of the declarations. Errors never
+//! show a part of an argument that may be a secret. Someone who is used to `docker run -e` may
+//! write a password in an entry.
 
 mod command;
 mod entries;
@@ -43,7 +42,7 @@ use command::{
 };
 use entries::{parse_entry, parse_env_from, parse_get};
 
-/// The task that the command line requests.
+/// The task that the user asks for on the command line.
 pub enum Invocation {
     Launch(Box<Inputs>, CommandLine),
     /// The second field is the command after `--`, if there is one. `check` looks for it in PATH.
@@ -53,22 +52,22 @@ pub enum Invocation {
     Export(Box<Inputs>, ExportArguments),
     Migrate(Box<MigrateArguments>),
     Install(PathBuf),
-    /// Print a text on standard output.
+    /// Print a text to standard output, such as the version.
     Print(String),
-    /// Print a help on standard output.
+    /// Print help to standard output.
     Help(String),
-    /// Print the short help on standard error, because the command line is empty.
+    /// Print the short help to standard error, because the command line is empty.
     Usage(String),
 }
 
-/// Parses the variables `SECRETS_EXEC_*` and the arguments, which don't include the program's own
-/// name.
+/// Parses the arguments (without the program's name) and the `SECRETS_EXEC_*` variables.
 ///
 /// # Errors
-/// - If an argument is an empty text, has characters that are easy to overlook, or is several
-///   arguments in one: one error for each such mistake.
-/// - Otherwise, if clap refuses the arguments: only clap's first error.
-/// - If a launch has no command: every error of its inputs, and one about the missing command.
+/// - If an argument is empty, has characters that are easy to overlook, or is several arguments in
+///   one: an error for each of these arguments.
+/// - Otherwise, if clap refuses the arguments: clap's first error.
+/// - Otherwise, if a launch has no command: all errors in its inputs, and one about the missing
+///   command.
 ///
 /// All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
@@ -120,9 +119,9 @@ pub fn parse_command_line(
         .map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Finds the first value of an option in arguments that aren't parsed yet and may have mistakes:
-/// `json` in `--format json` and `--format=json`, or `FILE` in `-o FILE` and `-oFILE`. Ignores the
-/// command after `--`.
+/// Finds an option's first value without parsing the command line, which may have mistakes. The
+/// value is `json` in `--format json` and `--format=json`, and `FILE` in `-o FILE` and `-oFILE`.
+/// Ignores the command after `--`.
 pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut words = arguments.iter().take_while(|word| *word != "--");
     let found = words.find_map(|word| word.to_str()?.strip_prefix(option))?;
@@ -132,8 +131,8 @@ pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a st
     Some(found.strip_prefix('=').unwrap_or(found))
 }
 
-/// True for an `export` to standard output whose output a shell may evaluate, because its format is
-/// `shell`, or is missing or unknown.
+/// True if the arguments run `export`, and a shell may evaluate what it prints: the output goes to
+/// standard output, and the format is `shell`, missing or unknown.
 pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
     let format = early_value(arguments, "--format").unwrap_or_default();
     let file = early_value(arguments, "--output").or_else(|| early_value(arguments, "-o"));
@@ -142,19 +141,19 @@ pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
             ExportFormat::from_str(format, false),
             Ok(ExportFormat::Shell) | Err(_)
         )
-        // An empty file and an option instead of the file are mistakes.
+        // `-` is standard output. If the file name is empty, or there is an option instead of it,
+        // the command fails, but a shell may still evaluate standard output.
         && file.is_none_or(|file| file.is_empty() || file.starts_with('-'))
 }
 
-/// The subcommand that the first argument names. `None` for a launch.
+/// The subcommand named by the first argument. `None` for a launch.
 fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
     find_subcommand(arguments.first()?.to_str()?)
 }
 
-/// Finds the arguments before `--` that are several arguments in one, that are empty, or that have
-/// a character that is easy to overlook, such as a line feed. Returns a problem for each mistake.
-/// Skips ARNs and most entries (`NAME=REF`): they are checked when they are parsed, and the
-/// parser's message says which part has the character.
+/// Reports each argument before `--` that is empty, is several arguments in one, or
+/// has a character that is easy to overlook, such as a line feed. Skips ARNs and most entries
+/// (`NAME=REF`), because they are checked when they are parsed, with more precise messages.
 fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
     let has_separator = arguments.iter().any(|argument| argument == "--");
     let mut problems = Vec::new();
@@ -167,7 +166,8 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
         if is_entry {
             continue;
         }
-        // clap would read `"-f app.yaml"` as `-f` with a space before the value.
+        // If `-f app.yaml` is a single argument, clap reads it as `-f` with the value ` app.yaml`,
+        // including the space.
         let (option, _) = text.split_once(' ').unwrap_or_default();
         let is_joined = option.starts_with('-')
             && (option.len() == 2 || option.starts_with("--") && !option.contains('='));
@@ -175,7 +175,8 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
         } else if is_joined && (number == 1 || has_separator || option == "--") {
-            // Without `--`, a later argument may be the program's.
+            // Only the first argument is certainly ours if there is no `--`. A later one may belong
+            // to the command.
             let text = format!("argument {number} is several arguments in one");
             problems.push(Problem::usage(text).help("pass each argument separately"));
         }
@@ -183,8 +184,8 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
     problems
 }
 
-/// Replaces the words `help` and `version`, because clap only has the options: `help check` becomes
-/// `check --help`, and `version` becomes `--version`.
+/// Turns the words `help` and `version` into options, because clap accepts only the options.
+/// `help check` becomes `check --help`, and `version` becomes `--version`.
 fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
@@ -194,7 +195,8 @@ fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
-/// Parses the arguments of the subcommand `name`, which are in `matches`.
+/// Builds the invocation of the subcommand `name` from its parsed arguments, `matches`, and from
+/// the inherited variables.
 fn subcommand_invocation(
     name: &str,
     matches: &mut ArgMatches,
@@ -203,7 +205,7 @@ fn subcommand_invocation(
     use SubcommandId::*;
 
     let Some(subcommand) = find_subcommand(name) else {
-        // clap only accepts the names of our subcommands, so this error doesn't occur.
+        // clap accepts only the names of our subcommands, so this never happens.
         return Err(clap::Error::new(ErrorKind::InvalidSubcommand));
     };
     Ok(match subcommand.id {
@@ -236,10 +238,10 @@ fn subcommand_invocation(
     })
 }
 
-/// Makes the invocation that launches the command after `--`.
+/// Creates the invocation that launches the command after `--`.
 ///
 /// # Errors
-/// If there is no command: every error of its inputs, and one about the missing command.
+/// If there is no command. The error about this comes last, after all errors in the inputs.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -262,11 +264,11 @@ fn launch_invocation(
     Err(inputs.errors)
 }
 
-/// The variable that lists the declarations, separated by commas, if there is no `-f`.
+/// The variable that lists the declarations, separated by commas. `-f` overrides it.
 const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
-/// The options that choose entries and declarations. After `--`, they are probably a mistake.
-/// Variables can't set them, except `--file`.
+/// The options that say what to read. After `--`, they are probably misplaced, because they belong
+/// to the command there. Only `--file` can also be set by a variable.
 const ENTRY_OPTIONS: &[&str] = &[
     "-e",
     "--env",
@@ -282,21 +284,21 @@ const ENTRY_OPTIONS: &[&str] = &[
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
                           Set a variable with --env instead, and let the command read it";
 
-/// The entries and options of the command line and of `SECRETS_EXEC_*`.
+/// The entries and options from the command line and from `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line neither
-    /// sets nor excludes.
+    /// The options from the command line and from `SECRETS_EXEC_*`. The command line takes
+    /// precedence.
     pub options: TypedOptions,
-    /// True if the command line has `-q`. Only this flag hides the warning about the file of
-    /// `--local`; SECRETS_EXEC_QUIET doesn't.
+    /// True if the command line has `-q`. Unlike SECRETS_EXEC_QUIET, this flag also hides the
+    /// warning that secrets are read from the `--local` file.
     pub has_quiet_flag: bool,
     pub layer: Layer,
     pub declarations: DeclarationChoice,
-    /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
-    /// matching name.
+    /// The patterns of `--resolve-env`. References in inherited variables with matching names are
+    /// resolved.
     pub resolve_env: Vec<Pattern>,
-    /// True if a word after `--` is one of [`ENTRY_OPTIONS`], which the user probably meant for
+    /// True if one of the [`ENTRY_OPTIONS`] comes after `--`. The user probably meant it for
     /// secrets-exec.
     has_misplaced_option: bool,
     pub errors: Vec<Problem>,
@@ -304,8 +306,8 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Reads the inputs of a launch, or of a subcommand that has entries on the command line and
-    /// in declarations.
+    /// Reads the inputs of a launch, or of a subcommand that accepts entries such as
+    /// `--env NAME=REF`.
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
 
@@ -323,13 +325,14 @@ impl Inputs {
         inputs
     }
 
-    /// Reads what all inputs have in common: the options, and which declarations to read.
+    /// Reads the part that all [`Inputs`] have in common: the options, and which declarations to
+    /// read.
     fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
         let variables = inputs.options_from_variables(inherited);
-        // It isn't an error if a flag and a variable exclude each other: the flag turns the
-        // variable's option off.
+        // Flags and variables are checked separately. If a flag excludes an option that a variable
+        // sets, that isn't an error: the variable's option is turned off.
         for options in [&flags, &variables] {
             inputs.errors.extend(options.exclusions());
         }
@@ -365,7 +368,7 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the inputs of `get`. The only entry is the reference in `text`.
+    /// Reads the inputs of `get`. The reference in `text` is the only entry.
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         inputs.add(parse_get(text));
@@ -380,8 +383,8 @@ impl Inputs {
         }
     }
 
-    /// The error for inputs without any entry. `declarations` has the names of the declarations that
-    /// were read.
+    /// The error for inputs without any entry. `declarations` has the names of the declarations
+    /// that were read.
     pub fn no_entry_problem(&self, declarations: &[String]) -> Problem {
         if self.has_misplaced_option {
             let text = "there is nothing to read: the options come after `--`, so they belong to the command";
@@ -407,15 +410,16 @@ impl Inputs {
 
     /// Takes the command after `--` out of `matches`, if there is one.
     ///
-    /// Sets [`Self::has_misplaced_option`], and adds a warning for each argument with one of
-    /// CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
+    /// Sets [`Self::has_misplaced_option`], and adds a warning for each argument that contains one
+    /// of CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
     fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
         let command = CommandLine::new(take_values(matches, "command"))?;
 
         for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
             self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
-            // Every service (secretsmanager, ssm, ssm-secure) begins with `s`.
+            // All services in dynamic references (secretsmanager, ssm and ssm-secure) begin with
+            // `s`.
             if argument.contains("{{resolve:s") {
                 self.warnings.push(Record::warning(UNRESOLVED_WARNING));
             }
@@ -425,7 +429,7 @@ impl Inputs {
 
     /// Takes the [`OPTIONS`] out of `matches`.
     ///
-    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` for `-vv`.
+    /// A flag is set as its variable would set it: to `1` for `-q`, and to `2` for `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
         let mut options = TypedOptions::default();
         for option in OPTIONS {
@@ -442,22 +446,22 @@ impl Inputs {
         options
     }
 
-    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset here. If
-    /// the empty variable is one that decides whose values are read, [`Self::for_declarations`]
-    /// adds an error.
+    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. Skips empty variables:
+    /// [`Self::for_declarations`] reports those that mustn't be empty.
     ///
     /// Adds an error for each value that its option doesn't accept, and for a variable such as
-    /// `SECRETS_EXEC_ENV`, because no variable can say what to read. Adds a warning for each name
-    /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
-    /// such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+    /// `SECRETS_EXEC_ENV`, because variables can't declare entries. Adds a warning for each name
+    /// that looks like a misspelled option. Ignores all other names, because Kubernetes sets
+    /// variables such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
             let Some(name) = variable.to_str() else {
                 continue;
             };
-            // The beginning may be misspelled, too: `SECRET_EXEC_REGION`. One of AWS's variables is
-            // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`.
+            // Names with a misspelled prefix, such as `SECRET_EXEC_REGION`, aren't skipped, and
+            // neither is `AWS_ENDPOINT_URL_SECRETSMANAGER`, a common misspelling of one of AWS's
+            // variables.
             if value.is_empty() || !name.contains("EXEC_") && !name.contains("ENDPOINT_URL_SE") {
                 continue;
             }
@@ -483,9 +487,9 @@ impl Inputs {
         options
     }
 
-    /// Sets an option to `values`, which come from `place`, a flag or a variable. Adds an error for
-    /// each value that the option doesn't accept, or that is empty or has a character that is easy
-    /// to overlook.
+    /// Sets an option to `values`, which come from a flag or variable (`place`). Adds an error for
+    /// each value that is empty, has a character that is easy to overlook, or isn't accepted by the
+    /// option.
     fn set_option(
         &mut self,
         options: &mut TypedOptions,
@@ -502,7 +506,7 @@ impl Inputs {
             } else if let Err(expected) = (option.set)(options, value, place) {
                 let mut problem = Problem::usage(invalid_value(name, &text, expected))
                     .help_if_some(similar_word(expected, &text));
-                // A duration without a unit, such as `30`, is accepted with an `s` after it.
+                // If only the unit of a duration is missing, as in `30`, suggest seconds: `30s`.
                 let corrected = format!("{text}s");
                 if matches!(option.takes, Takes::Text("DURATION")) && option.accepts(&corrected) {
                     problem = problem.help(format!("use {corrected}"));
@@ -544,8 +548,9 @@ impl Inputs {
     }
 }
 
-/// Chooses the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.
-/// If neither does, chooses the one in the working directory, unless there is `--no-file`.
+/// Chooses the declarations to read: the files of `-f` or, without `-f`, the files in
+/// `SECRETS_EXEC_FILE`. If the user named no files, chooses the declaration in the working
+/// directory, or none with `--no-file`.
 fn declaration_choice(
     from_option: Vec<PathBuf>,
     has_no_file: bool,
@@ -580,12 +585,11 @@ fn split_file_variable(value: &OsStr) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Warns about a variable that doesn't set any of the [`OPTIONS`], if its name looks like one of
-/// these mistakes:
+/// Warns about a variable that sets none of the [`OPTIONS`], if its name looks like one of these:
 ///
-/// - an option that variables can't set (`SECRETS_EXEC_NO_FILE`), whose flag is `flag`
-/// - a misspelling of one of our variables (`SECRETS_EXEC_AWS_REGION`), or of one of AWS's
-///   (`AWS_ENDPOINT_URL_SECRETSMANAGER`)
+/// - an option that variables can't set (`flag`): `SECRETS_EXEC_NO_FILE` looks like `--no-file`
+/// - a misspelling of one of our variables, such as `SECRETS_EXEC_AWS_REGION`, or of one of AWS's,
+///   such as `AWS_ENDPOINT_URL_SECRETSMANAGER`
 fn misspelling_warning(name: &str, flag: String) -> Option<Record> {
     let is_flag = name != FILE_VARIABLE && ENTRY_OPTIONS.contains(&flag.as_str());
     let instead = if is_flag {
@@ -597,14 +601,15 @@ fn misspelling_warning(name: &str, flag: String) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Finds the variable, ours or AWS's, that `name` misspells. `None` if none is similar.
+/// Finds the variable that the user probably meant by `name`: one of ours, or one of AWS's. `None`
+/// if no variable has a similar name.
 fn similar_variable(name: &str) -> Option<String> {
-    // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
+    // People tend to add these words to our variables' names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let short = name
         .replace("_AWS", "")
         .replace("_DEFAULT", "")
         .replace("_CONFIG", "");
-    // These two variables are correct names, too, although they don't set any of the `OPTIONS`.
+    // These two names are valid, too, although the variables set none of the `OPTIONS`.
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     OPTIONS
         .iter()
@@ -613,7 +618,7 @@ fn similar_variable(name: &str) -> Option<String> {
         .find(|own| own != name && strsim::osa_distance(&short, own) <= 1)
 }
 
-/// Takes all values of an option out of `matches`. Empty if the option isn't used.
+/// Takes all values of an option out of `matches`. The result is empty if the option isn't used.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }

@@ -1,8 +1,8 @@
 //! Turns clap's errors into problems.
 //!
-//! clap's own text would repeat a value, so none of it is printed. An argument that doesn't begin
-//! with a hyphen may be a secret, as in `-e PASSWORD hunter2`. So messages only show other tools'
-//! words and the names of options.
+//! clap's own text is never printed, because it would repeat values. An argument that doesn't begin
+//! with a hyphen may be a secret, as in `-e PASSWORD hunter2`. So our messages show only the names
+//! of options, and words from other tools that we recognize.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -62,8 +62,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
             Problem::usage(format!("{name} needs a value")).help(help)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            // The name of a positional argument isn't shown, because SHELL would read like a
-            // variable.
+            // A positional argument isn't called by its name, because SHELL, for example, would
+            // look like a variable.
             let subject = if name.starts_with('-') {
                 name.to_owned()
             } else {
@@ -83,13 +83,13 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
             let help = "remove the value, or the whole option to turn it off";
             Problem::usage(format!("{name} doesn't accept a value")).help(help)
         }
-        // clap has one fixed text for each kind of error, so this text doesn't show an argument.
+        // clap has a fixed text for each kind of error, so the text can't contain an argument.
         rare => Problem::usage(rare.to_string()),
     }
 }
 
-/// The text that an error of clap has for `kind`, such as the name of the invalid argument. Empty
-/// if the error has none.
+/// A detail of clap's error, such as the name of the invalid argument. The text is empty if
+/// the error doesn't have this detail.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -101,15 +101,14 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
 /// A command line that clap could not parse.
 struct Line<'a> {
     words: Vec<&'a str>,
-    /// The subcommand that the first argument names. It is `None` for a launch.
+    /// The subcommand named by the first argument. `None` for a launch.
     subcommand: Option<&'static Subcommand>,
     /// clap's definition of the subcommand or, for a launch, of the whole command line.
     command: &'a Command,
 }
 
 impl Line<'_> {
-    /// The program and, if there is one, the subcommand, as messages name them: `secrets-exec
-    /// check`.
+    /// The program and, if there is one, the subcommand, as in `secrets-exec check`.
     fn first_words(&self) -> String {
         match self.subcommand {
             Some(row) => format!("secrets-exec {}", row.name),
@@ -117,7 +116,7 @@ impl Line<'_> {
         }
     }
 
-    /// True for a word after `--`. Such a word belongs to a command, and may be a secret.
+    /// True for a word after `--`, which belongs to a command and may be a secret.
     fn is_after_separator(&self, word: &str) -> bool {
         self.words
             .iter()
@@ -138,16 +137,16 @@ impl Line<'_> {
             .any(|arg| arg.get_id() == "env")
     }
 
-    /// The help that shows the usage of the subcommand or of a launch: `use secrets-exec get
-    /// SECRET:KEY`.
+    /// The help that shows the usage of the subcommand or launch, such as
+    /// `use secrets-exec get SECRET:KEY`.
     fn usage_help(&self) -> String {
         let row = self.subcommand;
         let usage = row.map_or("[--env NAME=REF | -f FILE] -- COMMAND", |row| row.usage);
         format!("use {} {usage}", self.first_words())
     }
 
-    /// Finds the option that a word of the command line begins with: `--env` for
-    /// `--env=A=prod/db:a` and for `-eA=prod/db:a`. `None` if there is no such option.
+    /// Finds the option that an argument begins with: `--env` for `--env=A=prod/db:a` and for
+    /// `-eA=prod/db:a`. `None` if it begins with none of our options.
     fn option(&self, word: &str) -> Option<&Arg> {
         let name = word.split('=').next()?;
         self.command.get_arguments().find(|arg| {
@@ -157,7 +156,7 @@ impl Line<'_> {
         })
     }
 
-    /// Refuses an option that the launch or subcommand doesn't have.
+    /// The error for an option that the launch or subcommand doesn't have.
     fn unknown_option(&self, option: &str) -> Problem {
         let program = self.first_words();
         let similar = self
@@ -165,7 +164,7 @@ impl Line<'_> {
             .get_arguments()
             .filter_map(Arg::get_long)
             .find(|long| is_one_letter_away(&format!("--{long}"), option));
-        // The replacement for another tool's option is usually an option of a launch, which a
+        // The equivalent of another tool's option is usually an option of a launch, which a
         // subcommand may not have.
         let ours = foreign_word("option", option)
             .filter(|ours| self.accepts_entries() || !ours.starts_with('-'));
@@ -181,8 +180,9 @@ impl Line<'_> {
         Problem::usage(format!("{program} has no {} option", shown(option))).help(help)
     }
 
-    /// Refuses an argument that is neither an option nor the value of one. Names the argument by its
-    /// number and the option before it, because the argument itself may be a secret.
+    /// The error for an argument that is neither an option nor an option's value. The message
+    /// identifies it by its number and by the option before it. The argument itself may be a
+    /// secret, so it is shown only if it is another tool's subcommand.
     fn stray_word(&self, word: &str) -> Problem {
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
@@ -222,8 +222,8 @@ impl Line<'_> {
             return Problem::usage(format!("`--` is missing before the command ({text})"))
                 .help("put the command after `--`");
         }
-        // A subcommand without entries has an argument of its own, such as FILE, which may come after
-        // an option.
+        // A subcommand that doesn't accept entries takes an argument of its own, such as FILE, so
+        // the stray word may not be meant as the option's value.
         let help = match option {
             Some(option) if self.accepts_entries() => value_help(option),
             _ => self.usage_help(),
@@ -232,12 +232,13 @@ impl Line<'_> {
     }
 }
 
-/// An option as `--help` shows it: `--env NAME=REF`.
+/// An option as shown in `--help`, such as `--env NAME=REF`.
 fn option_usage(option: &Arg) -> String {
     option.to_string().replace(['<', '>', '.'], "")
 }
 
-/// The help for a word after an option and its value, whatever the word was meant as.
+/// The help for a stray word after an option and its value. It explains which values the option
+/// takes.
 fn value_help(option: &Arg) -> String {
     let usage = option_usage(option);
     let one_word = format!("a value is one word without blanks: {usage}");
