@@ -1,12 +1,12 @@
-//! Reads declaration files. Each file becomes a [`Layer`] of entries and aliases, and options that
-//! apply where no flag or variable sets them.
+//! Reads declarations. Each file becomes a [`Layer`] of entries and aliases, and a set of options.
+//! Flags and variables override these options.
 //!
-//! No message about a mistake shows a line of a file, because the line may hold a secret.
+//! Messages about mistakes never show a line of a file, because the line may hold a secret.
 //!
 //! The declaration in the working directory is read although nobody named it. Its author chooses
-//! which secrets are read with this user's credentials, and which variables the command gets. So
-//! this declaration is only read if nobody but root and this user can write it: someone else may
-//! have left it in /tmp.
+//! which secrets are read with this user's credentials, and which variables the command gets. So it
+//! is only read if nobody except root and this user can write it: someone else may have left it in
+//! /tmp.
 
 mod reader;
 mod sections;
@@ -43,20 +43,22 @@ pub enum DeclarationChoice {
     None,
     /// The declaration in the working directory, if there is one.
     InWorkingDirectory,
-    /// The files that the user has named, in the order in which they are read.
+    /// The files that the user named with `-f` or SECRETS_EXEC_FILE, in the order in which they are
+    /// read.
     Named {
         files: Vec<PathBuf>,
         by: DeclarationsNamedBy,
-        /// True with `--no-file`. Without it, a note says that the declaration in the working
-        /// directory isn't read.
+        /// True if `--no-file` was given, too. This hides the note that the declaration in the
+        /// working directory isn't read.
         has_no_file: bool,
     },
 }
 
 impl DeclarationChoice {
-    /// The note that the declaration in the working directory can't be seen or, if `errors` is
-    /// empty, that it isn't read, because the user has named others. After an error, such as a
-    /// missing file of `-f`, the second note wouldn't help.
+    /// Returns a note in two cases: the declaration in the working directory isn't read because the
+    /// user named other files, or the working directory can't be searched for a declaration. In the
+    /// first case, there is no note if there are `errors`, such as a missing `-f` file, because it
+    /// wouldn't help.
     pub fn note(&self, errors: &[Problem]) -> Option<Record> {
         let text = match self {
             Self::Named {
@@ -81,7 +83,7 @@ impl DeclarationChoice {
     }
 }
 
-/// The option or the variable that names the declarations.
+/// How the user named the declarations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeclarationsNamedBy {
     /// `-f`
@@ -93,23 +95,24 @@ pub enum DeclarationsNamedBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sections {
     All,
-    /// Only `defaults` and `secrets`, for `get`, which doesn't use the entries. A mistake in an
-    /// entry isn't reported then.
+    /// Only `defaults` and `secrets`. This is for `get`, which ignores entries, including mistakes
+    /// in them.
     OptionsAndAliases,
 }
 
 #[derive(Default)]
 pub struct Declarations {
-    /// The options under `defaults`. If several declarations set an option, the latest one wins.
+    /// The options under `defaults`. If several declarations set the same option, the last
+    /// declaration takes precedence.
     pub options: TypedOptions,
     pub layers: Vec<Layer>,
-    /// The names of the files that could be read, for messages.
+    /// The names of the files that were read, for messages.
     pub names: Vec<String>,
     /// All errors, in the order of the files and their lines.
     pub errors: Vec<Problem>,
 }
 
-/// Reads the chosen declarations.
+/// Reads the chosen declarations, and collects all errors in them.
 pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Declarations {
     let mut declarations = Declarations::default();
     match choice {
@@ -131,8 +134,8 @@ pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Decl
 }
 
 impl Declarations {
-    /// Adds the options, the layer and the errors of the next declaration. `text` is its content,
-    /// or the error if it can't be read.
+    /// Adds the options, the layer and the errors of the next declaration. `text` is the content of
+    /// the file, or the error if the file can't be read.
     fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
         let text = match text {
             Ok(text) => text,
@@ -147,7 +150,7 @@ impl Declarations {
     }
 }
 
-/// Reads the text of a declaration that the user names. Refuses a TOML file.
+/// Reads the text of a declaration that the user named. `-` is standard input. Refuses a TOML file.
 fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
@@ -168,8 +171,8 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory, and refuses several declarations. Returns `None`
-/// if it has no declaration, or if this process isn't allowed to enter the working directory.
+/// Opens the declaration in the working directory. It is an error if there are several. Returns
+/// `None` if there is none, or if this process isn't allowed to enter the directory.
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -191,9 +194,9 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
     }
 }
 
-/// The name of the declaration in the working directory, which secrets-exec ignores because the
-/// user has named `files` instead. `None` if the directory doesn't have exactly one declaration, or
-/// if this declaration can't be trusted or is one of `files`.
+/// The name of the declaration in the working directory that is ignored because the user named
+/// `files` instead. `None` if the directory has no declaration or several, if its declaration can't
+/// be trusted, or if the user named that file, too.
 fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -205,14 +208,16 @@ fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     Some(name.display().to_string())
 }
 
-/// Warns of the aliases that no entry uses. For `check`, these are all of them. A launch only warns
-/// of a name such as API_TOKEN, if the command doesn't get such a variable, and not in a file that
-/// only has aliases for other files.
+/// Warns about aliases that no entry uses: about all of them with `lists_all`, which `check` sets.
+///
+/// A launch warns only about an uppercase name, such as API_TOKEN, because the user probably meant
+/// to set this variable. It skips a name if the command gets a variable with this name anyway, and
+/// a file that only defines aliases for other files.
 pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<Record> {
     let mut used = BTreeSet::new();
     for entry in layers.iter().flat_map(|layer| &layer.entries) {
         if matches!(entry.source, Source::Object(_)) && !lists_all {
-            // One of the keys may set the variable.
+            // An object's key may set the variable that an alias is named after.
             return None;
         }
         for reference in entry.source.references() {
@@ -222,7 +227,8 @@ pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -
 
     let mut unused = Vec::new();
     for layer in layers {
-        // The last layer is the command line.
+        // The last layer is the command line, so two layers mean a single declaration, whose
+        // aliases can't be for other files.
         let is_shared = layer.entries.is_empty() && layers.len() > 2;
         for name in layer.aliases.keys() {
             if used.contains(name) {
@@ -248,9 +254,9 @@ pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -
     )))
 }
 
-/// The help for a working directory without a declaration. The help names the declaration in a
-/// directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration. `None` if there is nothing to name.
+/// Suggests what to do if the working directory has no declaration: use a declaration from a parent
+/// directory, use a file with a similar name, or turn .env into a declaration. `None` if none of
+/// these files exists.
 pub fn missing_declaration_help() -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
@@ -271,8 +277,9 @@ pub fn missing_declaration_help() -> Option<String> {
     Some(migrate.to_owned())
 }
 
-/// Opens the declaration `name` in the working directory. Refuses it if it isn't a regular file, or
-/// if someone other than root and this user could have written it. A symbolic link isn't followed.
+/// Opens the declaration `name` in the working directory. Refuses a symbolic link, anything else
+/// that isn't a regular file, and a file that someone other than root and this user could have
+/// written.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let opened = paths::open_trusted(Path::new("."), "the working directory", name);
     opened
@@ -288,18 +295,18 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
         })
 }
 
-/// Parses the text of one declaration. Returns the options under `defaults`, the entries and
-/// aliases, and the errors in the order of the lines. After a syntax error, that error is the only
-/// result. A repeated key is also an error, but the rest of the declaration is still read.
+/// Parses a declaration's text. Returns the options under `defaults`, the layer of entries and
+/// aliases, and the errors in the order of the lines. If the syntax is wrong, returns nothing but
+/// that error. A repeated key is an error, too, but the rest of the declaration is still read.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
     sections: Sections,
 ) -> (TypedOptions, Layer, Vec<Problem>) {
     let (mut node, mut errors) = parse_yaml(text);
-    // A list that was copied from an ECS task definition or a Kubernetes manifest is recognized by
-    // its text, because it often isn't valid YAML: most ARNs of ECS end with a colon, which YAML
-    // only accepts in quotes.
+    // A list from an ECS task definition or a Kubernetes manifest is recognized by its text,
+    // because it often isn't valid YAML: in ECS lists, most ARNs end with a colon, which YAML
+    // accepts only in quotes.
     let has_list = text.contains("- name: ") && text.contains(" valueFrom:");
     let foreign = foreign_file(|key| {
         (has_list && text.contains(&format!(" {key}:")))
@@ -323,7 +330,7 @@ pub fn parse_declaration(
 
 const EMPTY_HELP: &str = "what writes this file may have failed. If --env or --resolve-env says what to read, write {} into it or use --no-file";
 
-/// Reads the sections of a declaration from its tree. Adds the mistakes in them to `source`.
+/// Reads the sections of a declaration from its tree, and adds their mistakes to `source`.
 fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,
@@ -346,7 +353,8 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
     }
     if sections == Sections::All {
         // If `env` is empty and there are unknown keys, they are probably variables that should be
-        // indented below `env`. Each of them has been reported, so the empty `env` isn't.
+        // indented below `env`. They have already been reported, so don't report the empty `env`,
+        // too.
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
@@ -363,12 +371,12 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
     (options.unwrap_or_default(), layer)
 }
 
-/// Reads the section `defaults`. Adds a mistake for each key that can't be set in a declaration, and
-/// for each value that an option doesn't accept.
+/// Reads the section `defaults`. Adds a mistake for each key that can't be set in a declaration,
+/// and for each value that an option doesn't accept.
 fn read_defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in item.expect_entries(None) {
-        // These options of the command line are defined in `cli/command`, not in `OPTIONS`.
+        // These command-line options are defined in `cli/command`, not in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
@@ -376,7 +384,7 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
                     position: item.source.position_text(key.position),
                     option: spec.name,
                 };
-                // An empty list also sets the option.
+                // Even an empty list, such as `pass: []`, sets the option.
                 options.set_empty(spec.id, &place);
                 set_option(
                     &mut options,
@@ -393,7 +401,7 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
                     .collect();
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
-            // A declaration can set neither `--local` nor the options that aren't in `OPTIONS`.
+            // `--local`, and the options that aren't in `OPTIONS`, can't be set in a declaration.
             _ => {
                 let help = format!("remove it, and use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
@@ -405,9 +413,9 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
     options
 }
 
-/// Sets an option to a value in a declaration. Adds a mistake if the value has the wrong type, and
-/// for each of its texts that the option doesn't accept or that has characters that are easy to
-/// overlook.
+/// Sets an option to a value in a declaration. Adds a mistake if the value has the wrong type,
+/// isn't accepted by the option, or has a character that is easy to overlook. Each item of a list
+/// is checked.
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &Place, value: &Item<'_>) {
     // If the value has the wrong type, `option_texts` has reported this and returned `None`.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
@@ -418,9 +426,9 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &Place, valu
     }
 }
 
-/// Converts a value in a declaration to the texts that the option's parser gets: one for each item
-/// of a list, `1` or `0` for a flag that is `true` or `false`, and otherwise the text itself. If
-/// the value has the wrong type, adds a mistake, and returns `None`.
+/// Converts a value in a declaration to the texts that the option's parser expects: the items of a
+/// list, `1` or `0` for a flag that is `true` or `false`, and any other text as written. If the
+/// value has the wrong type, adds a mistake and returns `None`.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {

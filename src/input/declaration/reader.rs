@@ -2,8 +2,8 @@
 //!
 //! An [`Item`] is a node that can name itself in messages. If the node doesn't have the type that
 //! an `expect_…` method expects, the method adds a mistake to the [`SourceFile`], and returns
-//! `None` or no entries. A reader goes on after a mistake, and at the end, the [`SourceFile`] turns
-//! all mistakes into problems, so the user sees them in one report.
+//! `None` or no entries. Reading goes on after a mistake. At the end, the [`SourceFile`] turns all
+//! mistakes into problems, so the user sees them in one report.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -20,25 +20,26 @@ use crate::model::options::find_option;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_quotable, not_this_value, shown};
 
-/// A node of a declaration, with the name and the position that messages about it show.
+/// A node of a declaration, with the name and the position that messages show for it.
 #[derive(Clone)]
 pub struct Item<'a> {
     pub(super) source: &'a SourceFile,
     pub(super) node: &'a Node,
     pub(super) position: Position,
-    /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
+    /// The entry or section that messages name, such as `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub(super) subject: String,
     pub(super) kind: ItemKind,
-    /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
+    /// The node's key, such as `mode` in an entry of `files`. Empty if the node is the subject
+    /// itself.
     pub(super) key: &'static str,
 }
 
 /// The part of a declaration that an item belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ItemKind {
-    /// The whole declaration and its keys.
+    /// The whole declaration, or one of its top-level keys.
     File,
-    /// A variable or a file, whose name is the subject of the item.
+    /// A variable or a file. Its name is the subject of the item.
     Entry,
     /// Anything else, such as a section, an alias or a line.
     Section,
@@ -47,25 +48,25 @@ pub(super) enum ItemKind {
 /// A key of a mapping, and its value.
 pub(super) struct MappingEntry<'a> {
     pub name: &'a str,
-    /// The item for messages about the key. Its node is the value, but its position is that of the
-    /// key, and its subject is that of the mapping.
+    /// An item for messages about the key. It has the key's position and the mapping's subject, but
+    /// its node is the value.
     pub key: Item<'a>,
-    /// The value. Its subject is the key.
+    /// The value, which messages refer to by its key.
     pub value: Item<'a>,
 }
 
-/// The entries of a mapping whose possible keys are known.
+/// The entries of a mapping that accepts only certain keys.
 pub(super) struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
-    /// True if the mapping also has keys that aren't in `known`. Each of them has been reported.
+    /// True if the mapping also has unknown keys, which have already been reported.
     pub has_unknown: bool,
 }
 
-/// What messages call a whole declaration.
+/// The name of a whole declaration in messages.
 pub(super) const THIS_FILE: &str = "this file";
 
-/// The name of the type of a scalar in messages: `must be text, not a list`.
+/// The name of a scalar's type in messages, as in `must be text, not a list`.
 pub(super) const TEXT: &str = "text";
 
 pub(super) const VARIABLE_KEYS: &[&str] = &[
@@ -99,7 +100,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The item with a different subject, which isn't an entry.
+    /// A copy of the item that messages call `subject`, such as a section or an alias. For an
+    /// entry, use [`Self::entry`].
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -108,7 +110,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The item with an entry as its subject.
+    /// A copy of the item that messages call by `name`, the name of an entry.
     pub fn entry(&self, name: impl Into<String>) -> Self {
         Self {
             kind: ItemKind::Entry,
@@ -117,7 +119,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds a mistake. Its text follows the name of the node, as in `"mode" for DB_HOST is empty`.
+    /// Adds a mistake. The message begins with the name of the node: `"mode" for DB_HOST is empty`.
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
@@ -128,18 +130,19 @@ impl<'a> Item<'a> {
         self.add(&format!("{subject} "), mistake.into());
     }
 
-    /// Adds a mistake whose text is a whole sentence. In the message, this sentence follows the
-    /// subject and a colon.
+    /// Adds a mistake whose text is a whole sentence. The message is the subject, a colon, and this
+    /// sentence.
     pub(super) fn refuse_sentence(&self, mistake: impl Into<Fault>) {
         self.add(&format!("{}: ", self.subject), mistake.into());
     }
 
-    /// Adds a mistake at the position of the item. The text of `fault` follows `subject` without a
-    /// space. Masks the parts of the subject that have the form of a credential. This happens here
-    /// and not when an item is created, because most items have no mistake.
+    /// Adds a mistake at the item's position. The message is `subject`, followed directly by the
+    /// text of `fault`. Parts of the subject that look like a credential are masked here, rather
+    /// than when the item is created, because most items have no mistake.
     ///
-    /// Entries with the same mistake and the same help share one error, which has the headline of
-    /// the first entry. A help that shows how to write this entry is an example for the others.
+    /// Entries with the same mistake and the same help are reported in one error, whose headline is
+    /// about the first entry. Help that shows how to write an entry may differ: the first entry's
+    /// help then serves as an example for the others.
     fn add(&self, subject: &str, fault: Fault) {
         let position = self.source.position_text(self.position);
         let text = fault.to_string();
@@ -164,8 +167,8 @@ impl<'a> Item<'a> {
         mistakes.push((self.position, problem));
     }
 
-    /// Adds the mistake that the text has a character that is easy to overlook or, for any other
-    /// text, that it isn't `expected`.
+    /// Refuses the value `text`. The message points out a character that is easy to overlook, if
+    /// there is one. Otherwise, it says that the value must be `expected`.
     pub(super) fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             let fault = Fault::new(format!("must be {expected}{}", not_this_value(text)));
@@ -173,8 +176,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the node doesn't have the type `expected`. If the node is empty, the
-    /// mistake says so, and has a help even if `help` is `None`.
+    /// Refuses a node that isn't of the type `expected`. If the node is empty, the message says so,
+    /// and there is a help text even if `help` is `None`.
     pub(super) fn refuse_type(&self, expected: &str, help: Option<&str>) {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
@@ -189,8 +192,8 @@ impl<'a> Item<'a> {
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
     }
 
-    /// The value of `parsed`. If `parsed` is an error, adds a mistake with its text, which is a
-    /// whole sentence, and returns `None`.
+    /// The value of `parsed`. If `parsed` is an error, adds a mistake with the error's
+    /// text, which must be a whole sentence, and returns `None`.
     pub(super) fn parsed_or_refused<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
         parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
     }
@@ -206,8 +209,8 @@ impl<'a> Item<'a> {
     /// mistake, usually with `help`, and returns no entries.
     pub(super) fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
-            // An assignment is refused as such only in an item without a key. The help shows a
-            // reference, which doesn't belong in a mapping within an entry, such as `rename`.
+            // Only an item without a key is refused as an assignment. The help for it suggests a
+            // reference, which would be wrong in a mapping within an entry, such as `rename`.
             let is_refused = self.key.is_empty()
                 && self
                     .node
@@ -229,13 +232,13 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// Refuses the text `NAME:value` or `NAME=value`, which should be `NAME: value`: adds a mistake
+    /// If the text is `NAME:value` or `NAME=value`, which should be `NAME: value`, adds a mistake
     /// and returns true. The message shows only the name, because the value may be a password.
+    /// Returns false for any other text.
     fn refuse_if_assignment(&self, text: &str) -> bool {
-        // Besides the colon and the equals sign, an assignment can have the full-width colon of
-        // East Asian keyboards.
+        // The third separator is the full-width colon of East Asian keyboards.
         let name = text.split([':', '=', '：']).next().unwrap_or_default();
-        // A mere name, or base64 with `=` at its end, isn't an assignment.
+        // A name on its own, or base64 with a trailing `=`, isn't an assignment.
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
@@ -245,8 +248,8 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Reads the entries of a mapping whose possible keys are `known`. Adds a mistake for every
-    /// other key.
+    /// Reads the entries of a mapping whose valid keys are `known`. Adds a mistake for every other
+    /// key.
     pub(super) fn expect_fields(&self, known: &'static [&'static str]) -> Fields<'a> {
         let (entries, unknown): (Vec<_>, Vec<_>) = self
             .expect_entries(None)
@@ -262,9 +265,9 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key that isn't in `known`. The help translates
-    /// another tool's key (`exclude` → `except: [KEY]`), says where the key belongs, or names the
-    /// nearest key or all of them.
+    /// Refuses a key that isn't in `known`. The help translates another tool's key (`exclude` →
+    /// `except: [KEY]`), says where the key belongs, suggests the most similar key, or lists all
+    /// keys.
     pub(super) fn refuse_unknown(
         &self,
         key: &str,
@@ -294,7 +297,8 @@ impl<'a> Item<'a> {
                 "put this key under \"defaults\"".to_owned()
             }
             (None, Some(nearest)) => did_you_mean(nearest),
-            // A file of secrets and their values. A key with a space may be a comment (`// …`).
+            // The file is probably meant for `--local`: it has secrets and their values. But a key
+            // with a space may be a comment (`// …`).
             (None, None) if is_at_top && key.contains('/') && !key.contains(' ') => {
                 format!("use --local {}", self.source.path.display())
             }
@@ -303,7 +307,7 @@ impl<'a> Item<'a> {
         item.refuse(Fault::new(unknown_key_text(key)).help(help));
     }
 
-    /// If a text has a character that is easy to overlook, adds this mistake and returns true.
+    /// Adds a mistake and returns true if `text` has a character that is easy to overlook.
     pub(super) fn refuse_if_overlooked(&self, text: &str) -> bool {
         let Some(found) = overlooked_unless_empty(text) else {
             return false;
@@ -312,9 +316,9 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Adds an error and returns true if `key`, which is at the position of this item, has a
-    /// character that is easy to overlook. If the key begins in the first column, the character is
-    /// probably meant as indentation, so the error is about the line instead of the key.
+    /// Adds a mistake and returns true if `key` has a character that is easy to overlook. The item
+    /// must have the position of the key. If that character is at the start of a line, it was
+    /// probably meant as indentation, so the message is about the line instead of the key.
     pub(super) fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {
@@ -325,14 +329,14 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The text of a scalar. If the node isn't a scalar, adds the mistake that it isn't `expected`,
-    /// and returns `None`.
+    /// The text of a scalar. If the node isn't a scalar, adds a mistake saying that it must be
+    /// `expected`, and returns `None`.
     pub(super) fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
-    /// Reads the value that `parse` makes of a scalar. If the node is not a scalar, or if `parse`
-    /// returns `None`, adds the mistake that the node is not `expected`.
+    /// Parses a scalar with `parse`. If the node isn't a scalar, or if `parse` returns `None`, adds
+    /// a mistake saying that the node must be `expected`, and returns `None`.
     pub(super) fn expect_parsed<T>(
         &self,
         expected: &str,
@@ -346,8 +350,8 @@ impl<'a> Item<'a> {
         parsed
     }
 
-    /// The items of a list. If the node isn't a list, adds a mistake that names `expected`, and
-    /// returns `None`.
+    /// The items of a list. If the node isn't a list, adds a mistake saying that it must be
+    /// `expected`, and returns `None`.
     pub(super) fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, None);
@@ -361,8 +365,8 @@ impl<'a> Item<'a> {
         )
     }
 
-    /// Reads the items of a list of strings. If the node isn't a list, or if an item isn't text,
-    /// adds a mistake, and returns `None`.
+    /// Reads a list of strings. If the node isn't a list, or if an item isn't text, adds a mistake
+    /// and returns `None`.
     pub(super) fn expect_texts(&self) -> Option<Vec<String>> {
         self.expect_list("a list of strings")?
             .iter()
@@ -374,7 +378,7 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.boolean(), "true or false")
     }
 
-    /// Adds a mistake that names `expected` if `found` is `None`. Either way, returns `found`.
+    /// Returns `found`. If it is `None`, adds a mistake saying that the node must be `expected`.
     fn found_or_refused<T>(&self, found: Option<T>, expected: &str) -> Option<T> {
         if found.is_none() {
             self.refuse_type(expected, None);
@@ -382,9 +386,9 @@ impl<'a> Item<'a> {
         found
     }
 
-    /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds one mistake and returns `None`. The mistake is about a character that is easy to
-    /// overlook, an assignment (`NAME:value` or `NAME=value`), or otherwise the name.
+    /// Parses a variable's name, which is this node's text or key. If the name isn't valid, adds
+    /// one mistake and returns `None`. The mistake is about a character that is easy to overlook,
+    /// about an assignment (`NAME:value` or `NAME=value`), or otherwise about the name itself.
     pub(super) fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         let has_value = !self.node.is_null() && !name.contains(['=', '：']);
@@ -402,7 +406,7 @@ impl<'a> Item<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes out the value of a key, if the mapping has the key.
+    /// Takes the value of a key out of the mapping. `None` if the mapping doesn't have the key.
     ///
     /// Messages call a top-level value by its key (`"defaults"`), and any other value by its key
     /// and its entry or section (`"mode" for DB_HOST`).
@@ -418,19 +422,19 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Takes out the value of a key that the mapping must have. If the key is missing, returns
-    /// `None`, and adds a mistake unless there is an unknown key.
+    /// Takes the value of a required key. If the key is missing, returns `None`, and adds a mistake
+    /// unless the mapping has an unknown key.
     pub(super) fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
-        // An unknown key may be a misspelling of this key, and has already been reported.
+        // An unknown key may be a misspelling of the required one, and has already been reported.
         if value.is_none() && !self.has_unknown {
             self.item.refuse(format!("needs {name:?}, {expected}"));
         }
         value
     }
 
-    /// Takes the value of a key and parses it. `None` if the key is missing, and also if its value
-    /// isn't text or `parse` returns `None`, which is a mistake.
+    /// Takes a key's value and parses it. If the value isn't text, or if `parse` returns `None`,
+    /// adds a mistake and returns `None`. If the key is missing, returns `None` without a mistake.
     pub(super) fn take_parsed<T>(
         &mut self,
         name: &'static str,
@@ -441,22 +445,22 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A declaration file, and the mistakes that have been found in it so far.
+/// A declaration, and the mistakes that have been found in it so far.
 pub(super) struct SourceFile {
-    /// The path as the user wrote it. The path `-` is standard input.
+    /// The path as the user wrote it, or `-` for standard input.
     pub(super) path: Arc<PathBuf>,
     pub(super) mistakes: RefCell<Vec<(Position, Problem)>>,
 }
 
 impl SourceFile {
-    /// Adds a mistake in the syntax.
+    /// Adds a mistake in the syntax of the file.
     pub fn add(&self, (position, fault): FaultAt) {
         let fault = fault.about(&format!("{}:", self.position_text(position)));
         let problem = Problem::from_fault(Status::Configuration, fault);
         self.mistakes.borrow_mut().push((position, problem));
     }
 
-    /// The mistakes in the order of their lines.
+    /// All mistakes, in the order of their lines.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|(position, _)| *position);
@@ -471,9 +475,9 @@ impl SourceFile {
     }
 }
 
-/// The text of the error for an unknown key. The text shows only a key that is short and plain,
-/// because the key may contain a secret: in `{ value "hunter2" }`, the colon is missing, so all of
-/// it is a key.
+/// The error message about an unknown key. The key is shown only if it is short and plain, because
+/// it may contain a secret: in `{ value "hunter2" }`, a colon is missing, so everything between the
+/// braces is a key.
 fn unknown_key_text(key: &str) -> String {
     if is_quotable(&key.replace(':', "")) {
         return format!("has an unknown key {:?}", shown(key));

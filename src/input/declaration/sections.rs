@@ -1,8 +1,8 @@
 //! Reads the sections of a declaration except `defaults`: `secrets`, which gives short names to
 //! secret ids; `env` and `files`, whose entries share most keys; and `env-from`.
 //!
-//! An alias or an entry with a mistake may be left out of the result, or be returned in part. The
-//! mistake is added to the file's mistakes, so that nothing is resolved.
+//! If an alias or an entry has a mistake, it may be missing from the result, or be incomplete. That
+//! does no harm: the mistake is reported, and nothing is resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,11 +22,12 @@ use crate::model::reference::{
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
-/// Reads the section `secrets`. An alias is left out only if its id is missing or can't be parsed.
-/// An alias with any other mistake stays, even with an invalid name, because the entries that use
-/// the alias would otherwise get an error as well. Also returns the names of the refused aliases,
-/// both as written and as the help corrects them, so that a template that uses one of them doesn't
-/// get a second error.
+/// Reads the section `secrets`, which defines aliases. Also returns the names of the refused
+/// aliases, both as written (`my-db`) and as the help corrects them (`my_db`), so that a template
+/// that uses one of these names doesn't get a second error.
+///
+/// Only an alias without a valid id is left out. An alias with any other mistake, even in its name,
+/// is kept. Otherwise, the entries that use it would get an error as well.
 pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     let mut aliases = Aliases::default();
     let mut refused = BTreeSet::new();
@@ -58,8 +59,8 @@ pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     (aliases, refused)
 }
 
-/// Reads an alias, whose value is the id of a secret, or a mapping with the key `id`. The result is
-/// `None` without a valid id.
+/// Reads an alias: the id of a secret, or a mapping with the key `id`. `None` if there is no valid
+/// id.
 fn read_alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -79,17 +80,18 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     let region = fields.take_parsed("region", Region::EXPECTED, Region::parse);
     let role = read_role(&mut fields);
 
-    // The other keys have been read first, so that their mistakes are reported, too.
+    // Return early only here, after the other keys have been read, so that their mistakes are
+    // reported, too.
     let id = valid_id?;
-    // An id with `${NAME}` can't be parsed before the variable is expanded, so the version is then
-    // only checked where the alias is used.
+    // An id that contains `${NAME}` can't be parsed before the variable is expanded. Its version is
+    // checked only where the alias is used.
     if let Some(version_item) = version_item
         && let Ok((store, _)) = SecretId::parse(&id)
         && let Err(why) = version.validate(store)
     {
         version_item.refuse_sentence(Fault::new(format!("{:?} {why}", shown(&id))));
-        // The alias gets a valid version, so that the mistake isn't reported again for each entry
-        // that uses it.
+        // The alias gets a valid version instead. Otherwise, the mistake would be reported again
+        // for every entry that uses the alias.
         version = Version::CURRENT;
     }
 
@@ -102,8 +104,8 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     })
 }
 
-/// Reads the id of an alias. A key or a version after the id is a mistake, and isn't part of the
-/// result.
+/// Reads the id of an alias. If a key or a version follows the id, adds a mistake, and returns only
+/// the id.
 fn read_id(item: &Item<'_>) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = read_reference_text(item, text)?;
@@ -114,8 +116,8 @@ fn read_id(item: &Item<'_>) -> Option<String> {
     Some(reference.secret)
 }
 
-/// Reads `stage` or `version-id` of an alias. If the text can't be one, adds an error and returns
-/// `None`.
+/// Reads the `stage` or `version-id` of an alias. If the text isn't valid, adds a mistake and
+/// returns `None`.
 fn read_label(item: Item<'_>) -> Option<String> {
     let parsed = parse_label(item.expect_text("a staging label or version id")?);
     parsed.map_err(|fault| item.refuse(fault)).ok()
@@ -136,7 +138,7 @@ fn read_role(fields: &mut Fields<'_>) -> Option<Role> {
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
-/// Reads the section `env`.
+/// Reads the section `env`, whose keys are the names of variables.
 pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
     let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
@@ -147,8 +149,8 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
             continue;
         }
         let target = key.expect_variable(name).map(Target::Env);
-        // The name `DB_HOST=prod/db` of `DB_HOST=prod/db: host` has been refused. The value belongs
-        // to this mistake, so it isn't read.
+        // In `DB_HOST=prod/db: host`, YAML reads `DB_HOST=prod/db` as the name, which has just been
+        // refused. The value is part of the same mistake, so it isn't read.
         if name.contains(['=', ':']) {
             continue;
         }
@@ -169,7 +171,7 @@ fn is_plain_value(node: &Node) -> bool {
     node.boolean().is_some() || node.is_number() || node.scalar_text() == Some("")
 }
 
-/// Adds the mistake that a variable has a [plain value](is_plain_value).
+/// Refuses a [plain value](is_plain_value). The help shows how to write it as a literal.
 fn refuse_plain_value(value: &Item<'_>) {
     let fault = Fault::new(PLAIN_VALUE);
     let name = &value.subject;
@@ -185,7 +187,7 @@ fn refuse_plain_value(value: &Item<'_>) {
 
 const FILES: &str = "a list whose items begin with a hyphen (- { from: SECRET:KEY, path: FILE })";
 
-/// Reads the section `files`.
+/// Reads the section `files`, a list of files to write.
 pub(super) fn read_files(section: &Item<'_>) -> Vec<Entry> {
     section
         .expect_list(FILES)
@@ -207,7 +209,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
     fields.item = item.named("\"files\"");
     let path = fields.take("path");
     let env = fields.take("env");
-    // An unknown key, which has been reported, may be a misspelling of `path` or `env`, so don't
+    // An unknown key has already been reported, and may be a misspelled `path` or `env`, so don't
     // report a missing one, too.
     if path.is_none() && env.is_none() && !fields.has_unknown {
         item.refuse("needs \"path\" or \"env\" (or both)");
@@ -221,8 +223,8 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
         ..FileTarget::default()
     };
 
-    // The path and the variable are known now, so messages about the other keys name one of them
-    // instead of the section.
+    // From here on, the path and the variable are known, so messages about the other keys can name
+    // one of them instead of the section.
     fields.item = item.entry(Target::File(target.clone()).to_string());
 
     target.mode = fields
@@ -260,7 +262,7 @@ fn read_env_from_object(item: &Item<'_>) -> Option<Entry> {
     let from = fields
         .take_required("from", "the reference to a JSON object")
         .and_then(|item| read_reference(&item, EXPECTED));
-    // The names of the variables begin with the prefix, so a prefix must be a name, too, or empty.
+    // The variables' names begin with the prefix, so the prefix must be a valid name or empty.
     let prefix = fields
         .take("prefix")
         .and_then(|item| {
@@ -314,8 +316,8 @@ fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 
 const REFERENCE: &str = "a reference: SECRET:KEY";
 
-/// Reads an entry of `env`: a reference, or a mapping. If `target` is `None` because it has a
-/// mistake, the value is only read to find its mistakes.
+/// Reads an entry of `env`: a reference, or a mapping. `target` is `None` if the variable's name
+/// has a mistake. The value is then read only to report its own mistakes.
 fn read_entry(item: &Item<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     const EXPECTED: &str = "a reference, SECRET:KEY, or { value: … } for plain text";
     if let Kind::Mapping(_) = item.node.kind {
@@ -325,9 +327,9 @@ fn read_entry(item: &Item<'_>, target: Option<Target>, origin: Origin) -> Option
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
-/// `None` if the target or the source has a mistake. Even then, all keys are read, so that their
-/// mistakes are reported, too.
+/// Reads the keys that variables and files have in common, such as `from` and `default`, and builds
+/// the entry. Returns `None` if the target or the source has a mistake, but only after reading all
+/// keys, so that their mistakes are reported, too.
 fn read_entry_fields(
     mut fields: Fields<'_>,
     target: Option<Target>,
@@ -354,8 +356,9 @@ fn read_entry_fields(
 }
 
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. If there
-/// is an unknown key instead, the mistake about that key is enough.
+/// exactly one of them, or if its value can't be read, adds a mistake and returns `None`. If all
+/// three are missing and there is an unknown key, that key has already been reported, so no mistake
+/// is added.
 fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
     match ["from", "value", "template"].map(|key| fields.take(key)) {
         [Some(from), None, None] => read_reference(&from, REFERENCE).map(Source::Reference),
@@ -373,8 +376,8 @@ fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
     }
 }
 
-/// Reads `default` and `optional`, which say what happens if a secret or a key is absent. Adds a
-/// mistake if both are given, or if the default doesn't match the entry's pattern.
+/// Reads `default` and `optional`, which decide what happens if a secret or a key is absent. It is
+/// a mistake if both are given, or if the default doesn't match the entry's pattern.
 fn read_on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
@@ -395,7 +398,7 @@ fn read_on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissin
     }
 }
 
-/// Reads the key `optional`. Without the key, an absence is an error.
+/// Reads the key `optional`. Without it, a missing value is an error.
 fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Optional,
@@ -403,8 +406,7 @@ fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     }
 }
 
-/// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
-/// text.
+/// Reads a reference. Refuses a number or a boolean, which is most likely meant as plain text.
 fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     // `Reference::parse` has a better error for an empty text.
@@ -420,8 +422,8 @@ fn read_reference_text(item: &Item<'_>, text: &str) -> Option<Reference> {
     item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }
 
-/// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if it isn't
-/// valid. The message is one of regex-lite's fixed texts, so it doesn't show the expression.
+/// Reads the regular expression of `pattern`. If it isn't valid, adds a mistake and returns `None`.
+/// The message includes one of regex-lite's fixed texts, which can't reveal the expression.
 fn read_pattern(item: Item<'_>) -> Option<Regex> {
     let pattern = Regex::new(item.expect_text("a regular expression")?);
     if let Err(why) = &pattern {
