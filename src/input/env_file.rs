@@ -1,11 +1,10 @@
-//! Reads the .env file of `migrate`. Its variables become the JSON object of a secret, or literals
-//! of a declaration. Neither an error nor a warning shows a value.
+//! Reads a .env file for `migrate`. Its variables become the JSON object of a secret, or literals
+//! in a declaration. Errors and warnings never show a value.
 //!
-//! The grammar is that of `parser.py` in python-dotenv 1.2 with interpolation turned off, and a
-//! test compares the two parsers. dotenvy can't be used, because it expands `$`, and reads escapes
-//! and comments differently. `adotenv` 1.1.2 read 20,000 random texts as python-dotenv did. But the
-//! crate was six weeks old when we looked, with one author. It also keeps copies of the values that
-//! nothing wipes.
+//! The parser follows `parser.py` of python-dotenv 1.2, with interpolation turned off. A test
+//! compares the two. dotenvy isn't an alternative, because it expands `$`, and reads escapes and
+//! comments differently. `adotenv` 1.1.2 reads files as python-dotenv does, but keeps copies of the
+//! values that nothing wipes.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -30,17 +29,18 @@ use crate::system::os_error::unreadable;
 /// The maximum size of a secret, in bytes.
 const MAX_BYTES: usize = 65_536;
 
-/// The variables of a file that move to a secret or a declaration, and what to report about the
-/// file.
+/// The variables that `migrate` moves from a .env file to a secret or a declaration, and the
+/// warnings about the file.
 #[derive(Default)]
 pub struct EnvFile {
-    /// The variables, in the order in which the file sets them.
+    /// The variables, in the order of the file. If a name occurs more than once, only the last
+    /// occurrence is included.
     pub variables: Vec<EnvVariable>,
-    /// The warnings about the file, which show no values. Empty if `migrate` doesn't print the
-    /// declaration.
+    /// Warnings about the file, which never show a value. With `--values` and `--for-local`, the
+    /// list is empty, because these warnings are only printed together with the declaration.
     pub warnings: Vec<Record>,
     errors: Vec<Problem>,
-    /// The variables that must not come from a secret, with their positions.
+    /// The variables that must not move to a secret, such as PATH, each as `NAME (FILE:LINE)`.
     left_out: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
     pub is_literal: bool,
-    /// The position, as `FILE:LINE`.
+    /// The line that sets the variable, as `FILE:LINE`.
     position: String,
 }
 
@@ -72,32 +72,32 @@ impl EnvVariable {
         SecretValue::new(escaped.as_bytes())
     }
 
-    /// The value as text. The file is UTF-8, so nothing in the value is replaced.
+    /// The value as text. The file is UTF-8, so the conversion doesn't change anything.
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
     }
 }
 
-/// True for a name such as `DB_PASSWORD`, which is that of a secret. In the example files of many
-/// projects, such a variable is empty, and still has to be filled in.
+/// True for a name that sounds like a secret, such as `DB_PASSWORD`. In many projects' example
+/// files, variables like this are left empty for the user to fill in.
 fn is_to_be_filled_in(name: &EnvName) -> bool {
     let words = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
     let name = name.as_str().to_uppercase();
     words.iter().any(|word| name.contains(word))
 }
 
-/// True for a variable that a launch reads before it reads secrets, so that no secret can set it:
-/// the variable decides which program runs, or configures secrets-exec or the AWS SDKs. Case
-/// matters, because all of them read only names in capitals.
+/// True for a variable that a launch reads before it reads secrets: PATH, and the settings of
+/// secrets-exec and of the AWS SDKs. A secret would set it too late. Lowercase names don't match,
+/// because nothing reads them.
 fn is_read_before_secrets(name: &EnvName) -> bool {
     let text = name.as_str();
     text == "PATH" || text.starts_with(OWN_PREFIX) || is_aws_setting(name)
 }
 
-/// True if a pattern of `--literal` matches the name, so that the variable becomes a literal in the
-/// declaration. PATH and AWS's keys must be named in full, because people who write `AWS_*` or `*`
-/// mean harmless variables. A setting of secrets-exec (SECRETS_EXEC_*) never becomes a literal,
-/// because no command gets it.
+/// True if a pattern of `--literal` matches the name, so the variable becomes a literal in the
+/// declaration. PATH and AWS's keys must be named in full, because someone who writes `AWS_*` or
+/// `*` is only thinking of harmless variables. SECRETS_EXEC_* never become literals, because no
+/// command gets them.
 fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
     let name = name.as_str();
     let needs_full_name = [
@@ -113,14 +113,14 @@ fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
             .any(|pattern| pattern.as_str() == name || (!needs_full_name && pattern.matches(name)))
 }
 
-/// An error at a position, which is `FILE` or `FILE:LINE`.
+/// An error about the file or one of its lines. `position` is `FILE` or `FILE:LINE`.
 fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
 
-/// Reads the .env file of `migrate`, and returns the variables that `arguments` select. A variable
-/// with an empty value becomes a literal, unless its name is that of a secret, whose value still
-/// has to be filled in.
+/// Reads the .env file for `migrate`, and returns the variables that `arguments` select. A variable
+/// with an empty value becomes a literal, unless its name sounds like a secret. Then it moves to
+/// the secret, where the user still has to fill in the value.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes (one error for each).
@@ -134,7 +134,8 @@ pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Proble
     parse_env_file(&name, text, arguments)
 }
 
-/// Reads a file, which messages call `name`. Refuses a file that is larger than a secret can be.
+/// Reads a file, which messages call `name`. Refuses a file that is too large for a secret
+/// ([`MAX_BYTES`]).
 fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let file = text_file::open(path, "the argument to migrate", "")?;
     let mut bytes = Zeroizing::new(Vec::new());
@@ -151,11 +152,11 @@ fn too_large(file: &str) -> Problem {
     error(file, what)
 }
 
-/// Parses the variables that `arguments` select from the text of the file.
+/// Parses the text of a .env file, and returns the variables that `arguments` select.
 ///
 /// # Errors
-/// If lines are malformed or have an invalid name (one error for each), if patterns match no name,
-/// or if there is nothing to move, or more than fits into a secret.
+/// If a line is malformed or has an invalid name (one error for each), if a pattern matches no
+/// name, if there is nothing to move, or if the variables don't fit into a secret.
 pub fn parse_env_file(
     file: &str,
     text: &str,
@@ -201,7 +202,8 @@ pub fn parse_env_file(
     found.warn(
         found.names_of(|variable| {
             let text = variable.text();
-            // Only python-dotenv changes a text in single quotes.
+            // Other tools take the text in single quotes literally. Only python-dotenv replaces
+            // escapes in it.
             let is_between = |quote: char| lines.split(quote).any(|part| part == text);
             text.contains("${")
                 || (text.contains(['$', '#', '\\', '`', '"', '\'']) && !is_between('\''))
@@ -219,7 +221,7 @@ pub fn parse_env_file(
 }
 
 impl EnvFile {
-    /// The variables for which `is_meant` returns true, each as `NAME (FILE:LINE)`.
+    /// The variables for which `is_meant` is true, each as `NAME (FILE:LINE)`.
     fn names_of(&self, is_meant: impl Fn(&EnvVariable) -> bool) -> Vec<String> {
         self.variables
             .iter()
@@ -235,12 +237,12 @@ impl EnvFile {
         }
     }
 
-    /// Adds the variable that a statement sets, and removes an earlier one with this name. Skips a
-    /// variable that isn't selected.
+    /// Adds the variable that a statement sets, replacing an earlier one with the same name. Skips
+    /// a variable that `arguments` don't select.
     ///
-    /// A name without a value only removes the earlier variable, with a warning. A malformed
-    /// statement or name is an error, and a variable that a launch needs before it reads secrets is
-    /// listed in `left_out`.
+    /// A name without a value removes the earlier variable and adds a warning, but sets nothing. A
+    /// malformed statement or name is an error. A variable that a launch reads before it reads
+    /// secrets goes to `left_out`, unless `--literal` names it.
     fn add(&mut self, statement: Statement, position: String, arguments: &MigrateArguments) {
         let Some((written_name, value)) = statement.binding else {
             let what = "this line isn't NAME=VALUE, or its quotes don't match";
@@ -250,8 +252,8 @@ impl EnvFile {
         if !is_selected(&written_name, arguments) {
             return;
         }
-        // A later line replaces an earlier one with the same name. As in python-dotenv, this is
-        // also the case if the later line has no value.
+        // A later line replaces an earlier one with the same name, even if the later line has no
+        // value. python-dotenv does the same.
         self.variables
             .retain(|variable| variable.name.as_str() != written_name);
         let Some(value) = value else {
@@ -294,12 +296,13 @@ fn unmatched_patterns(statements: &[Statement], arguments: &MigrateArguments) ->
         .collect()
 }
 
-/// True if `--only` and `--except` let the variable move.
+/// True if `--only` and `--except` select the variable.
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }
 
-/// The JSON object of the variables that become a secret, in the order of the file.
+/// Creates the JSON object for the secret from the variables that aren't literals, in the order of
+/// the file.
 pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     let mut text = Vec::new();
     // Writing to memory doesn't fail.
@@ -315,15 +318,16 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 struct Statement {
     /// The line on which the statement begins, counted from 1.
     line: usize,
-    /// `None` for a malformed statement, which python-dotenv skips with a warning.
+    /// The name and the value. `None` for a malformed statement, which python-dotenv skips with a
+    /// warning.
     binding: Option<Binding>,
 }
 
-/// A name, which can be any text, and its value. The value is `None` if the `=` is missing.
+/// A name, which may be invalid, and its value. The value is `None` if the `=` is missing.
 type Binding = (String, Option<SecretValue>);
 
-/// Parses the statements of a .env file, in their order. The lines of `text` must end with line
-/// feeds.
+/// Splits a .env file into its statements, in the order of the file. Lines must end with `\n`, not
+/// `\r\n`.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = DotenvReader { rest, line: 1 };
@@ -349,7 +353,7 @@ fn statements(text: &str) -> Vec<Statement> {
 }
 
 struct DotenvReader<'t> {
-    /// The text that has not been read yet.
+    /// The text that hasn't been read yet.
     rest: &'t str,
     /// The line on which `rest` begins, counted from 1.
     line: usize,
@@ -357,7 +361,7 @@ struct DotenvReader<'t> {
 
 impl<'t> DotenvReader<'t> {
     /// Reads a name and its value, up to the end of the line or a comment. Returns `None` for a
-    /// malformed statement, and leaves the position somewhere within this statement.
+    /// malformed statement, leaving the reader somewhere inside it.
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);
@@ -375,8 +379,8 @@ impl<'t> DotenvReader<'t> {
         Some((name, value))
     }
 
-    /// Reads a name. A name in single quotes can have any character except this quote. `None` if
-    /// the name is empty, or if its quote is never closed.
+    /// Reads a name. A name in single quotes can contain any character except a single quote.
+    /// `None` if the name is empty, or if its quote is never closed.
     fn read_name(&mut self) -> Option<String> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'')?,
@@ -408,8 +412,7 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a value in quotes, which can have several lines. The result is `None` if the quote is
-    /// never closed.
+    /// Reads a value in quotes, which can span several lines. `None` if the quote is never closed.
     fn read_quoted(&mut self, quote: char) -> Option<SecretValue> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -430,8 +433,8 @@ impl<'t> DotenvReader<'t> {
         Some(SecretValue::new(value))
     }
 
-    /// Reads a value without quotes: the rest of the line, except a comment after a space and the
-    /// spaces at the end.
+    /// Reads an unquoted value: the rest of the line up to a comment (a `#` after a space), without
+    /// trailing spaces.
     fn read_unquoted(&mut self) -> SecretValue {
         let line = self.rest.split('\n').next().unwrap_or_default();
         self.advance(&self.rest[line.len()..]);
@@ -447,7 +450,7 @@ impl<'t> DotenvReader<'t> {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }
 
-    /// Moves the position to the start of `rest`, which must be a suffix of the unread text.
+    /// Advances to `rest`, which must be the end of the unread text.
     fn advance(&mut self, rest: &'t str) {
         let passed = &self.rest[..self.rest.len() - rest.len()];
         self.line += passed.bytes().filter(|byte| *byte == b'\n').count();
@@ -455,8 +458,8 @@ impl<'t> DotenvReader<'t> {
     }
 }
 
-/// The character that a backslash and `c` stand for in a value between quotes of the kind `quote`:
-/// a line feed for `\n` in double quotes. `None` if the two aren't an escape.
+/// The character that `c` stands for after a backslash, in a value with this kind of quotes. In
+/// double quotes, `\n` is a line feed. `None` if the backslash and `c` aren't an escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
         ('\\' | '\'', _) | ('"', '"') => Some(c),

@@ -1,11 +1,11 @@
 //! Parses references in the values of inherited variables, for `--resolve-env`. Also warns about
-//! variables that the command gets, or doesn't get, although the user meant something else.
+//! options for inherited variables that probably don't do what the user meant.
 //!
-//! A value is resolved if it is the ARN of a secret or a parameter, which KEY, STAGE and VERSION-ID
-//! can follow, or if it contains CloudFormation's dynamic references, such as
-//! `{{resolve:secretsmanager:…}}`. These references can't use an alias or `${NAME}`, and the KEY of
-//! a dynamic reference is never a JSONPath. No error quotes the value, which may have a secret next
-//! to the reference.
+//! A value is resolved if it is the ARN of a secret or a parameter, with or without KEY, STAGE and
+//! VERSION-ID, or if it contains CloudFormation's dynamic references, such as
+//! `{{resolve:secretsmanager:…}}`. A reference in a variable can't use an alias or `${NAME}`, and
+//! the KEY of a dynamic reference is never a JSONPath. Errors never quote a value, because a secret
+//! may be next to the reference.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -29,12 +29,12 @@ const OPEN: &str = "{{resolve:";
 
 const CLOSE: &str = "}}";
 
-/// Parses an entry for each variable whose name matches one of the patterns and whose value
-/// contains a reference. The variables in `inherited` are those that `unset` doesn't remove.
+/// Creates a layer with an entry for each variable whose name matches one of the patterns and whose
+/// value contains a reference. `inherited` must not contain the variables that `unset` removes.
 ///
 /// # Errors
-/// If references are malformed, if a variable can't get its value from a secret, or if a value is a
-/// reference of another tool and a pattern other than `*` matches its name.
+/// One error for each variable with a malformed reference, an invalid name, an invalid value or
+/// another tool's reference. Another tool's reference isn't an error if only `*` matches the name.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut layer = Layer::default();
     let mut errors = Vec::new();
@@ -58,12 +58,12 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
     Ok(layer)
 }
 
-/// Warns about each pattern that doesn't match any variable, and about the variables with a
-/// reference that a pattern matches and `unset` removes. One more warning lists the variables that
-/// the command gets with a reference in their values, because these references aren't resolved.
+/// Warns about these mistakes with `--resolve-env`:
 ///
-/// The last list skips a variable that an entry in `layers` replaces, or that the command doesn't
-/// inherit.
+/// - a pattern that matches no variable
+/// - a variable that matches a pattern and contains a reference, but is removed by `unset`
+/// - a variable that the command gets with its reference unresolved, unless an entry in `layers`
+///   replaces the variable
 pub fn unresolved_warnings(
     inherited: &Inherited,
     patterns: &[Pattern],
@@ -99,9 +99,9 @@ pub fn unresolved_warnings(
     for (variable, value) in inherited.iter() {
         let name = variable.to_string_lossy();
         let text = value.to_string_lossy();
-        // `inherited_layer` has made an entry from a variable that matches and looks like a
-        // reference. If `*` is the only pattern that matches, a reference of another tool isn't an
-        // error there.
+        // If the name matches a pattern, `inherited_layer` has already dealt with a value that
+        // looks like a reference. It ignores all other values, including another tool's reference
+        // if only `*` matches.
         let is_reference = if matches_any(patterns, &name) {
             let is_short = is_short_reference(&text) && matches_closely(patterns, &name);
             !looks_like_reference(&text)
@@ -133,14 +133,15 @@ pub fn unresolved_warnings(
     warnings
 }
 
-/// Warns of patterns that have no effect, for one of these reasons:
+/// Warns about patterns of `unset` and `pass` that have no effect:
 ///
-/// - The command gets all variables.
-/// - They don't match any variable, although a variable with a similar name is set
-///   ([`similar_name`]).
-/// - A place with higher precedence sets `pass` or `clean-env`.
+/// - a `pass` pattern without `--clean-env`, because the command gets all variables anyway
+/// - a pattern that matches no variable, although a variable with a similar name is set
+///   ([`similar_name`])
+/// - a `pass` pattern that is ignored, because a place with higher precedence sets `pass` or
+///   `clean-env`
 ///
-/// `retention` has the patterns in `options` that apply.
+/// `retention` has the patterns from `options` that are in effect.
 pub fn retention_warnings(
     options: &TypedOptions,
     retention: &Retention,
@@ -190,15 +191,15 @@ pub fn retention_warnings(
     warnings
 }
 
-/// The variables that `--unset` removes, by the place of the pattern. Leaves out a variable that an
-/// entry of the plan sets.
+/// The names of the variables that `unset` removes. They are grouped by where their pattern is set,
+/// for example `--unset` or a declaration. Leaves out a variable that an entry sets again.
 pub fn removed_names(unset: &[Placed<Pattern>], plan: &Plan) -> BTreeMap<String, Vec<String>> {
     matched_names(unset, &plan.inherited, |name, _| {
         !plan.declares(&name.to_string_lossy())
     })
 }
 
-/// A note for each place whose patterns of `--unset` remove variables, with their names.
+/// Creates a note such as `--unset removes AWS_PROFILE` for each place that removes variables.
 pub fn removed_notes(unset: &[Placed<Pattern>], plan: &Plan) -> impl Iterator<Item = Record> {
     removed_names(unset, plan)
         .into_iter()
@@ -208,8 +209,8 @@ pub fn removed_notes(unset: &[Placed<Pattern>], plan: &Plan) -> impl Iterator<It
         })
 }
 
-/// The inherited variables that a pattern matches and for whose name and value `condition` is true,
-/// by the place of the pattern.
+/// The names of the variables that match a pattern and meet `condition`, grouped by the place of
+/// the first pattern that matches, such as `--unset`.
 fn matched_names(
     patterns: &[Placed<Pattern>],
     inherited: &Inherited,
@@ -231,11 +232,12 @@ fn matched_names(
     names
 }
 
-/// Finds the first name that a pattern matches if case doesn't matter. Otherwise, finds the first
-/// name that differs from the pattern in one letter.
+/// Finds the variable that the user probably meant by a pattern: the first name that matches
+/// regardless of case or, failing that, the first name that differs from the pattern in one letter.
 ///
-/// Ignores the names of proxies, such as HTTP_PROXY and HTTPS_PROXY, which are similar on purpose.
-/// The second search also ignores names of up to three characters, which are similar by chance.
+/// Skips proxy variables such as HTTP_PROXY and HTTPS_PROXY, whose names are similar on purpose.
+/// When looking for a difference of one letter, also skips names of up to three characters, which
+/// are often similar by chance.
 fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| !name.to_uppercase().ends_with("_PROXY"));
     let any_case = MatchOptions {
@@ -254,8 +256,8 @@ fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n st
         .find(|name| name.len() > 3 && is_one_letter_away(pattern.as_str(), name))
 }
 
-/// True if the command gets a variable that no pattern matches, although its value only makes sense
-/// as a reference, even in quotes or spaces.
+/// True if a variable that the command gets matches no pattern, although its value only makes sense
+/// as a reference. Quotes and spaces around the reference don't matter.
 pub fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bool {
     retained.iter().any(|(name, value)| {
         Reference::is_meant_by(value.to_string_lossy().trim_matches(is_space_or_quote))
@@ -263,16 +265,16 @@ pub fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bo
     })
 }
 
-/// True for text that is a reference with a key, such as `prod/db:password`, and that messages show
-/// as it is.
+/// True for a reference with a slash and a key, such as `prod/db:password`, unless it looks like a
+/// credential.
 fn is_short_reference(text: &str) -> bool {
     let has_key = text.contains('/') && split_colon(text).1.is_some_and(is_name);
     has_key && Reference::parse(text).is_ok() && !has_credential(text)
 }
 
-/// True for NAME:KEY:STAGE:VERSION-ID with all its colons and without a slash in NAME, such as
-/// `DbSecret:password::`, which `sam local` leaves if it can't replace `${DbSecret}`. False for an
-/// IPv6 address.
+/// True for a reference with all three colons (NAME:KEY:STAGE:VERSION-ID) and without a slash in
+/// NAME. `sam local` leaves a reference like `DbSecret:password::` if it can't replace
+/// `${DbSecret}`. False for an IPv6 address.
 fn is_stack_reference(text: &str) -> bool {
     let fields: Vec<&str> = text.split(':').collect();
     let [name, key, _, _] = fields[..] else {
@@ -284,28 +286,31 @@ fn is_stack_reference(text: &str) -> bool {
         && parse_single_reference(text).is_ok()
 }
 
-/// True for text that begins like the ARN of a secret or parameter. Any other ARN, such as that of
-/// a role, is meant for the command.
+/// True for text that begins like the ARN of a secret or parameter. Other ARNs, such as the ARN of
+/// a role, are meant for the command.
 fn is_own_arn(text: &str) -> bool {
     let store = text.split(':').nth(2).and_then(Store::from_service);
     Arn::has_prefix(text) && store.is_some()
 }
 
-/// True for text that is the ARN of a secret or parameter or a dynamic reference, or begins like a
-/// reference of another tool.
+/// True if the whole text is an ARN of a secret or parameter, or a dynamic reference. Also true if
+/// it begins like another tool's reference.
 pub(super) fn is_reference(text: &str) -> bool {
     foreign_syntax(text).is_some() || is_one_reference(text)
 }
 
-/// True for text that is one ARN or one dynamic reference, and nothing else.
+/// True if the whole text is one ARN of a secret or parameter, or one dynamic reference.
 fn is_one_reference(text: &str) -> bool {
     (is_own_arn(text) && !text.contains(is_space_or_quote))
         || (text.starts_with(OPEN) && text.find(CLOSE) == Some(text.len() - CLOSE.len()))
 }
 
-/// True for a value, without quotes and spaces around it, that is meant as a reference: it is an
-/// ARN, begins with an ARN and a KEY, or contains a dynamic reference. If such a value can't be
-/// parsed, it is an error, because the command would get the text of the reference as its password.
+/// True if a value is meant as a reference: it is the ARN of a secret or parameter, begins with one
+/// that is followed by a KEY, or contains a dynamic reference. `bare` is the value without the
+/// quotes and spaces around it.
+///
+/// If a value like this can't be parsed, that is an error. Otherwise, the command would get the
+/// text of the reference as its password.
 fn looks_like_reference(bare: &str) -> bool {
     let first = bare.split(is_separator).next().unwrap_or_default();
     let has_fields = split_secret(first)
@@ -315,17 +320,17 @@ fn looks_like_reference(bare: &str) -> bool {
     is_arn || dynamic_references(bare).next().is_some()
 }
 
-/// Finds CloudFormation's dynamic references. Returns for each the text after its `{{`, up to the
-/// next `{{` or the end. If this text begins with spaces, CloudFormation wouldn't resolve the
-/// reference, and [`parse_value`] refuses it.
+/// Finds the dynamic references (`{{resolve:…}}`) in a text. For each of them, returns the text
+/// after `{{`, up to the next `{{` or the end. Also finds references with spaces after `{{`, which
+/// CloudFormation wouldn't resolve, so that [`parse_value`] can refuse them.
 fn dynamic_references(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{")
         .skip(1)
         .filter(|rest| rest.trim_start().starts_with("resolve:"))
 }
 
-/// True for a text with an ARN and a KEY or with a dynamic reference. Such a text only makes sense
-/// as a reference.
+/// True if a text contains something that only makes sense as a reference: an ARN with a KEY, or a
+/// dynamic reference.
 fn contains_reference(text: &str) -> bool {
     // Few values pass this quick check, so it saves most launches the thorough search.
     (text.contains("arn:") || text.contains("resolve:s"))
@@ -348,8 +353,8 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
         .any(|pattern| pattern.as_str() != "*" && pattern.matches(name))
 }
 
-/// The mistake in a value that begins like a reference of another tool, or with `ssm:/`. In an
-/// inherited variable, a parameter is written `{{resolve:ssm:…}}`. `None` for any other value.
+/// Explains the mistake in a value that begins like another tool's reference, or with `ssm:/`
+/// instead of `{{resolve:ssm:…}}`. `None` for any other value.
 fn foreign_syntax(text: &str) -> Option<Fault> {
     let prefix = match foreign_prefix(text) {
         Some((prefix, _)) => prefix,
@@ -361,13 +366,14 @@ fn foreign_syntax(text: &str) -> Option<Fault> {
     Some(Fault::new(text))
 }
 
-/// True for a quote and for white space, which `docker run --env-file` leaves around a value.
+/// True for quotes and white space, which `docker run --env-file` leaves around a value.
 fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
-/// Makes an entry from a variable whose value [looks like a reference](looks_like_reference).
-/// `None` for any other variable, and for one whose ARN is meant for the command.
+/// Creates an entry from a variable whose value [looks like a reference](looks_like_reference).
+/// Returns `None` for any other value, or if the ARN itself is meant for the command, as in a
+/// variable called DB_SECRET_ARN.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
@@ -395,9 +401,9 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     Ok(Some(Entry::new(target, source, Origin::Inherited)))
 }
 
-/// Parses a value that is an ARN, or that contains dynamic references. Quotes or spaces around a
-/// reference, as `docker run --env-file` passes them on, are an error, which names an invisible
-/// character if there is one.
+/// Parses a value that is an ARN, or that contains dynamic references. Refuses a reference with
+/// quotes or spaces around it, which `docker run --env-file` passes on. The error points out an
+/// invisible character, if there is one.
 fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let bare = text.trim_matches(is_space_or_quote);
     if bare != text && (is_own_arn(bare) || is_one_reference(bare)) {
@@ -413,8 +419,7 @@ fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     split_value(text)
 }
 
-/// Parses a reference to a single secret or parameter. Refuses a reference that uses an alias or
-/// `${NAME}`.
+/// Parses a reference to a single secret or parameter. Refuses aliases and `${NAME}`.
 fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
     if text.contains("${") {
         let why = "contains \"${\", but variables aren't expanded there";
@@ -429,8 +434,7 @@ fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
         .map_err(|fault| fault.about("a reference in the value"))
 }
 
-/// Makes a reference in an inherited variable a lookup like that of a template, but without
-/// filters.
+/// Turns a reference into the part of a template that looks it up, without filters.
 fn lookup(reference: Reference) -> Part<Reference> {
     let printing = Printing {
         written: reference.to_string(),
@@ -459,8 +463,8 @@ fn split_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
 }
 
 /// Parses the text between `{{resolve:` and `}}`: `ssm:NAME:VERSION`, `ssm-secure:NAME:VERSION` or
-/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME can be empty, or
-/// left out at the end.
+/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME can be empty,
+/// and trailing empty fields can be left out.
 fn parse_dynamic_reference(text: &str) -> Result<Reference, Fault> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
@@ -490,8 +494,7 @@ fn parse_dynamic_reference(text: &str) -> Result<Reference, Fault> {
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();
-            // The reference is parsed as `ssm:NAME:::VERSION`, with an empty KEY and an empty
-            // STAGE.
+            // The reference is parsed as `ssm:NAME:::VERSION`. KEY and STAGE are empty.
             parse_single_reference(format!("{id}:::{version}").trim_end_matches(':'))
         }
         _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".into()),

@@ -1,7 +1,7 @@
-//! Reads the file of `--local`, which maps secret ids to values and replaces AWS in development and
-//! tests.
+//! Reads the file of `--local`, which maps secret ids to values. In development and tests, this
+//! file replaces AWS.
 //!
-//! No error shows a value or a line of the file.
+//! Errors never show a value or a line of the file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,11 +16,11 @@ use crate::model::place::Placed;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::slash_fault;
 
-/// Reads the file of `--local`: the values of the secrets, by id.
+/// Reads the `--local` file. Returns each secret's value by its id.
 ///
 /// # Errors
-/// If the file can't be read or isn't a mapping, or if it has mistakes in its syntax or secrets
-/// without a valid value (one error for each).
+/// If the file can't be read or isn't a mapping, if its syntax is wrong, or if a secret's id or
+/// value isn't valid (one error for each mistake).
 pub fn read_local_secrets(
     file: &Placed<PathBuf>,
 ) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
@@ -61,8 +61,9 @@ pub fn read_local_secrets(
     Ok(secrets)
 }
 
-/// Converts a node to the value of a secret: text, the bytes that `$binary` has as base64, or a
-/// mapping as a JSON object. `$binary` and `$stages` only mean something as the only key.
+/// Converts a node to the value of a secret. Text stays text, and a mapping becomes a JSON object.
+/// `{ $binary: … }` is decoded from base64, and `{ $stages: … }` is refused. These two keys are
+/// special only if the mapping has no other key.
 fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     if let Some([(key, value)]) = node.entries() {
         match key.text.as_str() {
@@ -93,8 +94,8 @@ fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     })
 }
 
-/// Converts a node to JSON. A null stays a null. Any other plain scalar that is valid JSON keeps
-/// its type, except for a number with an exponent. All other scalars become strings.
+/// Converts a node to JSON. Unquoted nulls, booleans and numbers keep their type, except numbers
+/// with an exponent. All other scalars become strings.
 fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,

@@ -12,9 +12,10 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes, shell_word};
 use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 
-/// Opens a file for reading. In an error, `from` follows the path: ` (from SECRETS_EXEC_FILE)`, or
-/// nothing. If `path` is a URL or the content of a file, the error shows `option` instead, such as
-/// `-f or SECRETS_EXEC_FILE`.
+/// Opens a file for reading. Errors show the path, followed by `from`, which is empty or says where
+/// the path came from, such as ` (from SECRETS_EXEC_FILE)`. If the user passed a URL or a file's
+/// content instead of a path, the error names `option` and doesn't repeat the text, which may be
+/// secret.
 ///
 /// # Errors
 /// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name
@@ -25,8 +26,8 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
         let mut problem = unreadable_from(path.display(), from, &error);
-        // For a path in quotes, `unreadable_from` has better help, which says to remove the quotes.
-        // A symbolic link has the right name, even if its target doesn't exist.
+        // Don't suggest another name for a path in quotes, because `unreadable_from` already says
+        // to remove them, or for a symbolic link, because only its target is missing.
         if error.kind() == ErrorKind::NotFound
             && !path.is_symlink()
             && !is_in_quotes(&path.to_string_lossy())
@@ -38,8 +39,8 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     })
 }
 
-/// Finds the name that is most similar to that of `path` in the same directory, and returns its
-/// path. `None` if no name is similar.
+/// Finds the file next to `path` whose name is most similar, and returns its path. `None` if no
+/// name is similar.
 pub(super) fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
@@ -56,11 +57,11 @@ pub(super) fn similar_file(path: &Path) -> Option<String> {
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Lists the names of everything in a directory, except those that aren't UTF-8. The result is
-/// empty if the directory can't be read.
+/// Lists the names in a directory, except those that aren't UTF-8. The result is empty if the
+/// directory can't be read.
 fn names_in(directory: &Path) -> BTreeSet<String> {
-    // The `.` is needed because `read_dir` doesn't accept an empty path, which is the directory of
-    // `secrets.yaml`.
+    // The parent of a bare file name such as `secrets.yaml` is the empty path, which `read_dir`
+    // rejects. So put `.` in front.
     fs::read_dir(Path::new(".").join(directory))
         .into_iter()
         .flatten()
@@ -73,8 +74,8 @@ pub(super) enum FileKind {
     LocalSecrets,
 }
 
-/// Reads the text of a YAML or JSON file from `source`, and refuses a .env file. `path`, which is
-/// `-` for standard input, is only for messages.
+/// Reads a YAML or JSON file from `source` and returns its text without parsing it. Refuses a .env
+/// file. `path` is only for messages, and is `-` for standard input.
 pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<String, Problem> {
     let (mebibytes, option, migrate_option) = match kind {
         FileKind::Declaration => (1, "-f", ""),
@@ -97,9 +98,12 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     )))
 }
 
-/// Reads the text of a file. Refuses a file that is in UTF-16 or another encoding, or encrypted
-/// with sops. Messages call the file `file`. `option` is the option that names the file, with a
-/// space after it, or empty for the argument of `migrate`. `path` is `None` for standard input.
+/// Converts the bytes of a file to text. Refuses a file that isn't UTF-8, or that is encrypted with
+/// sops. Messages call the file `file`.
+///
+/// The other arguments are for the help about sops. `option` is the option that names the file,
+/// followed by a space. It is empty for `migrate`, whose file isn't given with an option. `path` is
+/// `None` for standard input.
 pub(super) fn decode<'b>(
     bytes: &'b [u8],
     file: &str,

@@ -1,13 +1,14 @@
-//! Parses YAML into a syntax tree, in which each node has its position and each scalar is text, not
-//! a number or a boolean. JSON is valid YAML, so it is parsed in the same way.
+//! Parses YAML into a syntax tree. Each node has its position. Each scalar is text, and whether it
+//! is a number or a boolean is up to its reader. JSON is valid YAML, so it is parsed in the same
+//! way.
 //!
 //! serde would stop at the first error. With a tree, the readers of declarations can report all
 //! errors together.
 //!
-//! Frequent mistakes in the syntax, such as a colon in a value, get our own messages and remedies,
-//! because the parser's messages only make sense to someone who knows the grammar of YAML. A line
-//! of the file may contain a secret, so a message shows at most one character or the tag of a
-//! value. A remedy shows only names, references and templates.
+//! Frequent mistakes in the syntax, such as a colon in a value, get our own messages and help. The
+//! parser's messages only make sense to someone who knows the grammar of YAML. A line of the file
+//! may contain a secret, so a message shows at most one character or the tag of a value. Its help
+//! shows only names, references and templates.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
 use crate::model::fault::{Fault, overlooked_in_line};
 
-/// A value, with the position of its first character.
+/// A value in a file, with the position of its first character.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub position: Position,
@@ -26,10 +27,11 @@ pub struct Node {
 pub(super) enum Kind {
     /// A scalar in quotes, or a block scalar.
     Text(String),
-    /// A scalar without quotes, as it was written. Its meaning depends on what its reader expects.
+    /// A scalar without quotes, as it was written. Its reader decides whether it is text, a number
+    /// or a boolean.
     Plain(String),
     List(Vec<Node>),
-    /// A mapping in the order of the file. Its keys are unique.
+    /// The entries of a mapping, in the order of the file. The keys are unique.
     Mapping(Vec<(Key, Node)>),
 }
 
@@ -40,7 +42,7 @@ pub struct Key {
 }
 
 impl Node {
-    /// The characters of a scalar. `None` for a list, a mapping or a null.
+    /// The text of a scalar. `None` for a list, a mapping or a null.
     pub(super) fn scalar_text(&self) -> Option<&str> {
         let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
             return None;
@@ -51,8 +53,8 @@ impl Node {
         Some(text)
     }
 
-    /// The value of a plain scalar that is a boolean in YAML's core schema (YAML 1.2.2, section
-    /// 10.3.2). `None` for any other node.
+    /// The value of a boolean without quotes, such as `true` (YAML 1.2.2, section 10.3.2). `None`
+    /// for any other node.
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
             return None;
@@ -64,7 +66,7 @@ impl Node {
         }
     }
 
-    /// True for a plain scalar that would be a number in JSON.
+    /// True for a scalar without quotes that would be a number in JSON.
     pub fn is_number(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
@@ -77,20 +79,19 @@ impl Node {
         Some(entries)
     }
 
-    /// The value of a key in a mapping. `None` if the node isn't a mapping, or doesn't have the
-    /// key.
+    /// The value of the key `name` in a mapping. `None` if the node isn't a mapping, or doesn't
+    /// have this key.
     pub fn value_of(&self, name: &str) -> Option<&Self> {
         let (_, value) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
         Some(value)
     }
 
-    /// True for a plain scalar that is null in the core schema (YAML 1.2.2, section 10.3.2).
+    /// True for a null: `null`, `~` or an empty value, without quotes (YAML 1.2.2, section 10.3.2).
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// The name of the node's type for messages. Every scalar is `a string`, even a number,
-    /// because its meaning depends on the reader.
+    /// The name of the node's type in messages. Every scalar is `a string`, even a number.
     pub(super) fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Text(_) | Kind::Plain(_) => "a string",
@@ -100,19 +101,18 @@ impl Node {
     }
 }
 
-/// The maximum number of nodes that are copied for anchors and aliases. This limit stops a small
-/// file that expands to a huge tree ("billion laughs").
+/// The maximum number of nodes that are copied for anchors and aliases. Without a limit, a small
+/// file could expand to a huge tree ("billion laughs").
 const MAX_COPIED_NODES: usize = 100_000;
 
-/// The maximum depth of nested lists and mappings, so that the recursion of the builder doesn't
-/// overflow the stack.
+/// The maximum depth of nested lists and mappings. Without a limit, the recursion of the builder
+/// could overflow the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Parses a whole file, with or without a byte order mark. If the file is empty, the tree is a
-/// null.
+/// Parses a whole file, with or without a byte order mark. An empty file becomes a null.
 ///
-/// After a syntax error, there is no tree, and this error is the only one. If a mapping has a key
-/// several times, the tree has only the first value, and each of the others is an error.
+/// If the syntax is wrong, returns only that error, without a tree. If a key is repeated within a
+/// mapping, the tree has only its first value, and each repetition is an error.
 pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
@@ -129,17 +129,17 @@ pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
 }
 
 struct YamlBuilder<'t, I> {
-    /// The file, for the messages of syntax errors.
+    /// The text of the file, for messages about syntax errors.
     text: &'t str,
     events: I,
-    /// The nodes with an anchor, by the number that the parser gives the anchor.
+    /// A copy of each node that has an anchor, by the number that the parser gave the anchor.
     anchors: BTreeMap<usize, Node>,
     copied_nodes: usize,
     duplicates: Vec<FaultAt>,
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree of the only document.
+    /// Reads all events, and returns the document's tree. A second document is an error.
     fn document(&mut self) -> Result<Node, FaultAt> {
         let mut document = None;
         loop {
@@ -161,7 +161,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }))
     }
 
-    /// Reads the next event and its position. Fails at a syntax error.
+    /// Reads the next event and its position. Fails on a syntax error.
     fn next_event(&mut self) -> Result<(Event<'t>, Position), FaultAt> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
@@ -170,8 +170,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the node that starts with `event`, with everything below it. If the node has an
-    /// anchor, a copy is kept for the aliases of the anchor. An alias becomes a copy of this copy.
+    /// Reads the node that starts with `event`, and everything below it. If the node has an anchor,
+    /// keeps a copy for the anchor's aliases. An alias becomes a copy of that copy.
     fn node(
         &mut self,
         event: Event<'t>,
@@ -185,7 +185,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
         let (kind, anchor) = match event {
             // YAML reads a value such as `&w0rd` as an anchor without a node, for which the parser
-            // returns the scalar `~`. An anchor has a number of 1 or more.
+            // returns the scalar `~`. Anchors are numbered from 1.
             Event::Scalar(text, ScalarStyle::Plain, 1.., None) if &*text == "~" => {
                 return Err((position, needs_quotes("&")));
             }
@@ -195,8 +195,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
-            // The arms above match scalars and collections without a tag. A tag without a value may
-            // be a password that begins with `!`.
+            // Everything without a tag is handled above. A tag without a value may be a password
+            // that begins with `!`.
             Event::Scalar(text, ..) if text.is_empty() => {
                 return Err((position, Fault::new(TAG).help(QUOTES)));
             }
@@ -237,8 +237,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the entries of a mapping until its end. If a key occurs twice, the first value is
-    /// used, and an error is added to the duplicates.
+    /// Reads the entries of a mapping until its end. If a key is repeated, keeps its first value,
+    /// and adds each repetition to `duplicates`.
     fn mapping(&mut self, depth: usize) -> Result<Kind, FaultAt> {
         let mut entries = Vec::new();
         let mut first_lines = BTreeMap::new();
@@ -276,8 +276,8 @@ fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
             Err((position, "YAML merge keys (\"<<\") aren't supported".into()))
         }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
-        // The user has probably written a template such as `{{ db.user }}`, or a variable in the way
-        // of another tool. YAML reads both as a mapping whose key is a mapping.
+        // The user has probably written a template such as `{{ db.user }}`, or a variable of
+        // another tool. YAML reads both as a mapping whose key is a mapping.
         Kind::Mapping(_) => Err((
             position,
             needs_quotes("{{").help("an inherited variable in a reference is written ${NAME}. If it is a template, write NAME: { template: \"{{ … }}\" }"),
@@ -297,11 +297,12 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     Ok(node.clone())
 }
 
-/// The size of a tree, which [`MAX_COPIED_NODES`] limits: usually the number of its nodes.
+/// The size of a tree, which [`MAX_COPIED_NODES`] limits: the number of its nodes, plus one for
+/// every 64 bytes of a string.
 fn size(node: &Node) -> usize {
     match &node.kind {
-        // Every 64 bytes of a string are treated as one more node, so that the number of aliases of
-        // a long string is limited, too. The same applies to keys.
+        // If only nodes were counted, a long string could be copied 100,000 times. The same applies
+        // to a long key.
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Mapping(entries) => {
@@ -313,17 +314,18 @@ fn size(node: &Node) -> usize {
     }
 }
 
-/// A position in a file. Lines, and columns in characters, are counted from 1.
+/// A position in a file. Lines and columns are counted from 1, and columns are counted in
+/// characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     pub line: usize,
     pub column: usize,
 }
 
-/// A fault of a file, and where it is.
+/// A mistake in a file, and its position.
 pub(super) type FaultAt = (Position, Fault);
 
-/// Converts a position of the parser, which counts lines from 1 and columns from 0.
+/// Converts a position from the parser, which counts lines from 1 and columns from 0.
 fn position(line: usize, column_from_0: usize) -> Position {
     let column = column_from_0 + 1;
     Position { line, column }
@@ -331,7 +333,8 @@ fn position(line: usize, column_from_0: usize) -> Position {
 
 const QUOTES: &str = "put the whole value in quotes";
 
-/// The fault of a value that starts with a character that has a meaning in YAML.
+/// The mistake in an unquoted value that starts with something special in YAML (`start`), such as
+/// `@` or `{{`.
 pub(super) fn needs_quotes(start: &str) -> Fault {
     let text = format!("a value that starts with \"{start}\" needs quotes");
     Fault::new(text).help(
@@ -343,18 +346,17 @@ const TAG: &str = "a value that starts with \"!\" needs quotes, because YAML rea
 
 const TAG_HELP: &str = "remove the tag, and write SECRET:KEY or, in a file for --local, the value";
 
-/// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
-/// and a remedy.
+/// Converts a parser error. Common mistakes get our own message and help.
 fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
     overlooked_error(text, position.line)
         .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Finds a character that people take for a space, in the indentation or before a value, near the
-/// line where the parser fails. Searches four lines, beginning with the one before `line`: for a
-/// tab, the parser may report an earlier line, and for other characters the next line. Returns the
-/// error for the first line that has such a character.
+/// Finds the likely cause of a syntax error near `line`: a character in the indentation or before a
+/// value that only looks like a space, such as a tab. Returns the error for the first line that
+/// contains one. Searches from the line before `line` to two lines after it, because the parser
+/// reports a tab on an earlier line, and some other characters on the next one.
 fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
     (1..)
         .zip(text.lines())
@@ -366,7 +368,7 @@ fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
         })
 }
 
-/// Explains what is wrong in `text` at the position of the parser's error.
+/// Explains the syntax error that the parser found at a position in `text`.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
@@ -374,7 +376,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let before: String = line.chars().take(position.column - 1).collect();
     let is_in_value = before.contains(": ");
     let (message, help) = match scan.kind() {
-        // The value starts with a character that has a meaning in YAML, as in `@home` and `*.txt`.
+        // The value starts with a character that has a special meaning in YAML, as in `@home` and
+        // `*.txt`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName
