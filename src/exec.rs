@@ -1,9 +1,9 @@
 //! Finds the command's program in PATH as execvp(3) does, checks the kernel's limits for arguments
 //! and environment, and calls execve(2).
 //!
-//! The lookup happens before any request, so that a typo in the command costs no time. `execve` is
-//! the last step of a launch. Most of this file explains what went wrong, because the kernel only
-//! reports "no such file" or "exec format error".
+//! The lookup happens before any request, so a typo in the command is reported immediately.
+//! `execve` is the last step of a launch. Most of this file explains what went wrong, because the
+//! kernel only reports "no such file" or "exec format error".
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
@@ -25,7 +25,7 @@ use crate::model::shown::shown_program;
 use crate::system::lifecycle::{block_signals, restore_signals};
 use crate::system::os_error::{absence, errno, errno_text, path_remedy};
 
-/// The path of a file that this process is allowed to execute.
+/// The path of a program that this process is allowed to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(pub CString);
 
@@ -35,17 +35,17 @@ impl Program {
     }
 }
 
-/// The search path if PATH is not set, as in musl's execvp(3).
+/// The directories to search if PATH isn't set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds the command's program in `path_variable`, the PATH that the command will have, or in
-/// [`DEFAULT_PATH`] if that PATH isn't set. A name with a slash is already a path, so it isn't
-/// searched for. Only the metadata of files is read.
+/// Finds the command's program in the directories of `path_variable`, the PATH that the command
+/// will get, or of [`DEFAULT_PATH`] if that PATH isn't set. A name with a slash is already a path
+/// and isn't searched for. Reads only metadata, not the files themselves.
 ///
 /// # Errors
-/// If the name is empty or has characters that are easy to overlook, if there is no such file, or
-/// if none of the files with this name can be executed. In the last case, the error names the first
-/// of these files.
+/// If the name is empty or contains characters that are easy to overlook, if no file has this name,
+/// or if none of the files with this name can be executed. In the last case, the error names the
+/// first of these files.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if let Some(found) = overlooked(&command) {
@@ -71,27 +71,28 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
             }
-            // The file isn't in this directory, or `not_executable` has an earlier file.
+            // Keep looking: the file isn't in this directory, or we already have an error to report
+            // from an earlier one.
             Err(_) => {}
         }
     }
 
     match not_executable {
-        // For a word of the shell, report that the command wasn't found, instead of this problem.
-        // The word ".", for example, is a directory in every part of PATH.
+        // For a shell builtin or keyword, say that there's no such program, even if PATH has a file
+        // with this name. For example, `.` names a directory everywhere.
         Some(problem) if !SHELL_WORDS.contains(&&*command) => Err(problem),
         _ => Err(not_found_problem(&command, Some(search_path))),
     }
 }
 
-/// Words of the shell, which usually don't exist as programs: builtins and keywords.
+/// Shell builtins and keywords. Most of them don't exist as programs.
 const SHELL_WORDS: [&str; 18] = [
     ".", "case", "cd", "eval", "exec", "export", "for", "if", "read", "set", "source", "trap",
     "type", "ulimit", "umask", "unset", "until", "while",
 ];
 
-/// The problem for a file that exists but can't be executed. The problem has help only if access
-/// was denied (EACCES).
+/// The error for a file that exists but can't be executed. Includes a help text if access was
+/// denied (EACCES).
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     let shown = shown_program(&file.to_string_lossy());
     let reason = match why {
@@ -105,8 +106,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     problem.help("make it, and the interpreter of a script, executable (chmod 755, in a Dockerfile COPY --chmod=755), in a directory that this user can enter, on a file system without noexec")
 }
 
-/// The problem for a command whose program doesn't exist. `search_path` is the PATH that was
-/// searched. `None` means that the command is a path, so that PATH wasn't searched.
+/// The error for a command whose program doesn't exist. `search_path` is the PATH that was
+/// searched, or `None` if the command is a path.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: String| Problem::new(Status::NotFound, text);
@@ -123,8 +124,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
             "put options before `--`. Pass each word as its own argument, or start a shell: -- sh -c '…'",
         );
     }
-    // Don't mention PATH if the command is a path, or if it begins with a variable that Kubernetes
-    // hasn't replaced, as in `$(CMD)`. Such a variable was probably meant to become a path.
+    // Don't mention PATH if the command is a path or begins with a variable, as in `$(CMD)`.
+    // Kubernetes was probably meant to replace that variable with a path.
     let searched = if command.starts_with('$') {
         None
     } else {
@@ -145,24 +146,24 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
     if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
     }
-    // Ignore every error other than EACCES: old seccomp profiles don't allow faccessat2(2), and
-    // execve checks the permission again.
+    // Ignore any error but EACCES: old seccomp profiles don't allow faccessat2(2), and execve
+    // checks the permission again.
     if faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS) == Err(Errno::EACCES) {
         return Err(Errno::EACCES);
     }
-    // stat(2) has accepted the path, so it doesn't contain a NUL.
+    // stat(2) accepted the path, so it doesn't contain a NUL.
     CString::new(file.as_os_str().as_bytes())
         .map(Program)
         .map_err(|_| Errno::EINVAL)
 }
 
-/// Replaces this process with the program. The program keeps the process id, and gets the signal
-/// mask and the signal actions that this process was started with. The program also inherits
-/// `descriptors`, from which FD_CLOEXEC is removed. If a termination signal arrived while signals
-/// were held ([`block_signals`]), that signal ends this process before execve.
+/// Replaces this process with the program, which keeps the process id. The program gets the signal
+/// mask and signal actions that this process was started with, and inherits `descriptors`, whose
+/// FD_CLOEXEC is cleared. If a termination signal arrived while signals were held
+/// ([`block_signals`]), that signal ends this process before execve.
 ///
 /// # Errors
-/// If execve fails. The process then continues, and termination signals are held again.
+/// If execve fails. This process then continues, and termination signals are held again.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,
@@ -170,7 +171,7 @@ pub fn exec<'a>(
     descriptors: impl Iterator<Item = BorrowedFd<'a>>,
 ) -> Result<Infallible, Problem> {
     for descriptor in descriptors {
-        // F_SETFD doesn't fail, because the descriptor is open.
+        // F_SETFD can't fail, because the descriptor is open.
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     restore_signals();
@@ -179,7 +180,8 @@ pub fn exec<'a>(
     Err(exec_problem(program, errno))
 }
 
-/// The problem for an execve that failed although the file exists.
+/// The error for a program that exists but that execve couldn't start, such as a script whose
+/// interpreter is missing.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path();
     let (reason, help) = match why {
@@ -204,8 +206,9 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).help(help)
 }
 
-/// The interpreter in the first line of a script, with a carriage return if the line ends with one,
-/// because the kernel treats it as a part of the path. `None` for a file that isn't a script.
+/// The interpreter named in a script's first line, such as `/bin/sh` for `#!/bin/sh -e`. Includes a
+/// trailing carriage return, because the kernel also treats it as part of the path. `None` if the
+/// file has no `#!` line.
 fn interpreter(program: &Program) -> Option<String> {
     let line = String::from_utf8(first_line(program).ok()?).ok()?;
     line.strip_prefix("#!")?
@@ -214,49 +217,49 @@ fn interpreter(program: &Program) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Calls execve and returns the error if that fails. Runs a script without a `#!` line with
-/// /bin/sh, as shells and glibc's execvp do.
+/// Calls execve, which returns only if it fails. If the file is a script without a `#!` line, runs
+/// it with /bin/sh, as shells and glibc's execvp do.
 fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
-    // The words were arguments of this process, so they can't contain a NUL.
+    // The command's words were arguments of this process, so they can't contain a NUL.
     let arguments: Vec<CString> = command
         .arguments()
         .filter_map(|argument| CString::new(argument.as_bytes()).ok())
         .collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
 
-    // ENOEXEC can mean that the file is a script, or a program for a different machine. The first
-    // line of a script doesn't contain a NUL, but the header of a program does.
+    // ENOEXEC can mean that the file is a script without a `#!` line, or a binary for a different
+    // machine. A script's first line contains no NUL, but a binary's header does.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
-    // Replace the name of the command with the path of the script, because the shell opens its
-    // first argument.
+    // Pass the script's path instead of the command's name, because the shell opens its first
+    // argument.
     let mut words = vec![c"/bin/sh".to_owned(), program.0.clone()];
     words.extend(arguments.into_iter().skip(1));
     let Err(errno_of_shell) = execve(c"/bin/sh", &words, &environment.0);
     errno_of_shell
 }
 
-/// Reads the first line of a file, with its line feed, or the first MiB of a longer line.
+/// Reads a file's first line with its line feed, but at most 1 MiB.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
-    /// The maximum length that is read, so that a large binary isn't read to its end.
+    /// Reading stops after this many bytes, since the first line feed of a binary may be far away.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;
     Ok(line)
 }
 
-/// Checks that the environment and, if `command` is given, its arguments and the path of its
-/// program together need at most `limit` bytes in the kernel.
+/// Checks that the environment fits into the `limit` bytes that the kernel allows, together with
+/// the arguments and the program path of `command`, if there is one.
 ///
 /// # Errors
-/// If they need more bytes. The error names the longest variable, but doesn't show its value.
+/// If more bytes are needed. The error names the longest variable, but doesn't show its value.
 pub fn expect_fit(
     environment: &Environment,
     command: Option<(&CommandLine, &Path)>,
     limit: usize,
 ) -> Result<(), Problem> {
-    // For each string, the kernel counts its bytes, the NUL at its end, and a pointer.
+    // For each string, the kernel counts its bytes, its trailing NUL and a pointer to it.
     let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
     let mut length = 0;
     for string in &environment.0 {
@@ -266,7 +269,7 @@ pub fn expect_fit(
         for argument in command.arguments() {
             length += size(argument.as_bytes());
         }
-        // The kernel also copies the path of the program (AT_EXECFN).
+        // The kernel also copies the program's path (AT_EXECFN).
         length += program.as_os_str().len() + 1;
     }
     if length <= limit {
@@ -288,20 +291,21 @@ pub fn expect_fit(
 }
 
 /// Linux's limits for arguments and environment (execve(2), "Limits on size of arguments and
-/// environment"). If a different system has lower limits, execve itself fails.
+/// environment"). On a system with lower limits, execve itself fails.
 pub fn argument_limits() -> Limits {
     let page = sysconf(SysconfVar::PAGE_SIZE)
         .ok()
         .flatten()
         .and_then(|size| usize::try_from(size).ok())
         .unwrap_or(4096);
-    // Without a limit, the soft limit is a huge number (RLIM_INFINITY).
+    // If there's no limit, `soft_limit` is a huge number (RLIM_INFINITY).
     let soft_limit = getrlimit(Resource::RLIMIT_STACK).map_or(RLIM_INFINITY, |(soft, _)| soft);
     let stack = usize::try_from(soft_limit).unwrap_or(usize::MAX);
     limits_on_linux(page, stack)
 }
 
-/// Computes the limits from the page size and the soft limit of the stack, both in bytes.
+/// Computes the limits for arguments and environment from the page size and the stack's soft limit,
+/// both in bytes.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,

@@ -1,8 +1,8 @@
-//! Writes the files that have a path, and sets the owner and mode of every delivered file,
-//! including the files in memory.
+//! Writes files to disk, and sets the owner and mode of every delivered file, including files in
+//! memory.
 //!
-//! A delivered file is written under a temporary name in the same directory and then renamed, so
-//! that nobody sees an incomplete file. `install` writes the program in the same way:
+//! A file is first written under a temporary name in its directory and then renamed, so nobody sees
+//! an incomplete file. `install` copies the program in the same way:
 //!
 //! ```text
 //! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close
@@ -42,23 +42,24 @@ pub(super) const WRITE: &str = "the file can't be written";
 
 const SET_MODE: &str = "the mode of the file can't be set";
 
-/// A file that is written to a path. Dropping the value removes the temporary file or, once it is
-/// renamed, a file that did not exist before. After [`Self::keep`], dropping the value removes
-/// nothing.
+/// A file being delivered to disk. Until the rename, dropping it removes the temporary file. After
+/// the rename, dropping it removes the file itself, unless that replaced an older one. After
+/// [`Self::keep`], dropping it removes nothing.
 pub(super) struct DiskFile {
     pub entry: DirectoryEntry,
-    /// The name of the file that a drop removes: first the temporary name and, after the rename,
-    /// the file's own name if that name was free. `None` if the file stays.
+    /// The name to remove on drop: first the temporary name and, after the rename, the file's own
+    /// name. `None` if nothing is to be removed, because the file replaced an older one or because
+    /// [`DiskFile::keep`] was called.
     name_to_remove: Option<OsString>,
 }
 
 impl DiskFile {
-    /// Creates a temporary file for `entry`. `write` sets its owner and mode and writes its
-    /// content.
+    /// Creates a temporary file in `entry`'s directory, and calls `write`, which sets the file's
+    /// permissions and writes its content.
     ///
     /// # Errors
-    /// If something other than a regular file has the file's name, or if a step fails. No temporary
-    /// file is left behind.
+    /// If the name in `entry` is already taken by anything but a regular file, or if a step fails.
+    /// No temporary file is left behind.
     pub fn write_temporary(
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
@@ -77,8 +78,8 @@ impl DiskFile {
         Ok(disk_file)
     }
 
-    /// Renames the temporary file to the file's own name. If that name wasn't free, dropping the
-    /// value no longer removes anything.
+    /// Renames the temporary file to the file's own name. If that replaces an older file, dropping
+    /// this `DiskFile` no longer removes anything.
     pub(super) fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
@@ -105,7 +106,8 @@ impl Drop for DiskFile {
     }
 }
 
-/// The numeric owner and the mode of a file. `None` keeps the user or the group of this process.
+/// A file's mode, and the numeric ids of its user and group. If an id is `None`, the file gets this
+/// process's own.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Access {
     pub user: Option<Uid>,
@@ -114,8 +116,9 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// The owner and mode that a declaration asks for. Looks names up in /etc/passwd and /etc/group
-    /// and, if nscd is running, asks nscd for a name that isn't there. An unknown name is an error.
+    /// Converts a declaration's owner and mode to numbers. Looks up names in /etc/passwd and
+    /// /etc/group. If nscd is running, asks it for any name that isn't there. An unknown name is an
+    /// error.
     pub(super) fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
@@ -147,20 +150,21 @@ impl Access {
         self.mode.intersects(executable)
     }
 
-    /// Sets the owner and mode of an empty file that this process has created, and then writes its
-    /// content.
+    /// Sets the group, mode and user of an empty file that this process created, in this order, and
+    /// then writes the content.
     ///
     /// The order matters. If the mode were set before the group, members of this process's group
     /// could open the file in between and keep the descriptor. If the user were set before the
-    /// mode, changing the mode of that user's file would need CAP_FOWNER.
+    /// mode, the file would already belong to another user, and setting its mode would take
+    /// CAP_FOWNER.
     ///
     /// # Errors
-    /// If this process isn't allowed to give the file to the owner or to set the mode, or if the
-    /// content can't be written.
+    /// If this process isn't allowed to set the owner or the mode, or if the content can't be
+    /// written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let owner_problem = |errno: Errno| {
             let help = match errno {
-                // A user namespace maps only some ids (user_namespaces(7)).
+                // The id isn't mapped in this user namespace (user_namespaces(7)).
                 Errno::EINVAL => {
                     "this user namespace doesn't map the owner's id: use an id that it maps, or remove `owner`"
                 }
@@ -182,8 +186,8 @@ impl Access {
     }
 }
 
-/// The id of a user or group: the number itself, or the id that `find` returns for a name. `None`
-/// if no `account` is declared. A name that `find` doesn't have is an error.
+/// The numeric id of a declared user or group: a number as written, and a name as `find`
+/// looks it up. An unknown name is an error. `None` if the declaration doesn't name an account.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -208,8 +212,8 @@ fn account_id(
     )))
 }
 
-/// An open directory and a name in it. All operations use the descriptor of the directory, so it
-/// doesn't matter if the directory's path changes later.
+/// A file name in an open directory. All operations use the directory's descriptor, so it doesn't
+/// matter if the directory is later moved or replaced.
 #[derive(Debug)]
 pub(super) struct DirectoryEntry {
     pub path: DeclaredPath,
@@ -218,11 +222,12 @@ pub(super) struct DirectoryEntry {
 }
 
 impl DirectoryEntry {
-    /// Opens the directory of `path`. A relative path begins at the working directory.
+    /// Opens the directory that contains the file at `path`. A relative path starts at the working
+    /// directory.
     ///
     /// # Errors
-    /// If the path contains a NUL byte or doesn't end with the name of a file, if the directory
-    /// can't be opened, or if a symbolic link before the last component belongs to another user.
+    /// If the path contains a NUL byte or doesn't end with a file name, if the directory can't be
+    /// opened, or if a symbolic link on the way to it belongs to another user.
     pub fn open(path: DeclaredPath) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(&path.expanded)?;
         let directory = open_directory(parent, &format!("the directory of \"{path}\""))?;
@@ -234,8 +239,8 @@ impl DirectoryEntry {
         })
     }
 
-    /// The problem for a system call that failed. `action` is what can't be done to the file, such
-    /// as `created`.
+    /// The error for a failed system call, such as `the file "/run/key" can't be created`. `action`
+    /// is the last word.
     fn problem(&self, action: &str, errno: Errno) -> Problem {
         call_problem(
             &format!("the file \"{}\" can't be {action}", self.path),
@@ -243,9 +248,9 @@ impl DirectoryEntry {
         )
     }
 
-    /// Refuses a directory that doesn't belong to root, to the effective user or to `owner`, the
-    /// future owner of the file. The owner of a directory decides who can read the files that are
-    /// created in it (acl(5)), and can replace them.
+    /// Refuses the directory if it belongs to anyone but root, the effective user or `owner`, the
+    /// file's future owner. A directory's owner can replace the files in it, and decides who can
+    /// read files created there (acl(5)).
     pub(super) fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
         let found = fstat(&self.directory)
             .map_err(|errno| call_problem("the directory can't be examined", errno))?
@@ -261,8 +266,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// The type, owner and mode of the file with this name (fstatat(2)). `None` if there is no such
-    /// file. If the name is a symbolic link, the result is about the link itself.
+    /// The type, owner and mode of the file with this name (fstatat(2)), or `None` if
+    /// there's no such file. Doesn't follow symbolic links.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
         let name = self.name.as_os_str();
         match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -272,8 +277,8 @@ impl DirectoryEntry {
         }
     }
 
-    /// Refuses a name that belongs to something other than a regular file. Returns true if there is
-    /// a file with this name, and false if the name is free.
+    /// True if a regular file has this name, and false if the name is free. Refuses
+    /// anything else with this name, such as a directory or a symbolic link.
     pub(super) fn expect_regular_or_free(&self) -> Result<bool, Problem> {
         let Some(stat) = self.stat()? else {
             return Ok(false);
@@ -288,10 +293,10 @@ impl DirectoryEntry {
         Err(Problem::configuration(text))
     }
 
-    /// Fails if a file couldn't be delivered under this name: this process isn't allowed to create a
-    /// file in the directory, or the name belongs to something that it can't replace. That is
-    /// anything but a regular file, a mount point, and another user's file in a sticky directory.
-    /// Nothing is created or removed.
+    /// Checks that a file can be delivered under this name, without creating or removing anything.
+    /// This process must be allowed to create files in the directory. If the name is taken, it must
+    /// belong to a regular file that can be replaced. A mount point can't be replaced, nor can
+    /// another user's file in a sticky directory.
     pub(super) fn expect_deliverable(&self) -> Result<(), Problem> {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
@@ -299,8 +304,8 @@ impl DirectoryEntry {
             .map_err(|errno| self.problem("created", errno))?;
 
         let name = self.name.as_os_str();
-        // `docker run -v FILE:FILE` makes a mount point. Before Linux 5.6, which doesn't have
-        // openat2(2), only the rename finds it.
+        // The file may be a mount point, as with `docker run -v FILE:FILE`. Before Linux 5.6, which
+        // added openat2(2), a mount point goes unnoticed until the rename.
         #[cfg(target_os = "linux")]
         {
             let how = OpenHow::new()
@@ -313,32 +318,33 @@ impl DirectoryEntry {
                 return Err(Problem::configuration(text).help(help));
             }
         }
-        // rmdir(2) fails for a regular file. But before the kernel looks at the type, it checks
-        // whether this process may remove the name, as for rename(2), and otherwise returns EPERM.
+        // rmdir(2) can't remove a regular file, so this call always fails. But first, as for
+        // rename(2), the kernel checks whether this process may remove the name. If not, it returns
+        // EPERM.
         match unlinkat(&self.directory, name, UnlinkatFlags::RemoveDir) {
             Err(errno @ Errno::EPERM) => Err(self.problem("replaced", errno)),
             _ => Ok(()),
         }
     }
 
-    /// Renames a temporary file to this name, replacing an existing file.
+    /// Renames a temporary file to this name, replacing any file that already has it.
     ///
     /// # Errors
-    /// If the kernel refuses. Both files are then unchanged.
+    /// If the kernel refuses. Both files are then left unchanged.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let name = self.name.as_os_str();
         renameat(&self.directory, temporary, &self.directory, name)
             .map_err(|errno| self.problem("renamed", errno))
     }
 
-    /// Removes the file with this name from the directory, if there is one.
+    /// Removes the file `name` from the directory, if there is one.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
         remove_file(&self.directory, name).map_err(|errno| self.problem("removed", errno))
     }
 }
 
-/// Splits a path into its directory and the name of a file. A path such as `a/` or `a/.` is
-/// refused, which Rust's `Path` would treat as the file `a`.
+/// Splits a path into its directory and its file name. Refuses a path such as `a/` or `a/.`, which
+/// Rust's `Path` would treat as the file `a`.
 fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
@@ -353,14 +359,14 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name)))
 }
 
-/// Copies the running program to `directory`, as `secrets-exec` with mode 0755.
+/// Copies the running program into `directory` as `secrets-exec`, with mode 0755.
 ///
-/// From the first write on, a termination signal doesn't end this process at once
-/// ([`block_signals`]), so that no incomplete copy is left behind.
+/// Termination signals are held while the copy is written ([`block_signals`]), so an interrupted
+/// install can't leave an incomplete copy behind.
 ///
 /// # Errors
-/// If the program can't be read, the directory can't be opened, or the copy can't be written. In
-/// these cases, nothing has changed.
+/// If the program can't be read, the directory can't be opened, or the copy can't be written. The
+/// directory is then left unchanged.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     copy_program(&path).map_err(|mut problem| {
@@ -372,11 +378,11 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
     })
 }
 
-/// Copies the running program to `path`, as [`install`] does. The error doesn't name the path.
+/// Copies the running program to `path`, for [`install`]. The error doesn't name the path.
 fn copy_program(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
-    // /proc/self/exe can be read even if the program's file was renamed or removed. macOS has no
-    // such link, but `install` is meant for containers, which run Linux.
+    // /proc/self/exe can be read even if the program's file was renamed or removed. macOS doesn't
+    // have this link, but `install` is meant for containers, which run Linux.
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
 
@@ -385,8 +391,8 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
         // Unlike open(2), fchmod(2) ignores the umask.
         fchmod(&*file, Mode::from_bits_truncate(0o755))
             .map_err(|errno| call_problem(SET_MODE, errno))?;
-        // Sync the copy before it is renamed, because after a crash of the system, the name must
-        // not lead to an incomplete file.
+        // Sync the copy before the rename. Otherwise, a system crash could leave an incomplete file
+        // under its final name.
         io::copy(&mut program, file)
             .and_then(|_| file.sync_all())
             .map_err(|error| call_problem(WRITE, errno(&error)))
@@ -396,31 +402,32 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The origin of the path of a file to which values are appended. The origin decides whose files
-/// are trusted.
+/// Who chose the file that `export` appends values to: the user or GitHub's runner. Only a file
+/// chosen by the user must have a trusted owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
-    /// `--output`: the file and its directory must belong to root or the effective user.
+    /// The user, with `--output`. The file and its directory must belong to root or the effective
+    /// user.
     User,
-    /// GITHUB_ENV: in a job's container, the runner's file belongs to another user, so the owner
-    /// isn't checked.
+    /// GitHub's runner, through the variable GITHUB_ENV. The owner isn't checked, because in a
+    /// job's container, the runner's file belongs to another user.
     Runner,
 }
 
-/// A regular file that is open for appending. Other programs may write to it, too.
+/// A regular file to which values are appended. Other programs may write to it, too.
 pub struct AppendedFile {
     file: File,
     path: PathBuf,
 }
 
 impl AppendedFile {
-    /// Opens a file for appending, or creates it with mode 0600. If a pipe has just replaced the
-    /// file, doesn't wait for the pipe's other end (O_NONBLOCK).
+    /// Opens a file for appending, creating it with mode 0600 if it doesn't exist. Doesn't block if
+    /// a pipe replaces the file at the last moment (O_NONBLOCK).
     ///
     /// # Errors
-    /// If the path is a link, leads through another user's link, or isn't a regular file, if the
-    /// file or its directory belongs to the wrong user ([`NamedBy`]), or if the kernel refuses to
-    /// open the file.
+    /// If the path is a symbolic link, leads through another user's link, or isn't a regular file.
+    /// Also if the file or its directory belongs to the wrong user ([`NamedBy`]), or if the kernel
+    /// refuses to open the file.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
         let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
         entry.expect_regular_or_free()?;
@@ -445,19 +452,19 @@ impl AppendedFile {
         Ok(Self { file, path })
     }
 
-    /// Appends text to the file. If the file isn't empty and doesn't end with a line feed, adds one
-    /// before the text.
+    /// Appends text to the file. If the file doesn't end with a line feed, adds one first, so the
+    /// text begins on a new line.
     ///
     /// # Errors
-    /// If the kernel can't read or write the file. In this case, the file is cut back to its old
-    /// length, if the kernel allows it.
+    /// If the file can't be read or written. It is then cut back to its old length, if the kernel
+    /// allows that.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
         append_lines(&mut file, text).map_err(|error| not_appended(&error, &path))
     }
 }
 
-/// Appends text on a new line. After a failure, restores the file's old length.
+/// Appends text to a file, on a new line. If a write fails, cuts the file back to its old length.
 fn append_lines(file: &mut File, text: &SecretValue) -> io::Result<()> {
     let length = file.metadata()?.len();
     // If the file is empty, nothing is read, and `last` stays a line feed.
@@ -469,7 +476,6 @@ fn append_lines(file: &mut File, text: &SecretValue) -> io::Result<()> {
         .inspect_err(|_| drop(file.set_len(length)))
 }
 
-/// The problem for a file to which nothing can be appended.
 fn not_appended(error: &io::Error, path: &Path) -> Problem {
     let path = path.display();
     let why = io_error_text(error);

@@ -1,6 +1,6 @@
-//! Files in memory, which the command inherits and opens as `/proc/self/fd/N`. Most of them are
-//! sealed memfds. A file that can be read only once is a pipe, because the kernel removes from a
-//! pipe what has been read.
+//! Creates files in memory, which the command inherits and opens as `/proc/self/fd/N`. Most of them
+//! are sealed memfds. A file that can be read only once is a pipe, since reading from a pipe
+//! removes the bytes from it.
 
 #![allow(unsafe_code, reason = "std has to own a descriptor from fcntl")]
 
@@ -18,17 +18,17 @@ use crate::model::answer::SecretValue;
 use crate::model::problem::Problem;
 use crate::system::os_error::{call_problem, errno, errno_text};
 
-/// The lowest descriptor that a file in memory gets. libuv (Node) and shells use or close lower
-/// ones.
+/// The lowest descriptor for a file in memory. Shells and libuv (Node) use or close lower ones.
 const LOWEST: i32 = 100;
 
-/// nix doesn't define MFD_NOEXEC_SEAL and MFD_EXEC.
+/// The flag MFD_NOEXEC_SEAL of memfd_create(2), which nix doesn't define.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
+/// The flag MFD_EXEC of memfd_create(2), which nix doesn't define, either.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
-/// Creates a memfd with this owner, mode and content, and seals the content. Its descriptor is at
-/// least [`LOWEST`], and has FD_CLOEXEC, which `exec` clears right before execve(2), so that only
-/// the command inherits it.
+/// Creates a memfd with this owner, mode and content, and seals it against changes. Its descriptor
+/// is at least [`LOWEST`] and has FD_CLOEXEC. `exec` clears this flag right before execve(2), so
+/// only the command inherits the file.
 pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };
@@ -42,18 +42,16 @@ pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<Owne
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // Move the offset back to the beginning, so that a command that reads from the inherited
-    // descriptor itself finds the content. A command that opens the path reads from the beginning
-    // anyway.
+    // Rewind the file for a command that reads from the inherited descriptor itself. A command that
+    // opens the path starts at the beginning anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     move_up(file)
 }
 
-/// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
-/// end for reading, whose descriptor is at least [`LOWEST`] and has FD_CLOEXEC. Because nobody can
-/// write any more, the first reader gets the content, and every later reader gets an end of file
-/// without waiting.
+/// Creates a pipe that holds the whole content, and returns its read end, whose descriptor is at
+/// least [`LOWEST`] and has FD_CLOEXEC. The write end is already closed, so the first reader gets
+/// the content, and any later reader immediately gets an end of file.
 ///
 /// # Errors
 /// If the pipe can't hold the content, if its owner or mode can't be set, or if the process has too
@@ -62,16 +60,16 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;
     let mut writer = File::from(writer);
-    // Make room for all of the content, because nobody reads yet, so writing more than the pipe can
-    // hold would never end.
+    // Make room for the whole content first. Nobody is reading yet, so writing more than the pipe
+    // can hold would block forever.
     reserve(&writer, content.expose().len())?;
     access.write(&mut writer, content)?;
     drop(writer);
     move_up(reader)
 }
 
-/// Makes sure that a pipe has room for `length` bytes, and fails if it can't have so much. A new
-/// pipe has 64 KiB, or 8 KiB if the user has too many pipes (pipe(7), "Pipe capacity").
+/// Makes room for `length` bytes in a pipe, or fails if the kernel doesn't allow that many. A new
+/// pipe holds 64 KiB, or 8 KiB if the user has too many pipes (pipe(7), "Pipe capacity").
 fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     let wanted = i32::try_from(length).unwrap_or(i32::MAX);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {
@@ -81,8 +79,8 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         return Ok(());
     };
 
-    // EPERM means that the pipe would exceed the limit for one pipe, or the user's limit for all
-    // pipes.
+    // EPERM means that the pipe would exceed either the limit for a single pipe or the user's limit
+    // for all pipes together.
     let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
     let largest = system_limit.trim().parse::<usize>();
     if errno == Errno::EPERM && largest.is_ok_and(|largest| length <= largest) {
@@ -94,13 +92,14 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     Err(call_problem(&what, errno).help("remove `once`"))
 }
 
-/// Creates an empty memfd. Its link in /proc/self/fd reads `/memfd:secrets-exec/file (deleted)`, as
-/// if the memfd were a file on the disk. The name has a slash so that the directory of this file
-/// doesn't exist. A program that resolves the link and replaces the file then fails. Without the
-/// slash, the program would create the file in the root directory, with values in it.
+/// Creates an empty memfd. Its link in /proc/self/fd reads `/memfd:secrets-exec/file (deleted)`. A
+/// program that resolves the link and tries to replace the file fails, because the directory
+/// `/memfd:secrets-exec` doesn't exist. If the memfd's name had no slash, that program would write
+/// secrets to a file in the root directory.
 ///
-/// `exec_flag` is MFD_EXEC, or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` may require.
-/// Kernels before 6.3 refuse both flags (EINVAL), so a second attempt is made without a flag.
+/// `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL. The sysctl `vm.memfd_noexec` may require
+/// MFD_NOEXEC_SEAL. Kernels before 6.3 refuse either flag (EINVAL), so this function then tries
+/// again without one.
 fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec/file", usual | flags);
@@ -121,10 +120,10 @@ fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
 }
 
 /// Moves a descriptor to the lowest free number that is at least [`LOWEST`], and closes the old
-/// one.
+/// descriptor.
 fn move_up(file: impl AsFd) -> Result<OwnedFd, Problem> {
     let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST))
         .map_err(|errno| call_problem("no file descriptor above 99 is free", errno))?;
-    // SAFETY: fcntl has just returned this descriptor, so nothing else owns it.
+    // SAFETY: fcntl just returned this descriptor, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }

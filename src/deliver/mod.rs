@@ -1,19 +1,18 @@
-//! Delivers the files of a launch.
+//! Writes the files of a launch.
 //!
-//! The input is the files with their values. The result is files on disk under their own names,
-//! files in memory that the command inherits, and the variables that hold the paths. A launch that
-//! fails must not leave a new file behind. Only users who can open a file under its own name can
-//! open it under its temporary name.
+//! The input is the files and their contents. The output is files on disk, files in memory that the
+//! command inherits, and the variables that hold the paths. A launch that fails must not leave a
+//! new file behind. While a file still has its temporary name, only users who could open the
+//! finished file can open it.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
 //!      │                      users (`disk`, `system/paths`)
-//! Delivery::write_temporary   writes each file, with its owner and mode, under a temporary name or
-//!      │                      into a file in memory (`disk`, `in_memory`). If one file fails, the
-//!      │                      temporary files of all are removed.
-//! Delivery::rename_all        renames each file to its own name. If one rename fails, the files
-//!      │                      whose names were free are removed again. Files that were replaced
-//!      │                      stay replaced.
+//! Delivery::write_temporary   writes each file with its owner and mode, to disk under a temporary
+//!      │                      name or to memory (`disk`, `in_memory`). If one file fails, removes
+//!      │                      the temporary files of all.
+//! Delivery::rename_all        renames each file to its own name. If one rename fails, removes the
+//!      │                      files whose names were free. Files that were replaced stay replaced.
 //!    execve                   keeps everything. If it fails, dropping the `Delivery` removes the
 //!                             new files.
 //! ```
@@ -45,21 +44,22 @@ use crate::system::lifecycle::{End, end, held_signal};
 use crate::system::paths::is_in_memory;
 use disk::{Access, DirectoryEntry, DiskFile};
 
-/// Files to deliver, each with its open directory and its numeric owner, or with the errors of
-/// looking for them.
+/// The files to deliver, each with its open directory and numeric owner, or with the errors that
+/// prevent its delivery.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 struct Pending<'a> {
     file: FileValue<'a>,
     access: Result<Access, Problem>,
-    /// `None` for a file in memory.
+    /// The place to write the file: an open directory, and a name in it. `None` for a file in
+    /// memory.
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
 
-/// Files that have been written. A file on disk has a temporary name until [`Self::rename_all`].
+/// The files that a launch wrote. On disk, they have temporary names until [`Self::rename_all`].
 ///
-/// Dropping the value closes files in memory, and removes temporary files and files that did not
-/// exist before. [`Self::keep`] keeps the files on disk.
+/// Dropping this value closes the files in memory and removes the files on disk, except for a file
+/// that replaced an older one. After [`Self::keep`], all files on disk stay.
 #[derive(Default)]
 pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
@@ -68,10 +68,12 @@ pub struct Delivery {
 }
 
 impl<'a> Files<'a> {
-    /// Looks up the owners of the files, opens the directories, and asks whether this process may
-    /// deliver the files, and whether no two paths lead to the same file. `check` asks nothing else,
-    /// and nothing is written to a disk. Stores the errors in the result, because
-    /// [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors together.
+    /// Prepares the files without writing to a disk: looks up their owners, opens their
+    /// directories, and checks that this process may deliver the files and that no two paths lead
+    /// to the same file. `check` does no more than this with files.
+    ///
+    /// Errors are stored in the result. [`Delivery::write_temporary`] and [`Self::undeliverable`]
+    /// return them all together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         let mut subjects = HashMap::new();
@@ -85,8 +87,8 @@ impl<'a> Files<'a> {
             if file.target.owner.is_some() {
                 access = access.and_then(expect_settable);
             }
-            // Two paths to one file differ in their spelling here. Otherwise, the plan would have
-            // dropped one of the two entries.
+            // These two paths must be spelled differently. Otherwise, the plan would have dropped
+            // one of the entries.
             if let Ok(Some(entry)) = &destination
                 && let Ok(stat) = fstat(&entry.directory)
                 && let place = (stat.st_dev, stat.st_ino, entry.name.clone())
@@ -106,13 +108,13 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Warns of the files on persistent file systems, which are all except tmpfs and ramfs. Leaves
-    /// out files in memory and files that can't be delivered. A warning shows the path as the user
-    /// wrote it, because the value of a variable in the path may be a password.
+    /// Warns about each file on a persistent file system, which is any but tmpfs and ramfs. Skips
+    /// files in memory and files that can't be delivered. The warning shows the path as the user
+    /// wrote it, since the value of a variable in the path may be a password.
     pub fn disk_warnings(&self) -> impl Iterator<Item = Record> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
-            // Leave the file out if the kernel doesn't report the type of its file system.
+            // Don't warn if the kernel doesn't report the type of the file system.
             let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
             if !is_persistent || pending.access.is_err() {
                 return None;
@@ -127,8 +129,7 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// A problem for each reason why a file can't be delivered, with the id of the outcome that has
-    /// the content of the file.
+    /// Lists the reasons why files can't be delivered, each with the id of the file's entry.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for pending in &self.0 {
@@ -145,8 +146,9 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Fails if there's no /proc on Linux, where the command opens its files in memory. Asks lstat(2),
-/// because the command's user may be allowed to open a file that this process can't open.
+/// Fails on Linux if /proc isn't mounted, since the command opens files in memory as
+/// `/proc/self/fd/N`. Uses lstat(2), because the command may be allowed to open a file there that
+/// this process can't open.
 fn expect_proc() -> Result<(), Problem> {
     if !cfg!(target_os = "linux") || Path::new("/proc/self/fd").symlink_metadata().is_ok() {
         return Ok(());
@@ -156,17 +158,16 @@ fn expect_proc() -> Result<(), Problem> {
     Err(Problem::configuration(text).help(help))
 }
 
-/// Fails if this process isn't allowed to give a file this owner and mode. Asks the kernel with an
-/// empty pipe, for which it answers as for any other file of this process.
+/// Fails if this process isn't allowed to give a file this owner and mode. Tries it with an empty
+/// pipe, which the kernel treats like any other file of this process.
 fn expect_settable(access: Access) -> Result<Access, Problem> {
     #[cfg(target_os = "linux")]
     in_memory::pipe(&access, &SecretValue::new(""))?;
     Ok(access)
 }
 
-/// Opens the directory of the file at `path`. Fails if the directory belongs to a user other than
-/// root, the effective user or `owner`, the future owner of the file, or if the file couldn't be
-/// delivered there.
+/// Opens the directory of the file at `path`, and checks that the file can be delivered there. The
+/// directory must belong to root, to the effective user, or to `owner`, who will own the file.
 fn open_deliverable(path: &DeclaredPath, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
     let entry = DirectoryEntry::open(path.clone())?;
     entry.expect_trusted_owner(owner)?;
@@ -175,10 +176,10 @@ fn open_deliverable(path: &DeclaredPath, owner: Option<Uid>) -> Result<Directory
 }
 
 impl Delivery {
-    /// Writes every file, either in memory or on a disk under a temporary name.
+    /// Writes every file, either to memory or to disk under a temporary name.
     ///
     /// # Errors
-    /// If a file can't be written. There is a problem for each such file, and no file is left
+    /// If any files can't be written. There is a problem for each of them, and no file is left
     /// behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let mut delivery = Self::default();
@@ -190,14 +191,14 @@ impl Delivery {
             }
         }
         if !errors.is_empty() {
-            // Dropping the delivery removes the files that were written.
+            // Dropping `delivery` removes the files that were written.
             return Err(errors);
         }
         Ok(delivery)
     }
 
-    /// Writes a file on a disk under a temporary name, or a file in memory. Also stores the
-    /// variable for its path, if the file has one.
+    /// Writes one file, either to memory or to disk under a temporary name. If a variable should
+    /// hold the path of the file, stores this variable, too.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let file = pending.file;
         let access = pending.access?;
@@ -234,8 +235,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// The files on disk with their device and inode numbers, for the process that removes the
-    /// files later. Call this after [`Self::rename_all`]: before that, the names may belong to
+    /// Lists the files on disk with their device and inode numbers, for the process that will
+    /// remove them. Call this only after [`Self::rename_all`]. Until then, the names may belong to
     /// older files.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
@@ -251,7 +252,7 @@ impl Delivery {
         placed
     }
 
-    /// The variables that hold the paths of files, and these paths.
+    /// The variables that hold the paths of the files, each with its path.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
         self.variables
             .iter()
@@ -263,12 +264,13 @@ impl Delivery {
         self.memory_files.iter().map(AsFd::as_fd)
     }
 
-    /// Renames the files on disk to their own names. If a termination signal has arrived, removes
-    /// the temporary files and ends the process instead ([`Self::unless_interrupted`]).
+    /// Renames the files on disk from their temporary names to their own. But if a termination
+    /// signal has arrived, removes the temporary files and ends the process
+    /// ([`Self::unless_interrupted`]).
     ///
     /// # Errors
-    /// If a file can't be renamed. The files that were renamed before it stay if they replaced
-    /// older files, and are removed if they are new.
+    /// If a file can't be renamed. Files that were already renamed are removed, except for those
+    /// that replaced an older file.
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for (file, subject) in &mut delivery.disk_files {
@@ -278,8 +280,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Ends this process if a termination signal has arrived ([`held_signal`]), and removes the
-    /// temporary and new files first. Otherwise, returns `self`.
+    /// If a termination signal has arrived ([`held_signal`]), removes the temporary and new files,
+    /// and ends this process. Otherwise, returns `self`.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {
@@ -289,7 +291,7 @@ impl Delivery {
         self
     }
 
-    /// Drops the delivery, but keeps the files on disk.
+    /// Drops the delivery without removing the files on disk.
     pub fn keep(mut self) {
         for (file, _) in &mut self.disk_files {
             file.keep();
@@ -297,22 +299,23 @@ impl Delivery {
     }
 }
 
-/// A delivered file of a command under `--on-rotation`. The process that has written the file
-/// reports it to its parent process, which removes the file when the command has ended.
+/// A file on disk that was delivered for a command under `--on-rotation`. The child process that
+/// wrote the file reports it to the parent process, which removes the file when the command has
+/// ended.
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,
-    /// The device and inode numbers of the file. They identify it even if another file is later
-    /// renamed to its path.
+    /// The device and inode numbers of the file. They show whether the path still leads to this
+    /// file, or to a newer one.
     pub id: (u64, u64),
 }
 
-/// Removes files. A file at one of the paths stays if its device and inode numbers differ, because
-/// a later delivery or another process has put it there.
+/// Removes delivered files, and returns a problem for each file that can't be removed.
 ///
-/// Returns a problem for each file that can't be removed. Skips a file if its directory can't be
-/// opened, because the file is usually gone together with the directory.
+/// A file stays if its device and inode numbers differ from those that were noted: a later delivery
+/// or another process put it there. A file whose directory can't be opened is skipped, since it is
+/// usually gone together with the directory.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     use crate::model::entry::Argument;
