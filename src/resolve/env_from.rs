@@ -1,5 +1,5 @@
-//! Makes variables from the keys of a JSON object, for `env-from`. The parameters below a path are
-//! such an object, too.
+//! Makes variables from the keys of a JSON object, for `env-from`. For a path such as `ssm:/prod/`,
+//! the parameters below the path make up the object.
 //!
 //! In a malformed secret, a key can be a value. So an error quotes a key only if it looks like a
 //! name.
@@ -18,8 +18,8 @@ use crate::model::reference::{SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{MOST_NAMES, first_of, is_quotable, noun_with_name};
 
-/// The keys of an object, each with its value. The value is `None` if the entry doesn't select the
-/// key, or if the value is null.
+/// An object's keys, each with its value. A value is `None` if it is null, or if `only` or `except`
+/// leaves its key out.
 pub(super) type Members<'a> = Vec<(&'a str, Option<Made>)>;
 
 /// Collects all keys of a JSON object, each with its value ([`Members`]).
@@ -57,9 +57,9 @@ pub(super) fn object_members<'j>(
     Ok(members)
 }
 
-/// The problem of an object that doesn't set any variable, so that it counts as absent: the object
-/// is empty, or every key is null or isn't selected. `None` if a key is selected and isn't null,
-/// even if another entry sets the variable of this key.
+/// The error for an object that sets no variables: it is empty, or all its keys are null or left
+/// out. The object is then treated as absent. `None` if any key has a value, even if another entry
+/// overrides that key's variable.
 pub(super) fn no_variable_problem(
     members: &Members<'_>,
     object: &PlannedObject,
@@ -74,26 +74,27 @@ pub(super) fn no_variable_problem(
     Some(Problem::configuration(text).code("no-variable"))
 }
 
-/// The reason why a key can't be a variable. All keys of an object with the same reason are one
+/// The reason why a key can't become a variable. All keys with the same reason are reported in one
 /// error.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum KeyFault {
-    /// The name isn't legal for a variable.
+    /// The variable's name is illegal: it is empty or begins with a digit.
     Illegal,
-    /// A variable with such a name can do harm. The text is a predicate that says what the variable
-    /// does.
+    /// A variable with this name, such as `LD_PRELOAD`, can do harm. The text says how, as in
+    /// `can make programs run someone else's code`.
     Unsafe(&'static str),
-    /// Another key sets the same variable.
+    /// Another key of the object sets the same variable.
     SameName,
 }
 
-/// Keys that can't be variables, each with the name that its variable would have.
+/// The keys that can't become variables, each with the name that its variable would have.
 type FaultyKeys<'a> = Vec<(&'a str, String)>;
 
-/// Makes an outcome for each key that sets a variable or is overridden, and an error for the keys
-/// that can't name a variable. The overridden keys come last, as in the table of `check`.
+/// The outcomes of an `env-from` object's keys, with overridden keys last, as in the table
+/// of `check`. Keys that can't become variables don't have an outcome. Instead, there's one error
+/// for each reason.
 ///
-/// A key is overridden if `claims` already has its variable. Such a key sets nothing, so even an
+/// A key is overridden if its variable is already in `claims`. It then sets nothing, so even an
 /// unsafe name isn't an error.
 pub(super) fn key_outcomes(
     members: Members<'_>,
@@ -106,7 +107,7 @@ pub(super) fn key_outcomes(
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     let mut faulty: BTreeMap<KeyFault, FaultyKeys<'_>> = BTreeMap::new();
     for (number, (key, made)) in (1..).zip(members) {
-        // A key without a value isn't selected, or is null, so it has no outcome.
+        // A key without a value is left out or null, so it has no outcome.
         let Some(mut made) = made else { continue };
 
         let name = match object.naming.variable_name(key) {
@@ -151,7 +152,8 @@ pub(super) fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Creates the outcome of a key, whose variable is `name`.
+/// Builds the outcome of an `env-from` key that sets the variable `name`. If messages can't show
+/// the key, they show its number instead.
 pub(super) fn key_outcome(
     entry: &Planned,
     (number, key): (usize, &str),
@@ -187,8 +189,8 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
     warnings
 }
 
-/// Each key in `only` and `rename` that doesn't exist, with its error, and each selected key in
-/// `only` whose value is null.
+/// An error for each key that `only` or `rename` lists but the object doesn't have, and for
+/// each key in `only` whose value is null.
 pub(super) fn missing_key_problems<'o>(
     members: &Members<'_>,
     object: &'o PlannedObject,
@@ -220,7 +222,8 @@ pub(super) fn missing_key_problems<'o>(
     errors
 }
 
-/// A clause with the first keys: `its keys are "host" and "port"`. `None` if no key can be shown.
+/// Lists the first few keys in a clause such as `its keys are "host" and "port"`. `None` if no key
+/// can be shown.
 fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
     let names: Vec<String> = members
         .iter()
@@ -237,8 +240,8 @@ fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
     ))
 }
 
-/// The error for all keys with the same fault. It lists the first of them, each with the name that
-/// its variable would have. A key that may be a value isn't listed.
+/// A single error for all keys with the same fault. Lists the first few of them, each with
+/// the name that its variable would have, but never a key that may be a value.
 fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedObject) -> Problem {
     let what = object.reference.locator.key_noun();
     let predicate = match fault {
@@ -280,9 +283,9 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
     Problem::configuration(text).code(code).help(help)
 }
 
-/// The help about all keys of an object that `env-from` refuses, so that the remedy for one of them
-/// doesn't lead to the next error. A variable that configures AWS or a proxy is usually wanted, so
-/// the help has entries for such variables.
+/// One help text for all of an object's unsafe keys, so that following it doesn't just lead
+/// to the next error. Variables that configure AWS or a proxy are usually wanted, so for these, the
+/// text suggests entries that set them.
 fn unsafe_keys_help(
     faulty: &BTreeMap<KeyFault, FaultyKeys<'_>>,
     entry: &Planned,
@@ -319,9 +322,9 @@ fn unsafe_keys_help(
     )
 }
 
-/// The reference to a key of an object, or to a parameter below a path, as the user would write it.
-/// If the object is itself the value of a key, or messages mask a part of the reference, this is
-/// the placeholder `SECRET:KEY`.
+/// The reference to an object's key, such as `prod/db:password`, or to a parameter below a path.
+/// Falls back to the placeholder `SECRET:KEY` if the object is itself the value of a key, or if
+/// messages mask part of the reference.
 fn member_reference(key: &str, entry: &Planned, object: &PlannedObject) -> String {
     let SecretRef { locator, selector } = &object.reference;
     let rewritten = entry.subject.rewritten(|written| {

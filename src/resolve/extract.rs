@@ -1,8 +1,8 @@
 //! Parses a document as JSON and finds one value in it: the whole document, the value of a key, or
 //! the node that a JSONPath matches.
 //!
-//! The messages of serde_json and jsonpath_rust are dropped, because they quote values. A key is
-//! quoted only if it looks like a name, or like the KEY that the user has written.
+//! The messages of serde_json and jsonpath_rust are dropped, because they quote values. Our
+//! messages quote a key only if it looks like a name, or like the KEY that the user wrote.
 
 use jsonpath_rust::query::js_path_process;
 use regex_lite::Regex;
@@ -17,16 +17,16 @@ use crate::model::problem::{MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{MOST_NAMES, first_of, is_quotable, shell_word};
 
-/// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
+/// Parsed JSON. Dropping it overwrites its strings in memory, but not its keys.
 pub struct Json(Value);
 
 impl Json {
-    /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning. One
-    /// limitation of serde_json remains: if the first key of an object is one of the keys that
-    /// serde_json reserves for itself, the object isn't read as an object.
+    /// Parses a document as JSON, ignoring a leading byte order mark. An object isn't read as an
+    /// object if its first key is one that serde_json reserves for itself, such as
+    /// `$serde_json::private::Number`.
     ///
     /// # Errors
-    /// If there is a syntax error, or if there are more than 127 nested levels, which is
+    /// If there is a syntax error, or if values are nested more than 127 levels deep, which is
     /// serde_json's limit.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let json = without_byte_order_mark(bytes);
@@ -44,7 +44,7 @@ impl Drop for Json {
     }
 }
 
-/// Overwrites all strings in a value. Keys and numbers stay, because serde_json doesn't let us
+/// Overwrites all strings in a JSON value. Keys and numbers stay, because serde_json doesn't let us
 /// change their text in place.
 fn wipe(value: &mut Value) {
     match value {
@@ -55,16 +55,16 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// Removes the byte order mark at the beginning of JSON, if there is one. A parser may ignore it
-/// (RFC 8259, section 8.1), but serde_json reports an error.
+/// Removes a leading byte order mark. JSON parsers may ignore it (RFC 8259, section 8.1), but
+/// serde_json reports an error.
 fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
-/// The position of serde_json's error, as in `line 1, column 20`: the line and the column of the
-/// first wrong byte, counted from 1. `bytes` must not be empty.
+/// The position of the first wrong byte, such as `line 1, column 20`. Lines and columns are counted
+/// from 1. `bytes` must not be empty.
 ///
-/// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
+/// serde_json's own position has to be corrected: for a wrong line feed, it is column 0 of the next
 /// line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
@@ -80,24 +80,25 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
     format!("line {line}, column {column}")
 }
 
-/// The keys of an object that a message may quote. Leaves out a key whose value is null, because in
-/// a malformed secret, such a key can be a value.
+/// An object's keys that a message may quote, because they look like names. Leaves out keys whose
+/// value is null: in a malformed secret, such a key may itself be the secret value.
 pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     map.iter()
         .filter(|(key, value)| !value.is_null() && is_quotable(key))
         .map(|(key, _)| key.as_str())
 }
 
-/// A reason why an entry has no value.
+/// The reason why an entry has no value.
 ///
-/// Until [`Self::of`], the text of a problem is only a predicate about the document, such as `has
-/// no key "user"`.
+/// The problem starts out as a predicate, such as `has no key "user"`. [`Self::of`] adds the secret
+/// as the subject.
 #[derive(Debug)]
 pub(super) enum Unresolved {
-    /// A secret that the entry needs hasn't been requested.
+    /// The launch didn't request a secret that the entry needs.
     Unread,
-    /// A secret, version, key or variable doesn't exist, a value is null, or an object of
-    /// `env-from` doesn't set any variable. The `default` or `optional` of the entry applies.
+    /// The entry's secret, version, key or variable doesn't exist, its value is null, or its
+    /// `env-from` object sets no variables. An entry's `default` or `optional` applies in this
+    /// case.
     Absent(Problem),
     Failed(Problem),
 }
@@ -116,7 +117,7 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// The problem to report. `None` for a secret that hasn't been requested.
+    /// The problem to report. `None` if the secret wasn't requested.
     pub(super) fn problem(self) -> Option<Problem> {
         match self {
             Self::Unread => None,
@@ -124,9 +125,10 @@ impl Unresolved {
         }
     }
 
-    /// Adds the secret and the entry. If the document comes from a replica, an absence becomes the
-    /// outage of the region that should have answered. The replica may be out of date, so neither
-    /// `default` nor `optional` applies.
+    /// Adds the secret and the entry to the problem. If the document comes from a replica, an
+    /// absence proves nothing, because the replica may be out of date. The absence then becomes a
+    /// failure that reports the outage of the secret's own region, so neither `default` nor
+    /// `optional` applies.
     pub(super) fn of(self, wanted: &Wanted<'_>) -> Self {
         let Wanted {
             reference,
@@ -158,20 +160,21 @@ impl Unresolved {
     }
 }
 
-/// A reference to read, its document, and where it was written.
+/// A reference that an entry reads, its document, and what an error about it has to mention.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
     pub document: &'r Document,
     pub subject: &'r Subject,
     pub circumstances: &'r Circumstances,
-    /// True if the error about a missing key gets a suggestion.
+    /// True if the error about a missing key should suggest a similar key.
     pub gets_suggestion: bool,
 }
 
 pub(super) type ParsedDocument = serde_json::Result<Json>;
 
-/// Finds the part of a document that a reference selects. `parsed` is the document as JSON.
+/// Finds the part of a document that a reference selects. `parsed` is the document as JSON, or the
+/// syntax error.
 pub(super) fn find_value<'j>(
     parsed: &'j ParsedDocument,
     wanted: &Wanted<'_>,
@@ -187,7 +190,7 @@ pub(super) fn find_value<'j>(
     }
 }
 
-/// The error for a document that isn't JSON: `isn't JSON, so it has no keys`.
+/// The error for a document that isn't JSON, such as `isn't JSON, so it has no keys`.
 fn not_json(error: &Error, wanted: &Wanted<'_>) -> Problem {
     let bytes = without_byte_order_mark(wanted.document.body.expose());
     let problem = if bytes.trim_ascii_start().starts_with(b"{") {
@@ -205,7 +208,8 @@ fn not_json(error: &Error, wanted: &Wanted<'_>) -> Problem {
     problem.code("not-json")
 }
 
-/// True for a text with NAME=VALUE lines. In a single line, another `=` belongs to base64 or to a
+/// True if the text consists of NAME=VALUE lines, as in a .env file. If there's only one line, it
+/// must contain exactly one `=`, and not at its end. Otherwise, it's probably base64 or a
 /// connection string.
 fn is_env_file(text: &str) -> bool {
     let has_lines = text.trim_end().contains('\n');
@@ -213,7 +217,7 @@ fn is_env_file(text: &str) -> bool {
         && (has_lines || text.matches('=').count() == 1 && !text.ends_with('='))
 }
 
-/// Creates the problem for `json`, which isn't an object.
+/// The error for JSON that isn't an object, although an object was expected. `text` is its message.
 pub(super) fn not_an_object(text: String, json: &Value, wanted: &Wanted<'_>) -> Problem {
     let problem = Problem::configuration(text).code("not-an-object");
     if contains_json(json) {
@@ -237,7 +241,7 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
 
     let shown_key = wanted.reference.selector.shown();
     let problem = Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
-    // A missing key that was meant as a version or a path gets an error of its own.
+    // A key that was probably meant as a version or a path gets a help text of its own.
     let hint = version_hint(wanted).or_else(|| nested_value_hint(json, key, wanted));
     if let Some(hint) = hint {
         return Err(Unresolved::Absent(problem.help(hint)));
@@ -253,8 +257,9 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     })))
 }
 
-/// The hint to write a version instead of a KEY, because AWS itself writes `NAME:3` for version 3
-/// of a parameter. `None` for any other reference, and if the reference must not be shown.
+/// If the user wrote a number as a parameter's key, as in `ssm:NAME:3`, suggests that version
+/// instead, since AWS itself writes `NAME:3` for version 3. `None` for any other reference, or if
+/// messages must not show the reference.
 fn version_hint(wanted: &Wanted<'_>) -> Option<String> {
     let Selector::Key(key) = &wanted.reference.selector else {
         return None;
@@ -269,7 +274,7 @@ fn version_hint(wanted: &Wanted<'_>) -> Option<String> {
     Some(format!("write {write}"))
 }
 
-/// The help for a reference to a value without keys.
+/// The help text if a reference expects a value with keys, but the value doesn't have any.
 fn keyless_help(wanted: &Wanted<'_>) -> String {
     let general = match wanted.subject.kind {
         SubjectKind::EnvFrom | SubjectKind::EnvFromKey => {
@@ -280,8 +285,8 @@ fn keyless_help(wanted: &Wanted<'_>) -> String {
     version_hint(wanted).unwrap_or_else(|| general.to_owned())
 }
 
-/// The hint for a key that was meant as a path: for `db.host`, the hint is to write `$.db.host`.
-/// `None` if there is no such path in the JSON.
+/// Suggests a path if the user wrote one as a key, such as `$.db.host` instead of `db.host`. `None`
+/// if the path doesn't lead to a value, or if messages must not show the reference.
 fn nested_value_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<String> {
     let path = JsonPath::parse(&format!("$.{}", key.trim_start_matches('.')))?;
     find_node(json, &path, wanted).ok()?;
@@ -291,8 +296,8 @@ fn nested_value_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<Str
     Some(format!("write {write}"))
 }
 
-/// A clause with the first [`quotable_keys`] of an object or, if it has none, a clause that says
-/// why. It begins with `noun`, such as `its keys`.
+/// Lists the first [`quotable_keys`] of an object in a clause that begins with `noun`, such as
+/// `its keys are "host" and "port"`. If there are no such keys, the clause says why.
 fn listed_keys(map: &Object, noun: &str) -> String {
     let keys: Vec<String> = quotable_keys(map)
         .take(MOST_NAMES)
@@ -307,9 +312,10 @@ fn listed_keys(map: &Object, noun: &str) -> String {
     }
 }
 
-/// Finds the only node that a path matches.
+/// Finds the JSON value that a path leads to. A path that leads to nothing is an absence, and a
+/// path that leads to several values is an error.
 fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resolved<&'j Value> {
-    // jsonpath_rust's error isn't shown, because it quotes the value.
+    // Don't show jsonpath_rust's error, because it quotes the value.
     let found = js_path_process(path.query(), json).map_err(|_| {
         let text = format!("doesn't work with the JSONPath {}", path.shown());
         Problem::configuration(text).code("path")
@@ -324,7 +330,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
             Err(not_an_object(text, json, wanted).into())
         }
         [] => {
-            // As printed: the secret "prod/db" has nothing at $.tls.key
+            // The whole message reads: the secret "prod/db" has nothing at $.tls.key
             let text = format!("has nothing at {}", path.shown());
             let problem = Problem::configuration(text).code("key-not-found");
             let keys = json
@@ -336,8 +342,9 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
         several => {
             let paths: Vec<String> = several
                 .iter()
-                // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0]. What is
-                // between the brackets and quotes is a name, a number, or empty.
+                // Leave out a path if a name in it may be a secret value. Paths are normalized (RFC
+                // 9535), as in $['hosts'][0], so each piece between the brackets and quotes is a
+                // name, a number, or empty.
                 .filter(|node| node.path.split(['$', '[', ']', '\'']).all(is_quotable))
                 .filter(|node| !node.val.is_null())
                 .map(|node| short_path(&node.path))
@@ -353,8 +360,8 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
     }
 }
 
-/// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, because a shell
-/// would remove the quotes. A name that needs quotes keeps them.
+/// Shortens a normalized path (RFC 9535), for example from `$['hosts'][0]` to `$.hosts[0]`, because
+/// a shell would remove the quotes. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     // The expression is valid, so the default is never used.
     Regex::new(r"\['([A-Za-z_]\w*)'\]")
@@ -362,8 +369,8 @@ fn short_path(normalized: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A JSON value as the command gets it: the characters of a string, a number as it was written,
-/// `true` or `false`, and compact JSON for an object or array. `None` for null.
+/// Turns a JSON value into the text that the command gets: a string's characters, a number as
+/// written, `true` or `false`, or compact JSON for an object or array. `None` for null.
 pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,
@@ -372,7 +379,7 @@ pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
-/// The type of a JSON value, as messages name it.
+/// A JSON value's type, worded for messages, such as `a JSON string`.
 pub(super) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -385,7 +392,7 @@ pub(super) fn json_type(value: &Value) -> &'static str {
     }
 }
 
-/// True for an object that was encoded as JSON twice.
+/// True for a string that contains a JSON object, because it was encoded as JSON twice.
 fn contains_json(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     Json::parse(text.as_bytes()).is_ok_and(|json| json.value().is_object())

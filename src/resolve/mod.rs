@@ -1,20 +1,20 @@
 //! Resolves a plan with the documents that were fetched.
 //!
-//! The input is the plan and the answers. The output is an outcome for each entry, so that one
-//! report has every error. An error never contains the value of a secret.
+//! The input is the plan and the answers of the backend. The output is an outcome for each entry,
+//! so one report can have every error. An error never contains the value of a secret.
 //!
 //! [`resolve`] is pure: it sends no request, reads no file, and keeps no state.
 //!
-//! - [`resolve`] goes through the entries in the order of precedence, so that each variable and
-//!   path is set once (`model::entry::Claims`). If the target of an entry is set already, the entry
-//!   is overridden, and neither its value nor its failure matters.
+//! - [`resolve`] goes through the entries in the order of precedence, so each variable and each
+//!   path is set only once (`model::entry::Claims`). If the target of an entry is already set, the
+//!   entry is overridden, and neither its value nor its failure matters.
 //! - [`ParsedAnswers`] reads the value of one entry, and [`transformed`] decodes, checks and
 //!   encodes it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.
 //! - `printed` applies the filters of a template.
 //! - `suggestions` finds the name that was probably meant.
-//! - `texts` warns of texts in which something was meant to be replaced.
+//! - `texts` warns about texts that still have something that was meant to be replaced.
 
 mod env_from;
 mod extract;
@@ -54,34 +54,36 @@ use extract::{
 use printed::{Found, Printed};
 use texts::{literal_text, text_warnings};
 
-/// The walk over the entries of a plan.
+/// Goes through the entries of a plan and collects their outcomes.
 ///
-/// There are three cases for an entry that isn't overridden. If it has a value, or is absent and
-/// has a `default`, it sets its target. If it is absent and `optional`, an entry of an earlier
-/// layer can set the target. If it is unread or fails, it still overrides the entries of earlier
-/// layers, because a value that the user has replaced must not come back when its replacement is
-/// broken.
+/// There are three cases for an entry that isn't overridden. If it has a value or uses its
+/// `default`, it sets its variable or file. If it is `optional` and absent, an entry of an earlier
+/// layer can set the variable or file. If it fails or is unread, it still overrides the entries of
+/// earlier layers: a value that the user replaced must not come back just because its replacement
+/// is broken.
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
     outcomes: Outcomes,
 }
 
-/// Resolves every entry of a plan. The latest layer comes first, and the first entry that claims a
-/// target keeps it, so later layers override earlier ones. If `fetched` has no answer that an entry
-/// needs, the entry is unread, unless something else that it needs is absent or fails. Messages
-/// about failed requests mention `circumstances`.
+/// Resolves every entry of a plan. If several entries set the same variable or file, the one in the
+/// latest layer wins. An entry is unread if `fetched` lacks an answer that it needs, unless
+/// something else that it needs is absent or fails. Messages about failed requests mention
+/// `circumstances`, such as the default region.
 pub fn resolve(plan: &Plan, fetched: &Answers, circumstances: &Circumstances) -> Outcomes {
     resolve_with(plan, fetched, circumstances, Some(&plan.inherited))
 }
 
-/// Resolves the entries of a plan that read nothing, such as literals. All others are unread, also a
-/// template that uses an inherited variable, because the command will be started elsewhere.
+/// Resolves only entries that need neither a secret nor a variable, such as literals. All others
+/// are unread, including templates with inherited variables, which may have different values where
+/// the command will be started.
 pub fn resolve_offline(plan: &Plan) -> Outcomes {
     resolve_with(plan, &Answers::new(), &Circumstances::default(), None)
 }
 
-/// Resolves a plan. The templates use `inherited` or, if that is `None`, are unread.
+/// Resolves a plan, taking the variables in templates from `inherited`. If that is `None`,
+/// templates that need a variable are unread.
 fn resolve_with(
     plan: &Plan,
     fetched: &Answers,
@@ -108,7 +110,8 @@ fn resolve_with(
     for entry in &plan.entries {
         walk.add_outcomes(entry);
     }
-    // Only now are the entries of earlier layers known.
+    // Note for each absent entry which other entry sets its target. That isn't known until all
+    // entries of earlier layers are resolved.
     for outcome in &mut walk.outcomes.list {
         if let Outcome::Absent(earlier) = &mut outcome.result
             && let Some(Holder::Entry(holder)) =
@@ -123,7 +126,8 @@ fn resolve_with(
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves an entry unless it is overridden, and adds its outcome.
+    /// Resolves an entry unless it is overridden, and adds its outcome. For `env-from`, adds the
+    /// outcomes of the keys, too.
     fn add_outcomes(&mut self, entry: &'a Planned) {
         let answers = &mut self.answers;
         let subject = &entry.subject;
@@ -155,9 +159,9 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
-    /// overridden, followed by one for the object itself, and warnings. Each key that sets a
-    /// variable holds it from now on.
+    /// Resolves an `env-from` object. Adds an outcome for each key that sets a variable, is
+    /// overridden or is missing, then an outcome for the object itself, and finally warnings.
+    /// Entries that come later in the walk can no longer set these keys' variables.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
         let answers = &mut self.answers;
         let read = answers
@@ -174,7 +178,7 @@ impl<'a> Walk<'a> {
         let texts = env_from::warnings(&members, object);
         let absence = env_from::no_variable_problem(&members, object);
         let missing = env_from::missing_key_problems(&members, object);
-        // The numbers of the missing keys follow those of the object's own keys.
+        // Missing keys are numbered after the object's own keys.
         let first_number = members.len() + 1;
         let (mut outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
         let mut errors = Vec::new();
@@ -215,8 +219,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
-    /// from now on. If the value looks misplaced, also adds a warning.
+    /// Adds an entry's outcome, and a warning if its value looks misplaced. Unless the entry is
+    /// overridden or absent, entries that come later in the walk can no longer set its variable or
+    /// file.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let outcome = EntryOutcome::new(entry, result);
         if outcome.holds_target() {
@@ -229,7 +234,8 @@ impl<'a> Walk<'a> {
         self.push(outcome);
     }
 
-    /// Adds an outcome to the list, with the fact whether the command inherits its variable.
+    /// Adds an outcome to the list, after recording in it whether the command inherits the variable
+    /// that the entry sets.
     fn push(&mut self, mut outcome: EntryOutcome) {
         outcome.is_inherited = outcome
             .target
@@ -239,8 +245,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The warning about a variable whose value was read from a secret and probably isn't what the
-/// program expects.
+/// Warns about a variable whose value was read from a secret, but probably isn't what the program
+/// expects, such as a whole JSON object instead of one of its keys.
 fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
     let Target::Env(name) = &entry.target else {
         return None;
@@ -251,7 +257,7 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
     // An entry without a reference, such as a literal, doesn't read its value from a secret.
     let reference = *entry.source.references().first()?;
     let Ok(text) = str::from_utf8(value.expose()) else {
-        // A NUL byte is an error of its own.
+        // A NUL byte leads to an error anyway, so it needs no warning.
         if !entry.transform.decode || value.expose().contains(&0) {
             return None;
         }
@@ -272,8 +278,8 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
     Some(outcome.warning(text, "the whole JSON object"))
 }
 
-/// The warning about a variable that gets a whole JSON object, although it was probably meant to
-/// get the value of one key ([`meant_key`]). `None` for any other value.
+/// The warning about a variable that gets a whole JSON object, but was probably meant to get the
+/// value of a single key ([`meant_key`]). `None` if there's no such key.
 fn whole_object_text(
     name: &EnvName,
     text: &str,
@@ -293,10 +299,13 @@ fn whole_object_text(
     )
 }
 
-/// The longest key of an object that a variable's name ends with, if the key has text or a number.
-/// Both are compared in capitals and without punctuation. A key that begins in the middle of a word
-/// has at least five characters. `None` if there is no such key, and for the object of a Google
-/// service account, which programs read as a whole.
+/// Guesses which key of an object a variable was meant to get, such as `password` for DB_PASSWORD.
+/// The variable's name must end with the key, ignoring case and punctuation, and the key's value
+/// must be text or a number. If the key begins in the middle of a word of that name, it needs at
+/// least five characters. The longest matching key wins.
+///
+/// `None` if no key matches, or if the object is a Google service account, which programs read as a
+/// whole.
 fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
     let object = json.as_object()?;
     if object.contains_key("client_email") && object.contains_key("private_key") {
@@ -304,7 +313,7 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
     }
     let name = name.as_str().to_ascii_uppercase();
     let words: Vec<&str> = name.split('_').collect();
-    // The secret of a database has the keys `username` and `password`.
+    // Variables often shorten `username` and `password`, the keys of database secrets.
     let last_word = match *words.last()? {
         "USER" => "USERNAME",
         "PASS" | "PWD" | "PASSWD" => "PASSWORD",
@@ -327,20 +336,22 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
     Some(longest?.1)
 }
 
-/// The answers, and the documents that have been parsed as JSON so far.
+/// The backend's answers, and the documents parsed as JSON so far.
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
     circumstances: &'a Circumstances,
-    /// The inherited variables that templates use. `None` if the templates stay unread.
+    /// The inherited variables that templates can use. If this is `None`, templates that need one
+    /// are unread.
     inherited: Option<&'a Inherited>,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
-    /// The number of failures that have got a suggestion, at most [`MOST_SUGGESTIONS`].
+    /// The number of errors so far that were allowed to suggest a similar key, at most
+    /// [`MOST_SUGGESTIONS`].
     suggestions: usize,
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Reads the value that a reference selects.
+    /// Reads the value that a reference selects from its document. A null is treated as absent.
     fn selected_value(&mut self, wanted: &Wanted<'a>) -> Resolved<SecretValue> {
         let selector = &wanted.reference.selector;
         if *selector == Selector::Whole {
@@ -354,9 +365,8 @@ impl<'a> ParsedAnswers<'a> {
         })
     }
 
-    /// Finds the value that a reference selects in the JSON of its secret.
+    /// Finds the value that a reference selects in its secret's JSON, which is parsed only once.
     fn find_value(&mut self, wanted: &Wanted<'a>) -> Resolved<&Value> {
-        // Each document is parsed only once.
         let parsed = self
             .parsed_documents
             .entry(&wanted.reference.locator)
@@ -367,7 +377,7 @@ impl<'a> ParsedAnswers<'a> {
         })
     }
 
-    /// Reads the keys of an object.
+    /// Reads the keys of an `env-from` object, with their values.
     fn members(&mut self, object: &'a PlannedObject, wanted: &Wanted<'a>) -> Resolved<Members<'_>> {
         let selector = &wanted.reference.selector;
         let value = self.find_value(wanted)?;
@@ -379,10 +389,9 @@ impl<'a> ParsedAnswers<'a> {
         members.map_err(|fault| fault.of(wanted))
     }
 
-    /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons
-    /// is a failure, or if one is an absence and the entry has neither `default` nor `optional`.
-    /// Otherwise, an absence makes the entry absent or gives it its default. If there is no
-    /// absence, the entry is unread.
+    /// Decides the outcome of an entry that has no value, for these `reasons`. If there's a failure
+    /// among them, the entry fails. Otherwise, if there's an absence, the entry uses its `default`,
+    /// is absent if it is `optional`, or fails. If there's neither, the entry is unread.
     fn outcome_without_value(&self, entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
         let mut has_absence = false;
         let mut failed = Vec::new();
@@ -407,7 +416,7 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// A reference with its document, or the reason why the launch has no document for it.
+    /// Finds the document for a reference, or the reason why the launch has no document for it.
     fn wanted(&self, reference: &'a SecretRef, entry: &'a Planned) -> Resolved<Wanted<'a>> {
         let subject = &entry.subject;
         match self.fetched.get(&reference.locator) {
@@ -432,15 +441,17 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Composes a value that consists of text and of the values that it looks up. Each value that
-    /// was read is one of its `parts`, as it is and as its filters print it. The remarks are about
-    /// these values, too.
+    /// Builds the value of a text with lookups, such as the template
+    /// `{{ db.user }}:{{ db.password }}`. Every value that a lookup reads from a secret is added to
+    /// the `parts` of the result twice: as it was read, and as printed by the lookup's filters. The
+    /// remarks are about the individual lookups.
     ///
     /// # Errors
-    /// If lookups fail: the reason of each, but only once for a lookup that is repeated.
+    /// If any lookups fail. Reports every failed lookup, but a repeated one only once.
     fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<Made> {
         let subject = &entry.subject;
-        // In JSON, a number can replace any value.
+        // The text with every lookup replaced by a number, because in JSON, a number can replace
+        // any value.
         let literal = literal_text(parts).replace('\0', "1");
         // The position of the current part in `literal`.
         let mut at = 0;
@@ -472,7 +483,7 @@ impl<'a> ParsedAnswers<'a> {
                         is_default,
                     });
                     for remark in printed.remarks {
-                        // A line feed is normal at the end of a file, but not inside the file.
+                        // A line feed is normal at the end of a file, but not in the middle.
                         let is_inside = remark == Remark::Ends('\n') && !around.1.trim().is_empty();
                         if is_inside || remark.applies_to(&entry.target) {
                             let lookups = made.remarks.entry(remark).or_default();
@@ -485,7 +496,7 @@ impl<'a> ParsedAnswers<'a> {
                         made.parts.extend([read, printed.value]);
                     }
                 }
-                // A lookup that is repeated has the same error.
+                // A repeated lookup fails with the same error, so report it only once.
                 Err(reason) if failed.insert(&printing.written) => errors.push(reason),
                 Err(_) => {}
             }
@@ -493,7 +504,8 @@ impl<'a> ParsedAnswers<'a> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        // The only reference of a variable is its whole value.
+        // If an inherited variable consists of a single reference, the remarks are about its whole
+        // value.
         if parts.len() == 1 && subject.written.is_none() {
             made.remarks.values_mut().for_each(Vec::clear);
         }
@@ -501,7 +513,8 @@ impl<'a> ParsedAnswers<'a> {
         Ok(made)
     }
 
-    /// Finds the value of a lookup, or the text of its `default`.
+    /// Finds the value of a lookup such as `{{ db.host }}`. If it is absent, falls back to the text
+    /// of the `default` filter, if there is one.
     fn looked_up(
         &mut self,
         operand: &'a Operand,
@@ -529,7 +542,7 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// The value of an inherited variable, for a template.
+    /// The value of an inherited variable, for `{{ env.NAME }}` in a template.
     fn inherited_value(&self, name: &str, subject: &Subject) -> Resolved<SecretValue> {
         let inherited = self.inherited.ok_or(Unresolved::Unread)?;
         if let Some(value) = inherited.get(name) {
@@ -552,8 +565,8 @@ impl<'a> ParsedAnswers<'a> {
         Err(Unresolved::Absent(problem))
     }
 
-    /// True for a value that isn't a text in JSON, so that `tojson` leaves it as it is: a number,
-    /// true, false, an object or a list. A whole secret must be an object or a list.
+    /// True for a value that the filter `tojson` leaves as it is, because it is already JSON: an
+    /// object, an array or, unless it is a whole secret, a number, `true` or `false`.
     fn is_json(&mut self, wanted: &Wanted<'a>) -> bool {
         let is_whole = wanted.reference.selector == Selector::Whole;
         self.find_value(wanted).is_ok_and(|value| match value {
@@ -564,9 +577,9 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Decodes the value that was read, checks it against the pattern and encodes it. Each of these
-/// steps is optional, and the entry says which ones apply. Adds the remarks on the decoded value,
-/// and adds the decoded value to `parts` if it is encoded again.
+/// Applies the steps that the entry asks for: decodes its value, checks it against the pattern, and
+/// encodes it. Without a pattern, adds the remarks on the decoded value. If the value is encoded,
+/// also adds its unencoded form to `parts`.
 fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
     let failed = |problem| vec![about_value(problem, entry).into()];
     if entry.transform.decode {
@@ -587,10 +600,13 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
     Ok(made)
 }
 
-/// Adds the remarks on a whole value that matter for its target. In a text with references, the
-/// values already have their remarks, so only the end of the text, and whether it is PEM, is
-/// checked. If the value is encoded, a line feed at its end is there on purpose, so it gets no
-/// remark.
+/// Adds the remarks on a whole value, such as a trailing line feed, that matter for its variable or
+/// file. A literal or a default gets none, because the user wrote it. A template's lookups already
+/// have their remarks, so the template as a whole is only checked for broken PEM, and for a line
+/// feed at the end of its last text.
+///
+/// If the value will be encoded, the user probably wants every character in it, so only a blank
+/// value gets a remark.
 fn add_remarks(made: &mut Made, entry: &Planned) {
     for remark in Remark::about(made.value.expose(), &entry.target) {
         let remark = match &entry.source {
@@ -611,7 +627,7 @@ fn add_remarks(made: &mut Made, entry: &Planned) {
     }
 }
 
-/// The problem for a null, which is treated like a value that doesn't exist.
+/// The error for a null value, which is treated as if the value didn't exist.
 fn null_problem(selector: &Selector) -> Problem {
     let text = match selector {
         Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
@@ -623,7 +639,7 @@ fn null_problem(selector: &Selector) -> Problem {
     Problem::configuration(text).code("null")
 }
 
-/// Decodes a value from base64, for `decode`.
+/// Decodes the base64 value of an entry with `decode`. A value that isn't base64 is an error.
 fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
         Problem::configuration("the value isn't base64, which \"decode\" expects")
@@ -642,11 +658,11 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     Err(problem.help("store the right value, or correct the pattern"))
 }
 
-/// Adds the entry to a problem about the entry's value. If the value comes from a single reference,
-/// also adds its secret, which is known to exist.
+/// Adds the entry to a problem with the entry's value. If the value comes from a single reference,
+/// also adds the secret.
 fn about_value(mut problem: Problem, entry: &Planned) -> Problem {
     if let Source::Reference(reference) = &entry.source {
-        // The subject of the headline is the value, so only the lines of entries name the secret.
+        // The headline is about the value, so the secret appears only in the lines below.
         problem = problem.in_secret(&reference.locator);
     }
     problem.for_entry(entry.subject.clone())

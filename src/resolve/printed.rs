@@ -1,4 +1,4 @@
-//! What a lookup of a template prints: its value, after its filters.
+//! Applies the filters of a lookup in a template, such as `{{ db.host | trim }}`.
 
 use serde_json::Value;
 
@@ -12,31 +12,33 @@ use crate::model::shown::shown;
 use crate::model::surroundings::surroundings_remark;
 use crate::model::url::percent_encode;
 
-/// A value that was looked up.
+/// The value that a lookup found, and where it comes from.
 pub(super) enum Found {
-    /// `is_json` is true for a value that the filter `tojson` leaves as it is, such as a number or
-    /// an object.
+    /// A value that was read from a secret. `is_json` is true if it is JSON already, such as a
+    /// number or an object, so the filter `tojson` doesn't encode it.
     Secret {
         value: SecretValue,
         is_json: bool,
     },
     Variable(SecretValue),
-    /// The text of the filter `default`.
+    /// The text of the filter `default`, which is used because the value is absent.
     Default(SecretValue),
 }
 
-/// What a lookup prints.
+/// The text that replaces a lookup in a template, with the remarks on it.
 pub(super) struct Printed {
     pub value: SecretValue,
-    /// The value that was read from a secret, before the filters.
+    /// The value as it was read from a secret, before the filters. `None` for a variable or a
+    /// default.
     pub read: Option<SecretValue>,
-    /// The remarks on the value before a filter encodes it. Empty for a default.
+    /// The remarks on the value before it was encoded, such as a trailing line feed. Empty for a
+    /// default.
     pub remarks: Vec<Remark>,
 }
 
 impl Printed {
-    /// Applies the filters of a lookup, such as `{{ db.host | trim }}`. `around` is the text before
-    /// the lookup, and the text after it.
+    /// Applies a lookup's filters to the value that was found. `around` is the text before and
+    /// after the lookup.
     ///
     /// # Errors
     /// If a filter fails, or if a template would print a value that isn't UTF-8.
@@ -74,8 +76,8 @@ impl Printed {
             Found::Default(_) => remarks.clear(),
             Found::Variable(_) => remarks.retain(|remark| *remark == Remark::Empty),
             Found::Secret { value, .. } => {
-                // A key or certificate is only judged in the whole text of the template, which may
-                // add line feeds.
+                // The template may add line feeds to a key or certificate, so only the finished
+                // text is checked for broken PEM.
                 remarks.retain(|remark| *remark != Remark::BrokenPem);
                 if !filters.iter().any(Filter::escapes) {
                     remarks.extend(surroundings_remark(judged.expose(), around));
@@ -91,7 +93,8 @@ impl Printed {
     }
 }
 
-/// Applies filters to a value, in their order. An error is a predicate about the value.
+/// Applies filters to a value, one after the other. The error's text has no subject, so that the
+/// caller can put one in front: `isn't base64`, for example.
 fn filtered(value: &SecretValue, filters: &[Filter]) -> Result<SecretValue, Fault> {
     filters
         .iter()
@@ -100,7 +103,7 @@ fn filtered(value: &SecretValue, filters: &[Filter]) -> Result<SecretValue, Faul
         })
 }
 
-/// Applies a filter to a value.
+/// Applies one filter to a value. The error's text has no subject, as in [`filtered`].
 fn apply(filter: &Filter, value: &SecretValue) -> Result<SecretValue, Fault> {
     if *filter == Filter::Base64Encode {
         return Ok(value.base64_encoded());
@@ -120,7 +123,7 @@ fn apply(filter: &Filter, value: &SecretValue) -> Result<SecretValue, Fault> {
     }))
 }
 
-/// The value as text. An error is a predicate about the value.
+/// The value as text. An error is a predicate without a subject: `isn't UTF-8 text`.
 fn text_of(value: &SecretValue) -> Result<&str, Fault> {
     str::from_utf8(value.expose()).map_err(|_| {
         let help = "write {{ ALIAS.KEY | b64encode }}, or list the secret under \"files\"";

@@ -4,11 +4,13 @@ use crate::model::answer::{Answers, Cause, Missing};
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
 use crate::model::plan::Plan;
 
-/// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
-/// unless the backend has made one. The suggestion is the most similar alias, because an alias may
-/// have been written where a secret's name belongs. If no alias is similar, the suggestion is an
-/// existing secret of the plan, but only if a single letter differs, because secrets often have
-/// similar names. A name that is an alias only in a later file gets a help that says so.
+/// Suggests an existing name for each secret that doesn't exist, but for at most
+/// [`MOST_SUGGESTIONS`] of them. A suggestion from the backend takes precedence.
+///
+/// The first choice is the most similar alias, since the user may have misspelled it. Failing that,
+/// suggests an existing secret of the plan, but only if a single letter differs, because secrets
+/// often have similar names. If a name is an alias in a later file, adds a help text about the
+/// order of the files.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     let mut existing = Vec::new();
     let mut absences = Vec::new();
@@ -40,7 +42,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
             plan.aliases
                 .keys()
                 .map(String::as_str)
-                // An alias with the name that the user has written would change nothing.
+                // It would be pointless to suggest the name that the user wrote.
                 .filter(|alias| *alias != id),
         )
         .or_else(|| {

@@ -1,11 +1,11 @@
-//! Warns of texts of a declaration in which somebody expected secrets-exec to replace something: a
-//! `value`, a `default` that is used, and a template.
+//! Warns about texts in a declaration in which somebody expected secrets-exec to replace something:
+//! a `value`, a `default` that is used, or a template.
 //!
 //! The form of a text proves nothing, because programs replace placeholders, too. So each of these
-//! warnings has a witness: an alias, a key of an object that was read, or a variable that is set.
-//! Only `ssm:/NAME`, an ARN with a KEY and a dynamic reference need none. Nothing else of a text is
-//! quoted, because it may be a password. The texts of an entry with a `pattern` are assumed to be
-//! as the user wants them.
+//! warnings needs a witness: an alias, a key of an object that was read, or a variable that is set.
+//! Only `ssm:/NAME`, an ARN with a KEY and a dynamic reference need none. Messages never quote the
+//! rest of a text, since it may be a password. An entry with a `pattern` gets no warning: the
+//! pattern shows that the user wants such a text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -21,9 +21,9 @@ use crate::model::record::Record;
 use crate::model::reference::{Reference, Selector, split_colon};
 use crate::model::shown::some_of;
 
-/// Makes a warning for each entry whose text still has something that was meant to be replaced,
-/// such as `{{ db.password }}` in a literal. The command gets the text as it is. An entry has at
-/// most one of these warnings.
+/// Warns about each entry whose text still has something that was meant to be replaced, such as
+/// `{{ db.password }}` in a literal. The command gets the text as it is. There's at most one of
+/// these warnings per entry.
 pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec<Warning> {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();
@@ -43,8 +43,9 @@ pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec
     warnings
 }
 
-/// The warning about inherited variables that the command gets with SECRET:KEY as their value,
-/// although this launch has read the secret, which has the key. `--keep-existing` may keep them.
+/// Warns about inherited variables that hold a reference instead of a value, such as
+/// `prod/db:password`, but only if this launch read the secret and the secret has the key.
+/// Otherwise, the text may mean something else.
 pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
     let set = values.outcomes.set_names();
     let mut names = Vec::new();
@@ -53,7 +54,8 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
         let value = value.to_string_lossy();
         let text = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
         let (secret, key) = split_colon(text);
-        // A short text such as `a:b` may mean something else. An ARN has a warning of its own.
+        // Skip a short text such as `a:b`, which may mean something else, and an ARN, which gets a
+        // warning of its own.
         if (secret.contains('/') || key.is_some_and(|key| key.len() >= 5))
             && !Reference::is_meant_by(text)
             && !set.contains(&*name)
@@ -69,15 +71,15 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
     Some(warning.for_entries(names.clone()).with("variables", names))
 }
 
-/// A variable as a shell, Docker Compose or Kubernetes writes it: `${NAME}`, also with a default,
-/// `$(NAME)`, and `$NAME` as the whole text. The last two groups are `$NAME`, with at least three
-/// characters, and `{{NAME}}` in a longer text.
+/// Matches a variable as written for a shell, Docker Compose or Kubernetes: `${NAME}`, with or
+/// without a default, `$(NAME)`, or `$NAME` as the whole text. The last two groups match `$NAME`
+/// and `{{NAME}}` within a longer text, where the name in `$NAME` needs at least three characters.
 static VARIABLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$|\$(\w{3,})|\{\{(\w+)\}\}").ok()
 });
 
-/// The text of a template around its lookups. A NUL character stands in for each lookup, so that
-/// the texts before it and after it stay apart.
+/// A template's text with a NUL character instead of each lookup, so that the text before the
+/// lookup and the text after it stay apart.
 pub(super) fn literal_text(parts: &[Part]) -> String {
     let mut literal = String::new();
     for part in parts {
@@ -92,18 +94,19 @@ pub(super) fn literal_text(parts: &[Part]) -> String {
 struct Search<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
-    /// The variables that this launch sets.
+    /// The names of the variables that this launch sets.
     set: BTreeSet<&'a str>,
 }
 
 impl Search<'_> {
-    /// The warning about the first thing in the text of an entry that was meant to be replaced.
+    /// Warns if something in an entry's text was meant to be replaced: an expression, a
+    /// reference or a variable. Reports only the first of these that is found.
     fn warning(&self, entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
         let literal;
         let (field, text) = match (&outcome.result, &entry.source, &entry.on_missing) {
             (Outcome::Default(_), _, OnMissing::Default(text)) => ("default", text),
             (Outcome::Value(_), Source::Literal(text), _) => ("value", text),
-            // A template that is unread, as with `check --offline`, is searched, too.
+            // Search a template even if it is unread, as with `check --offline`.
             (Outcome::Value(_) | Outcome::Unread, Source::Composed(parts), _)
                 if entry.subject.written.is_some() =>
             {
@@ -128,7 +131,8 @@ impl Search<'_> {
             )
         } else {
             part = Some(self.variables(text, field, entry)?);
-            // All texts have the same headline and the same help, and so there is one warning.
+            // The headline and the help text are the same for all entries, so they share a single
+            // warning.
             (
                 "a text contains a variable, which secrets-exec doesn't expand".to_owned(),
                 "in a template, write {{ env.NAME }} for an inherited variable, and {{ ALIAS.KEY }} for a secret (in a URL, {{ ALIAS.KEY | urlencode }})",
@@ -139,7 +143,8 @@ impl Search<'_> {
         Some(warning)
     }
 
-    /// True for a text with an expression such as `{{ db.host }}`, with an alias or `env`.
+    /// True for a text with an expression such as `{{ env.HOST }}` or, if `db` is an alias,
+    /// `{{ db.host }}`.
     fn has_expression(&self, text: &str) -> bool {
         text.split("{{").skip(1).any(|rest| {
             let expression = rest.trim_start();
@@ -153,9 +158,9 @@ impl Search<'_> {
         })
     }
 
-    /// Lists each variable in a text that this launch sets or, in a template, that is inherited.
-    /// `None` in a file and in a text with several lines, which may be a script: there, a program
-    /// may replace the variable.
+    /// Lists the variables in a text, such as `$DB_HOST`, that this launch sets or, in a template,
+    /// that are inherited. `None` without any such variable. Also `None` for a file or a text with
+    /// several lines, which may be a script whose variables are replaced later.
     fn variables(&self, text: &str, field: &str, entry: &Planned) -> Option<String> {
         if !matches!(entry.target, Target::Env(_))
             || !text.contains(['$', '{'])
@@ -165,7 +170,7 @@ impl Search<'_> {
         }
         let mut names = Vec::new();
         let text = text.replace("{{ ", "{{").replace(" }}", "}}");
-        // A longer text with a blank may be a part of a script.
+        // A text with whitespace may be part of a script, so ignore the last two groups.
         let groups = if text.contains(char::is_whitespace) {
             3
         } else {
@@ -188,8 +193,8 @@ impl Search<'_> {
         Some(some_of(&names))
     }
 
-    /// True for `ssm:/NAME`, for an ARN with a KEY, for a text with one of CloudFormation's dynamic
-    /// references, and for a reference to a key that was read ([`has_read`]).
+    /// True for `ssm:/NAME`, an ARN with a KEY, a text with a CloudFormation dynamic reference, or
+    /// a reference to a key that was read ([`has_read`]).
     fn is_reference(&self, text: &str) -> bool {
         text.starts_with("ssm:/")
             || Reference::is_meant_by(text)
@@ -197,9 +202,11 @@ impl Search<'_> {
     }
 }
 
-/// True for SECRET:KEY if SECRET (or the alias) was read and has the key.
+/// True if the text has the form SECRET:KEY, this launch read that secret (or alias), and the
+/// secret has that key.
 fn has_read(text: &str, plan: &Plan, fetched: &Answers) -> bool {
-    // Skip a URL, because parsing it would search the syntax of other tools for its scheme.
+    // Skip URLs, since [`Reference::parse`] would look for their scheme in the syntax of other
+    // tools.
     if !text.contains(':') || text.contains("://") {
         return false;
     }
