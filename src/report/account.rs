@@ -1,6 +1,6 @@
-//! The account of a launch: a row for each variable and each file, with the source of its value and
-//! its status. `check` prints it as a table or as JSON, `--verbose` as a table, and the JSON log as
-//! events.
+//! The account of a launch: a row for each variable and each file, with its status and the secrets
+//! that its value comes from. `check` prints the rows as a table or as JSON, `--verbose` prints
+//! them as a table, and the JSON log has them as events.
 //!
 //! No row contains a value.
 
@@ -18,45 +18,47 @@ use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, SecretRef, Selector};
 
-/// The row of a variable or a file.
+/// A row in the output of `check` or `--verbose`, about one variable or file.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// The target of the entry, such as `NAME=/path`.
+    /// The first cell of the row, which shows what the entry sets, such as `NAME=/path`.
     pub label: String,
-    /// The variable that the entry sets, also if the key of `env-from` that it comes from isn't
-    /// shown. `None` for a file without a variable, and for an `env-from` object as a whole.
+    /// The variable that the entry sets. `None` for a file without a variable, and for a whole
+    /// `env-from` object, whose keys have rows of their own.
     pub variable: Option<String>,
-    /// The file that the entry writes. Its path is null for a file in memory or a pipe.
+    /// The file that the entry writes, as a JSON object. Its `path` is null for a file in memory.
+    /// `None` if the entry only sets a variable.
     pub file: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as messages show it. `None` if the value isn't written as a single reference.
+    /// The reference that the user wrote, such as `prod/db:password`. `None` if the entry isn't
+    /// written as a single reference.
     pub reference: Option<String>,
     pub status: RowStatus,
     pub error: Option<&'static str>,
-    /// A note in the table after the status of an existing value, such as `ends with a newline`.
+    /// The text that follows the status in the table, such as `a line feed at its end`.
     pub note: Option<String>,
     pub messages: Vec<String>,
     /// The secrets and parameters that the value is made from.
     pub sources: Vec<SourceRow>,
-    /// True if another `env-from` has taken the variable from this one.
+    /// True for a key of `env-from` whose variable is set by another `env-from` instead. The table
+    /// shows this row even without `--verbose`.
     #[serde(skip)]
     pub is_taken: bool,
-    /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't
-    /// in a declaration.
+    /// The entry's line in the declaration, by which the rows of a layer are sorted. 0 if the entry
+    /// isn't in a declaration.
     #[serde(skip)]
     pub line: usize,
 }
 
 impl Row {
-    /// True for a literal without an error or a remark. The row of such a literal wouldn't tell the
-    /// user anything new.
+    /// True for a literal without an error or a note. Its row would tell the user nothing new.
     pub(super) fn is_plain_literal(&self) -> bool {
         self.kind == RowKind::Literal && self.status == RowStatus::Ok && self.note.is_none()
     }
 }
 
-/// The form in which the user wrote the entry.
+/// The form in which the user wrote an entry, such as a reference or a template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
@@ -65,12 +67,12 @@ pub enum RowKind {
     Template,
     Literal,
     EnvFrom,
-    /// A variable of this process that contains references.
+    /// An inherited variable that contains references.
     Inherited,
 }
 
-/// The status of a value, or of a secret that it is made from. If there is an error, a table shows
-/// the code of the error instead of the status.
+/// The status of a value, or of a secret that it is made from. If there was an error, tables show
+/// its code instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowStatus {
     #[default]
@@ -88,7 +90,8 @@ pub enum RowStatus {
 }
 
 impl RowStatus {
-    /// The status as it is printed, and the sentence below the table that explains it.
+    /// The word printed for the status, and the sentence that explains it below the table. The
+    /// sentence is empty if the word speaks for itself.
     pub(super) fn text_and_meaning(self) -> (&'static str, &'static str) {
         match self {
             Self::Ok => ("ok", ""),
@@ -135,7 +138,7 @@ impl Serialize for RowStatus {
     }
 }
 
-/// A secret or parameter that a value is made from.
+/// The part of a row that is about one of the secrets or parameters behind the value.
 #[derive(Debug, Default, Serialize)]
 pub struct SourceRow {
     pub id: String,
@@ -148,15 +151,16 @@ pub struct SourceRow {
     pub created: Option<String>,
     pub age_seconds: Option<u64>,
     pub regions_passed_over: Vec<String>,
-    /// The age of a response that came from the cache.
+    /// The response's age if it came from the cache, and otherwise `None`.
     pub cached_age_seconds: Option<u64>,
     pub status: RowStatus,
     pub error: Option<&'static str>,
-    /// A note in the table after the status: the outages of the regions that were passed over.
+    /// The text that follows the status in the table: the regions that were passed over because of
+    /// an outage.
     pub note: Option<String>,
 }
 
-/// The values of a plan, their problems, and how they were checked.
+/// The values of a plan and the problems with them, from which the rows are made.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
     pub problems: &'a [(EntryId, Problem)],
@@ -164,20 +168,20 @@ pub struct CheckedValues<'a> {
     pub depth: CheckDepth,
 }
 
-/// The kind of requests that `check` or another subcommand sends.
+/// The kind of requests that `check` sends to AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckDepth {
-    /// The requests of a launch.
+    /// The same requests as in a launch, which read every value.
     Values,
-    /// `--metadata`: only requests that don't read a value.
+    /// With `--metadata`: only requests that don't read values.
     Metadata,
-    /// `--offline`: no requests.
+    /// With `--offline`: no requests.
     Offline,
 }
 
 impl CheckedValues<'_> {
-    /// The rows, beginning with those of the earliest layer. Within a layer, they are in the order
-    /// of their lines, because `env:`, `env-from:` and `files:` can be in any order.
+    /// Builds the rows in the order in which the user wrote the entries: by layer, earliest first,
+    /// and by line within a layer.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
@@ -191,7 +195,8 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// The row of an outcome. `None` for an object whose keys have rows.
+    /// Builds the row for an outcome. `None` for an `env-from` object that was read, because each
+    /// of its keys has a row of its own.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(Holder::Kept) => RowStatus::Kept,
@@ -217,10 +222,11 @@ impl CheckedValues<'_> {
         Some(row)
     }
 
-    /// The row of an outcome with its sources, which don't matter if the entry is overridden. The
-    /// row shows a path as the user wrote it, because the value of a variable in the path may be a
-    /// password. The row of a key of `env-from` shows its variable, also if messages don't show the
-    /// key.
+    /// Builds the row for an outcome. Unless the entry is overridden, lists the secrets that its
+    /// value is made from.
+    ///
+    /// Shows a path as the user wrote it, since a variable in the path may contain a password. For
+    /// a key of `env-from`, shows the variable even if messages hide the key.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: RowStatus) -> Row {
         let EntryOutcome {
             target, subject, ..
@@ -259,7 +265,8 @@ impl CheckedValues<'_> {
         for reference in &outcome.reads {
             let mut shown_reference = reference.clone();
             if subject.written == Some(Written::Template) {
-                // A template usually reads several keys of a secret, which has only one row.
+                // A template often reads several keys of the same secret. List that secret only
+                // once.
                 shown_reference.selector = Selector::Whole;
                 if !listed.insert(&reference.locator) {
                     continue;
@@ -270,7 +277,8 @@ impl CheckedValues<'_> {
         row
     }
 
-    /// The note that follows the status in a row. If several notes apply, the most important one.
+    /// The text that follows the status in a row. If several notes apply, this is the most
+    /// important one.
     fn note(&self, outcome: &EntryOutcome) -> Option<String> {
         if let Some(remark) = remark_text(outcome) {
             return Some(remark);
@@ -298,13 +306,13 @@ impl CheckedValues<'_> {
         Some(warning.note.to_owned())
     }
 
-    /// The status of a value that needs `reads`, but was not read.
+    /// The status of a value that wasn't read. `reads` lists the secrets that it is made from.
     fn unread_status(&self, reads: &[SecretRef]) -> RowStatus {
         match self.depth {
             CheckDepth::Values => RowStatus::Unread,
             CheckDepth::Metadata => {
-                // If a request fails, the value is failed, not unread. So here, an answer is always
-                // a document.
+                // Every answer here is a document: after a failed request, this function isn't
+                // called.
                 let fetched = &self.values.fetched;
                 if reads.iter().all(|read| fetched.contains_key(&read.locator)) {
                     RowStatus::NotRead
@@ -316,7 +324,7 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// The row for one of the secrets that a value is read from.
+    /// Builds the part of a row that is about one of the secrets behind the value.
     fn source_row(&self, reference: &SecretRef) -> SourceRow {
         let SecretRef { locator, selector } = reference;
         let row = SourceRow {
@@ -342,7 +350,7 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Completes the row of a secret with what AWS has answered: the version, the region and the age.
+    /// Completes a secret's row with the version, region and age from AWS's answer.
     fn answered_row(&self, mut row: SourceRow, document: &Document) -> SourceRow {
         if let Some(region) = &document.region {
             row.region = Some(region.to_string());
@@ -364,8 +372,7 @@ impl CheckedValues<'_> {
     }
 }
 
-/// The label in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or
-/// `PREFIX*`.
+/// The first cell of a row: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or `PREFIX*`.
 fn target_label(target: &Target) -> String {
     let Target::File(file) = target else {
         return target.to_string();
@@ -378,7 +385,7 @@ fn target_label(target: &Target) -> String {
     }
 }
 
-/// The whole seconds from `then` to `now`, or 0 if `then` is later.
+/// The number of whole seconds from `then` to `now`, or 0 if `then` is later.
 pub(super) fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then).unwrap_or_default().as_secs()
 }

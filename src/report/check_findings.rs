@@ -1,5 +1,5 @@
-//! The output of `check`: the findings, which `--json` prints as one object, and which [`tables`]
-//! turns into tables for people.
+//! The output of `check`. `--json` prints the findings as one object, and [`tables`] turns them
+//! into tables for people.
 //!
 //! docs/check.md describes the statuses and codes, and docs/output.md the fields. The output
 //! never contains a value.
@@ -22,51 +22,55 @@ use crate::model::shown::{
     MAX_SHOWN_LENGTH, escaped, shortened, shown, shown_program, shown_version, without_tokens,
 };
 
-/// The results of `check`. If a field gets a new name or meaning, increase `format`.
+/// The results of `check`. If you change the name or the meaning of a field, increase `format`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,
     pub ok: bool,
     pub exit_status: u8,
-    /// False with `--metadata` and `--offline`, and if the inputs are invalid.
+    /// True if `check` read the values. False with `--metadata` or `--offline`, or if the inputs
+    /// are invalid.
     pub values_read: bool,
-    /// The backend that has the secrets: `aws`, `agent` or `local`. `None` with `--offline`, or if
-    /// the inputs are invalid.
+    /// The backend that the secrets come from: `aws`, `agent` or `local`. `None` with `--offline`,
+    /// or if the inputs are invalid.
     pub source: Option<&'static str>,
-    /// The identity to which the credentials belong. `None` if AWS was not asked, or if no
-    /// credentials were found.
+    /// The AWS identity that the credentials belong to. `None` if AWS wasn't asked, or if there are
+    /// no credentials.
     pub caller: Option<Caller>,
-    /// `None` without `-- COMMAND`.
+    /// The row about the command's program. `None` if there's no `-- COMMAND`.
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
-    /// The inherited variables that `unset` removes, by the place that removes them.
+    /// The inherited variables that the command won't get, grouped by the place that removes them,
+    /// such as `--unset`.
     pub removed: BTreeMap<String, Vec<String>>,
-    /// The descriptions of secrets. Empty without `--metadata`.
+    /// The rows about rotation, KMS keys and replicas, one for each secret. Empty without
+    /// `--metadata`.
     pub secrets: Vec<TableRow>,
-    /// The records of the report, as `--log-format json` prints them.
+    /// The errors, as `--log-format json` prints them.
     pub messages: Vec<Value>,
-    /// True if the table has a column for the region, and a row for each literal and each
-    /// overridden entry, as with `--verbose`.
+    /// True with `--verbose`. The table then also has a column for the region, and rows for
+    /// literals and overridden entries.
     #[serde(skip)]
     pub is_verbose: bool,
 }
 
-/// A row about the command, or about the description of a secret.
+/// A row about the command's program, or about a secret that AWS was asked to describe. A variable
+/// or file has a [`Row`] instead.
 #[derive(Debug, Serialize)]
 pub struct TableRow {
-    /// The members of the row's JSON object.
+    /// The row's members in the output of `--json`.
     #[serde(flatten)]
     pub(super) fields: Value,
     #[serde(skip)]
     pub(super) line: TableLine,
 }
 
-/// A line of a table.
+/// A table line before its columns are aligned.
 #[derive(Debug)]
 pub(super) struct TableLine {
     pub cells: Vec<String>,
-    /// The label in whose colour a terminal shows the last cell: `Error` for the status of a
-    /// failure, `Warning` for `ok` with a note, and otherwise `Row`, which has no colour.
+    /// Determines the colour of the last cell: `Error` for a failure, `Warning` for `ok` with a
+    /// note, and otherwise `Row`, which has no colour.
     pub label: Label,
 }
 
@@ -78,8 +82,8 @@ impl Findings {
         }
     }
 
-    /// The findings as indented JSON that ends with a line feed. Characters that change what a
-    /// terminal shows are escaped.
+    /// Formats the findings as indented JSON with a trailing line feed. Escapes characters that
+    /// would change what a terminal shows.
     pub fn json(&self) -> String {
         // These types can always be serialized, so the default is never used.
         let object = serde_json::to_value(self).unwrap_or_default();
@@ -87,7 +91,8 @@ impl Findings {
     }
 }
 
-/// The row of the command: the file that would be executed, or why no file can be.
+/// Builds the row about the command, with the file that would be executed and the status: `ok`,
+/// `not-found` or `not-executable`.
 pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> TableRow {
     let (file, status, label) = match found {
         Ok(file) => (Some(file.display().to_string()), "ok", Label::Row),
@@ -104,7 +109,8 @@ pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> Tab
     }
 }
 
-/// The row of a secret that AWS was asked to describe, whether or not AWS described it.
+/// Builds the row for a secret that AWS was asked to describe. If the request failed, the row shows
+/// the reason instead of a description.
 pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),
@@ -138,7 +144,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     }
 }
 
-/// Adds what AWS has returned about a secret to the members of its JSON object.
+/// Adds AWS's description of a secret to `fields`, the secret's JSON object.
 fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
     let rotation = &description.rotation;
     fields["rotation"] = json!({
@@ -174,7 +180,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, false) => String::new(),
     };
 
-    // AWS leaves the default key out of a description.
+    // AWS omits the default key from a description.
     let kms_key = description
         .kms_key
         .as_deref()
@@ -196,7 +202,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
 }
 
 impl SourceRow {
-    /// The reference to this secret, without its version: `prod/db:password`.
+    /// The reference to this secret, such as `prod/db:password`. Leaves out the version.
     fn reference(&self) -> String {
         match &self.key {
             Some(key) => format!("{}:{key}", self.id),
@@ -224,11 +230,11 @@ const GAP: usize = 2;
 /// A narrow terminal never shortens references to less than this.
 const SHORTEST_REFERENCE: usize = 20;
 
-/// The columns that a narrow terminal doesn't show, in the order in which they are left out.
+/// The columns to leave out on a narrow terminal, in this order.
 const LEAST_IMPORTANT: [&str; 4] = ["STAGES", "AGE", "REGION", "VERSION"];
 
-/// The table of the values, without the columns in `omitted`. It has a column for the cache if a
-/// value came from it.
+/// Lays out the table of the values, without the columns in `omitted`. The CACHED column appears
+/// only if a value came from the cache.
 fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) -> String {
     let mut omitted = omitted.to_vec();
     let has_cached = rows
@@ -253,11 +259,12 @@ fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) ->
     aligned_table(&headings, &omitted, &lines, screen)
 }
 
-/// The table of the values as records of `--verbose`, one for each line. A log has no width, so the
-/// version ids are whole. The first record of a row has the row's JSON object.
+/// Turns the table of the values into records for `--verbose`, one per line. Version ids are shown
+/// in full, because these lines don't have to fit a terminal. The first record of each row also has
+/// the row as a JSON object.
 pub fn row_records(rows: &[Row]) -> Vec<Record> {
     let table = values_table(&Vec::from_iter(rows), &["VERSION", "STAGES", "AGE"], None);
-    // The first line has the headings.
+    // The first line has the headings, and no JSON object.
     let mut objects = vec![None];
     for row in rows {
         objects.push(Some(json!(row)));
@@ -270,8 +277,8 @@ pub fn row_records(rows: &[Row]) -> Vec<Record> {
         .collect()
 }
 
-/// The tables of the values, the command and the secrets, and the sentences below them, separated
-/// by blank lines. `screen` is `None` if standard output isn't a terminal.
+/// Lays out `check`'s output for people: a table each for the values, the command and the secrets,
+/// and the sentences below them. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     let listed: Vec<&Row> = findings
         .values
@@ -315,15 +322,15 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     ];
     parts.retain(|part| !part.is_empty());
     let mut text = parts.join("\n");
-    // On a terminal, the errors follow, with blank lines between them.
+    // On a terminal, the errors follow the tables, after a blank line.
     if screen.is_some() && !findings.ok {
         text.push('\n');
     }
     text
 }
 
-/// Explains each status in the rows with a sentence. If a row has an error, adds a sentence that
-/// points to the messages below.
+/// The sentences that explain the statuses in the rows. If a row has an error, the last
+/// sentence says that the errors are explained below.
 fn status_lines(rows: &[&Row]) -> String {
     let statuses: BTreeSet<RowStatus> = rows
         .iter()
@@ -343,9 +350,11 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Lays out a table in lines, without the columns in `omitted`. The result is empty if there are no
-/// rows. On a terminal, statuses may have the colour of their label, and the columns in
-/// [`LEAST_IMPORTANT`] are left out one by one until the table fits.
+/// Lays out a table, without the columns in `omitted`. Returns an empty text if there are no rows.
+///
+/// To fit a narrow terminal, drops the columns in [`LEAST_IMPORTANT`] one by one, and then shortens
+/// long references. If the terminal has colours, the last cell of a line gets the colour of its
+/// label.
 fn aligned_table<'r>(
     headings: &[&str],
     omitted: &[&str],
@@ -418,7 +427,7 @@ fn aligned_table<'r>(
     text
 }
 
-/// How many columns of a terminal a table takes up.
+/// The number of terminal columns that a table takes up.
 fn table_width(widths: &[usize]) -> usize {
     // The last column doesn't need a gap.
     widths
@@ -428,8 +437,8 @@ fn table_width(widths: &[usize]) -> usize {
         .saturating_sub(GAP)
 }
 
-/// A cell that fits into `width` columns. Of a longer cell, the end stays, because a reference ends
-/// with the name of the secret and the key.
+/// Shortens a cell that is longer than `width`. Keeps the end, where a reference has the secret's
+/// name and the key.
 fn end_of(cell: &str, width: usize) -> String {
     let left_out = cell.chars().count().saturating_sub(width);
     if left_out == 0 {
@@ -438,7 +447,7 @@ fn end_of(cell: &str, width: usize) -> String {
     "…".chars().chain(cell.chars().skip(left_out + 1)).collect()
 }
 
-/// A cell as the table shows it: escaped, and cut off if it is long, or `-` if it is empty.
+/// Escapes a cell's text, and cuts it off if it is long. An empty cell is shown as `-`.
 fn shown_cell(cell: &str) -> String {
     if cell.is_empty() {
         return "-".to_owned();
@@ -446,8 +455,8 @@ fn shown_cell(cell: &str) -> String {
     shortened(escaped(cell), MAX_SHOWN_LENGTH)
 }
 
-/// The line of an entry. If the entry is a template or has several secrets, an indented line for
-/// each secret follows.
+/// Builds the lines for a row: a single line, followed by an indented line for each secret if the
+/// value is a template or comes from several secrets.
 fn value_lines(row: &Row) -> Vec<TableLine> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
@@ -480,8 +489,8 @@ fn value_lines(row: &Row) -> Vec<TableLine> {
     lines
 }
 
-/// The line with these cells, and with the code of the error or the status, and the notes, as its
-/// last cell.
+/// Builds a table line from `cells` and the last cell: the status or the error's code, followed by
+/// any notes, as in `ok, a line feed at its end`.
 fn status_line(
     mut cells: Vec<String>,
     error: Option<&str>,
@@ -503,7 +512,7 @@ fn status_line(
     TableLine { cells, label }
 }
 
-/// The sentence below the tables about the caller, and about where its credentials come from.
+/// The sentence below the tables that says who the caller is, and where the credentials come from.
 fn caller_sentence(caller: &Caller) -> String {
     let provider = caller.credentials;
     // The last of an ARN's six fields is the name, such as `assumed-role/app/session`.

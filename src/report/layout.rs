@@ -1,8 +1,7 @@
 //! Lays out records as text or JSON.
 //!
-//! A record is laid out as one JSON object, or as one or more lines of text. All its text is
-//! escaped here, so that a name from AWS or a file can't move the cursor or change the direction of
-//! writing.
+//! A record becomes one JSON object, or one or more lines of text. All its text is escaped here, so
+//! a name from AWS or from a file can't move the cursor or change the direction of writing.
 
 use std::time::SystemTime;
 
@@ -11,14 +10,14 @@ use serde_json::{Value, json};
 use crate::model::record::{Label, Record};
 use crate::model::shown::printed;
 
-/// A number and its noun, in the singular or plural: `1 value is missing` or `2 values are
+/// Puts a number before its noun, in the singular or plural: `1 value is missing` or `2 values are
 /// missing`.
 pub fn counted(count: usize, one: &str, several: &str) -> String {
     let noun = if count == 1 { one } else { several };
     format!("{count} {noun}")
 }
 
-/// A duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
+/// Formats a duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
     const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
@@ -35,23 +34,25 @@ pub fn age(seconds: u64) -> String {
     format!("{}{unit}", seconds / length)
 }
 
-/// The largest number of entries below an abridged record.
+/// The maximum number of entries that an abridged record lists before a line such as `and 3 more`.
 const MOST_ENTRIES: usize = 5;
 
 pub(super) const PREFIX: &str = "secrets-exec: ";
 
-/// The place where the lines of records are shown.
+/// Where lines are shown, which determines their prefixes, blank lines and colours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
-    /// A file, a pipe or a log collector. Every line has the prefix, so that logs can be filtered.
+    /// A file, a pipe or a log collector. Every line begins with `secrets-exec: `, so that people
+    /// can filter a log.
     Log,
-    /// A terminal. Only the first line of a record has the prefix, and a blank line separates
-    /// errors.
+    /// A terminal. Only the first line of a record begins with `secrets-exec: `, and errors are
+    /// separated by blank lines.
     Terminal { has_colours: bool },
 }
 
-/// Lays out records in lines. Below the headline of a record, the other lines are indented: the
-/// entries, the notes, AWS's message, and the help unless an earlier record has the same help.
+/// Lays out records as lines. A record's first line is its headline. Its entries and notes, AWS's
+/// message and the help text are indented below it. A help text is left out if an earlier record
+/// already has the same one.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().map(Record::parts).enumerate() {
@@ -109,19 +110,19 @@ pub(super) fn headline(label: Label, text: &str, screen: Screen) -> String {
 
 fn with_bold_names(text: &str) -> String {
     let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
-    // Every second part, beginning with the second, is between quotation marks.
+    // Every other part, starting with the second, was between quotation marks.
     for name in parts.iter_mut().skip(1).step_by(2) {
         *name = format!("\x1b[1m{name}\x1b[0m");
     }
     parts.join("\"")
 }
 
-/// A text in the colour of a label.
+/// Gives text the colour of a label.
 pub(super) fn coloured(text: &str, label: Label) -> String {
     format!("\x1b[{}m{text}\x1b[0m", label as u8)
 }
 
-/// A label as the screen shows it, with a colon and a space: `error: `.
+/// The label at the beginning of a line, such as `error: `. Empty for a summary.
 fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
@@ -133,7 +134,7 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// The JSON object of each record, with the current time.
+/// Turns each record into a JSON object with the current time.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     records
@@ -152,8 +153,8 @@ fn record_object(record: Record, now: SystemTime) -> Value {
 
     let mut object = json!({
         "time": humantime::format_rfc3339_millis(now).to_string(),
-        // The command may write JSON to the same stream, so `logger` tells our objects from its
-        // own.
+        // The command may write JSON to the same stream, so `logger` tells our objects from the
+        // command's.
         "logger": "secrets-exec",
         "level": level,
         "event": record.event,
@@ -177,8 +178,8 @@ fn record_object(record: Record, now: SystemTime) -> Value {
     escaped_value(object)
 }
 
-/// Escapes the texts in a JSON value, except the names of members, which are our own. A version id
-/// or a path may contain characters that change what a terminal shows.
+/// Escapes the strings in a JSON value, since a version id or a path may contain characters that
+/// change what a terminal shows. Member names are our own, so they stay as they are.
 pub(super) fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => printed(&text).into(),

@@ -1,7 +1,7 @@
 //! Turns problems into records, and prints them.
 //!
-//! What goes in are problems and records from all steps, and facts about a launch. What comes out
-//! are lines for people or JSON objects, and an exit status:
+//! The input is problems and records from all steps, and facts about a launch. The output is lines
+//! for people or JSON objects, and an exit status:
 //!
 //! ```text
 //! problems ── records: grouped by reason ─▶┐          ┌─▶ lines ───┐
@@ -18,7 +18,7 @@
 //! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! Most warnings and notes come as records from the step that has found something to say
+//! Most warnings and notes are made as records by the step that found something to say
 //! (`model/record`). `layout` lays records out, and only `terminal` prints.
 //!
 //! No record may contain the value of a secret.
@@ -39,16 +39,16 @@ use crate::model::problem::{Problem, records};
 use crate::system::lifecycle::interruptibly;
 use value_warnings::value_problems;
 
-/// The problems that end a launch or a subcommand. A report without problems means that nothing
-/// went wrong, except after a panic.
+/// The problems that end a launch or a subcommand. A report without problems is a success, except
+/// after a panic.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The records to print before the errors: warnings and notes or, after a panic, the error
     /// about the bug.
     pub notices: Vec<Record>,
     pub problems: Vec<Problem>,
-    /// The last line about several errors, which is the consequence of missing values: `the command
-    /// "node" was not started`.
+    /// The last line of a report with several errors, such as
+    /// `the command "node" was not started`.
     pub consequence: Option<String>,
 }
 
@@ -68,7 +68,7 @@ impl<T: IntoIterator<Item = Problem>> From<T> for Report {
 }
 
 impl Report {
-    /// Creates the report about values that could not be read or delivered.
+    /// Builds the report about values that couldn't be read or delivered.
     pub fn from_values(problems: Vec<(EntryId, Problem)>, consequence: &str) -> Self {
         // Only `check` needs the ids, for its table.
         let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));
@@ -80,7 +80,8 @@ impl Report {
         self.problems.is_empty()
     }
 
-    /// Turns the report into a result, so that a caller can leave with `?`. Returns the notices.
+    /// Turns the report into a result, so that a caller can use `?`. If there are no problems,
+    /// returns the notices.
     ///
     /// # Errors
     /// If the report has problems.
@@ -92,9 +93,9 @@ impl Report {
         }
     }
 
-    /// Prints the notices, the errors and the last line, and returns the exit status. Waits while
-    /// the reader of standard error isn't reading. A termination signal ends this process even
-    /// while the text of a long report is still being made.
+    /// Prints the notices, the errors and the last line, and returns the exit status. Waits if the
+    /// reader of standard error stalls. A termination signal ends this process at any time, even
+    /// while a long report is still being laid out.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
@@ -108,7 +109,8 @@ impl Report {
         exit_status
     }
 
-    /// The errors and, if there are several, the last line of the report: the consequence.
+    /// Builds the records of the errors. If there are several, adds the consequence as the last
+    /// line.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1
@@ -123,8 +125,8 @@ impl Report {
         records(Label::Error, &self.problems)
     }
 
-    /// The highest exit status of the problems. Without a problem, this is the status for a bug,
-    /// because only the panic hook prints such a report.
+    /// The highest exit status among the problems. Without any problems, this is the status for a
+    /// bug, because only the panic hook prints such a report.
     pub fn exit_status(&self) -> u8 {
         self.problems
             .iter()
@@ -134,14 +136,14 @@ impl Report {
     }
 }
 
-/// The warnings about entries that were resolved, but that are probably mistakes.
+/// Warns about entries that were resolved but are probably mistakes.
 pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
     let problems = outcomes.warnings.iter().map(|warning| &warning.problem);
     records(Label::Warning, problems)
 }
 
-/// Makes a warning for each kind of [`Remark`](crate::model::remark::Remark), with the entries
-/// whose values have this remark.
+/// Warns about values that are probably wrong, such as an empty password. There's one warning for
+/// each kind of [`Remark`](crate::model::remark::Remark), which lists all entries with that remark.
 pub fn value_warnings<'a>(
     values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
 ) -> Vec<Record> {

@@ -1,10 +1,10 @@
-//! The only functions that print.
+//! Prints to standard output and standard error. No other file does.
 //!
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
 //! termination signal. So if the main thread prints, a second thread does the writing, and the main
-//! thread waits for it and for signals (see [`interruptibly`]). The progress line, and the lines of
-//! [`print_unless_stalled`], aren't written if the write would block. While files have temporary
-//! names, lines wait for at most a second.
+//! thread waits for that thread and for signals (see [`interruptibly`]). The progress line and the
+//! lines of [`print_unless_stalled`] are dropped if the write would block. While files have
+//! temporary names, a message may take a second at most ([`print_briefly`]).
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
@@ -23,21 +23,25 @@ use crate::system::streams::{
     ERASE_LINE, PIPE_BUF, ROOM_OF_TERMINAL, columns, may_write, wait_until_writable, write_all,
 };
 
-/// The settings for messages. Output that isn't a terminal never has colours or a progress line.
+/// The settings that decide how messages are printed. Colours and the progress line only appear on
+/// a terminal, whatever the settings are.
 #[derive(Clone, Copy)]
 struct PrintMode {
     format: LogFormat,
-    /// False if NO_COLOR is set (no-color.org) or TERM is `dumb`.
+    /// True if a terminal gets colours. False if NO_COLOR is set (no-color.org) or TERM is `dumb`.
     has_colours: bool,
-    /// False if TERM is `dumb`, because such a terminal can't erase a line.
+    /// True if a terminal gets a progress line. False if TERM is `dumb`, because such a terminal
+    /// can't erase the line again.
     has_progress_line: bool,
     /// The level of `--quiet`. 1 hides notes and the progress line, and 2 also hides warnings.
     quiet: u8,
-    /// True with `--verbose`. JSON always has details.
+    /// True with `--verbose`: messages marked as details are printed, too. JSON output always
+    /// includes them.
     has_details: bool,
 }
 
-/// The settings that all threads share. This mutex is never locked during a write, which may block.
+/// The current settings, which all threads share. This mutex is never locked during a write, since
+/// a write may block.
 static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
     format: LogFormat::Text,
     has_colours: false,
@@ -50,15 +54,16 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// The longest time for which files keep their temporary names, or for which a line is continued,
-/// while the reader of standard error is slow or isn't reading.
+/// The maximum time that this process waits for a slow reader of standard error while files have
+/// temporary names, or when a line has only been printed in part.
 const TIME_OF_READER: Duration = Duration::from_secs(1);
 
-/// The interval at which this process looks for a signal while it waits for the reader.
+/// How often this process checks for a termination signal while it waits for the reader of standard
+/// error.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Applies the settings for messages before the arguments are parsed, because parsing may fail: the
-/// variables TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT, and `format`, the value of `--log-format`.
+/// Applies the settings that are needed to report an error in the arguments: the variables TERM,
+/// NO_COLOR and SECRETS_EXEC_LOG_FORMAT, and `format`, the value of `--log-format`.
 pub fn use_early_settings(format: Option<&str>, inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let mut mode = locked(&MODE);
@@ -69,7 +74,7 @@ pub fn use_early_settings(format: Option<&str>, inherited: &Inherited) {
     }
 }
 
-/// Applies the options that decide what is printed, and how.
+/// Applies the options that decide which messages are printed, and how.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;
@@ -77,27 +82,27 @@ pub fn use_options(options: &Options) {
     mode.has_details = options.verbose;
 }
 
-/// Applies the level of `--quiet`.
+/// Applies the level of `--quiet`. The other settings stay as they are.
 pub fn use_quiet(level: u8) {
     locked(&MODE).quiet = level;
 }
 
-/// Erases the progress line, and prints records to standard error, unless `--quiet` hides them or
-/// only `--verbose` shows them. Errors are always printed. Waits while the reader isn't reading, but
-/// a termination signal ends this process. A failed write is ignored.
+/// Prints records to standard error, replacing the progress line. Leaves out records that `--quiet`
+/// hides or that need `--verbose`, but never an error. Ignores a failed write. If the reader
+/// stalls, waits for it, but a termination signal still ends this process.
 pub fn print(records: impl IntoIterator<Item = Record>) {
     print_text(&visible_lines(records));
 }
 
-/// Prints records like [`print`], but takes at most [`TIME_OF_READER`] in all, and waits no longer
-/// after a termination signal has arrived. Then the rest is lost, even that of a line, because
-/// temporary files wait for the end of this call.
+/// Prints records like [`print()`], but gives up after [`TIME_OF_READER`] or on a termination
+/// signal, even in the middle of a line. Use this while files have temporary names, because these
+/// names must not stay for long.
 pub fn print_briefly(records: impl IntoIterator<Item = Record>) {
     print_lines(TIME_OF_READER, &visible_lines(records));
 }
 
-/// Prints records like [`print`], but only as long as the reader isn't stalled. The rest is lost,
-/// because nothing may delay the end of this process, and a note must not delay a launch.
+/// Prints records like [`print()`], but drops the rest if the reader stalls. For messages that must
+/// not delay a launch or the end of this process.
 pub fn print_unless_stalled(records: impl IntoIterator<Item = Record>) {
     print_text_unless_stalled(&visible_lines(records));
 }
@@ -116,12 +121,13 @@ pub fn print_help(text: &str) {
 /// Prints a help text to standard output. On a terminal, its headings are bold.
 ///
 /// # Errors
-/// If the text can't be written, except if the reader has closed the pipe.
+/// If the text can't be written, unless the reader closed the pipe.
 pub fn output_help(text: &str) -> Result<(), Problem> {
     output(shown_help(text, is_output_terminal()))
 }
 
-/// The help text, with bold headings on a terminal that has colours.
+/// Makes the headings of a help text bold if it goes to a terminal with colours. Otherwise, returns
+/// the text unchanged.
 fn shown_help(text: &str, is_on_terminal: bool) -> String {
     if is_on_terminal && locked(&MODE).has_colours {
         with_bold_headings(text)
@@ -130,9 +136,9 @@ fn shown_help(text: &str, is_on_terminal: bool) -> String {
     }
 }
 
-/// Makes the headings of a help text bold: a line such as `Options:`, and the beginning of a line
-/// such as `Usage: secrets-exec …`. A heading begins with a capital letter, and ends with the first
-/// colon of its line.
+/// Makes the headings of a help text bold: a line such as `Options:`, or the beginning of a line
+/// such as `Usage: secrets-exec …`. A heading begins with a capital letter and ends with the line's
+/// first colon.
 fn with_bold_headings(help: &str) -> String {
     let mut shown = String::new();
     for line in help.split_inclusive('\n') {
@@ -150,18 +156,18 @@ fn with_bold_headings(help: &str) -> String {
     shown
 }
 
-/// Prints lines to standard error as they are, until one can't be begun without waiting for the
-/// reader. Returns false if lines are left. For a line that has begun, waits for the reader for at
-/// most [`TIME_OF_READER`].
+/// Prints lines to standard error as they are. As soon as a line would have to wait for the reader,
+/// drops the rest and returns false. A line that has already begun gets up to [`TIME_OF_READER`] to
+/// be completed.
 pub fn print_text_unless_stalled(text: &str) -> bool {
     print_lines(Duration::ZERO, text)
 }
 
-/// Prints lines to standard error as they are, until one can't be begun within `patience`, or can't
-/// be continued within [`TIME_OF_READER`]. Returns false if lines are left.
+/// Prints lines to standard error as they are. If a line can't begin within `patience`, or can't be
+/// completed within [`TIME_OF_READER`], drops the rest and returns false.
 ///
-/// Standard error isn't made non-blocking, because the command shares it. If another process fills
-/// a pipe between poll(2) and write(2), this process has to wait for the reader.
+/// Standard error stays in blocking mode, because the command shares it. So if another process
+/// fills a pipe between poll(2) and write(2), this process has to wait for the reader.
 fn print_lines(patience: Duration, text: &str) -> bool {
     let begun = Instant::now();
     let room = if io::stderr().is_terminal() {
@@ -182,8 +188,8 @@ fn print_lines(patience: Duration, text: &str) -> bool {
     true
 }
 
-/// Waits until a write to standard error would not block. Returns false at `end`, or once a
-/// termination signal has arrived.
+/// Waits until standard error can be written to without blocking, and then returns true. Returns
+/// false at `end`, or when a termination signal arrives.
 fn becomes_writable(end: Instant) -> bool {
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -196,7 +202,7 @@ fn becomes_writable(end: Instant) -> bool {
     }
 }
 
-/// The lines that [`print`] prints.
+/// Lays out records as lines, without the records that [`print()`] leaves out.
 pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
@@ -211,7 +217,7 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
             }
         }
     });
-    // This saves time, because the kernel isn't asked whether standard error is a terminal.
+    // Don't ask the kernel whether standard error is a terminal if there's nothing to print.
     if visible.is_empty() {
         return String::new();
     }
@@ -234,12 +240,12 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     }
 }
 
-/// Shows the text as the progress line, which stays on the terminal until anything else is printed.
-/// Text that doesn't fit on one line ends with `…` before the last column, so that the line never
-/// wraps. Shows nothing with `--quiet`, or if the write would block.
+/// Shows the text as the progress line, which stays on the terminal until something else is
+/// printed. A long text is cut off with `…`, so the line never wraps. Shows nothing with `--quiet`,
+/// or if the write would block.
 ///
-/// If the format isn't text, or if standard error isn't a terminal that can erase a line, prints
-/// the text as a note instead, but only if `is_logged` is true.
+/// Where a progress line isn't possible, such as in a log, prints the text as a note instead, but
+/// only if `is_logged` is true.
 pub fn show_progress(text: &str, is_logged: bool) {
     let mode = *locked(&MODE);
     let is_possible =
@@ -268,7 +274,8 @@ fn write_error(text: &[u8]) {
     write_over(&mut locked(&HAS_PROGRESS), text);
 }
 
-/// Erases the progress line if there is one, and writes text. A failed write is ignored.
+/// Erases the progress line if there is one, and writes text to standard error. Ignores a failed
+/// write.
 fn write_over(has_progress: &mut bool, text: &[u8]) {
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = false;
@@ -281,7 +288,8 @@ pub struct TableScreen {
     pub(super) has_colours: bool,
 }
 
-/// The terminal on which a table is printed. `None` if standard output isn't a terminal.
+/// The width and colours of the terminal on which a table is printed. `None` if standard output
+/// isn't a terminal.
 pub fn table_screen() -> Option<TableScreen> {
     if !is_output_terminal() {
         return None;
@@ -296,7 +304,7 @@ pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints text to standard output. The reader can close the pipe early, as `head` does, which isn't
+/// Prints text to standard output. If the reader closes the pipe early, as `head` does, that isn't
 /// an error.
 ///
 /// # Errors
@@ -308,16 +316,16 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints a text that is useless if it isn't complete, such as a value, to standard output.
+/// Prints text to standard output that is useless unless it is complete, such as a secret's value.
 ///
 /// # Errors
-/// If the text can't be written as a whole, for example because the reader has closed the pipe.
+/// If the text can't be written in full, for example because the reader closed the pipe.
 pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
-/// Writes text to standard output. Waits while the reader isn't reading, but a termination signal
-/// ends this process.
+/// Writes text to standard output. If the reader stalls, waits for it, but a termination signal
+/// still ends this process.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))
 }

@@ -7,8 +7,8 @@ use crate::model::problem::Problem;
 use crate::model::remark::Remark;
 use crate::model::shown::{shown, some_of};
 
-/// A problem for each [`Remark`] on a value. An empty key of `env-from` has none, because most of
-/// them are switches.
+/// A problem for each [`Remark`] on a value. Ignores an empty or blank value of an
+/// `env-from` key, since such keys are mostly switches.
 pub(super) fn value_problems<'a>(
     values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
 ) -> Vec<Problem> {
@@ -30,7 +30,8 @@ pub(super) fn value_problems<'a>(
 
 const ESCAPE: &str = "escape it with the filter replace or, in JSON, write {{ ALIAS.KEY | tojson }} without the quotes";
 
-/// The problem of a value, or of `parts` of it. Its text is a sentence that an entry can follow.
+/// The problem with a value or with `parts` of it, such as `an empty value was read`. The caller
+/// adds the entry.
 fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Problem {
     let status = remark_status(remark);
     let read = |what: &str| Problem::configuration(format!("{what} was read"));
@@ -62,7 +63,7 @@ fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Pr
     }
 }
 
-/// The words for a remark in the table of `check`.
+/// The wording of a remark in the table of `check`, such as `a line feed at its end`.
 fn remark_status(remark: Remark) -> String {
     match remark {
         Remark::Empty => "empty",
@@ -87,14 +88,14 @@ fn remark_status(remark: Remark) -> String {
     .to_owned()
 }
 
-/// The lookups with a remark, as messages list them: `db.user and db.password`.
+/// Lists parts of a template for a message: `db.user and db.password`.
 fn parts_text(parts: &[String]) -> String {
     let parts: Vec<String> = parts.iter().map(|part| shown(part)).collect();
     some_of(&parts)
 }
 
-/// The text about the remarks on a value, for the row of the value in the table of `check`. `None`
-/// if there are no remarks.
+/// The wording of all remarks on a value, for its row in the table of `check`. `None` if there are
+/// no remarks.
 pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
     let mut texts = Vec::new();
     for (remark, parts) in &outcome.made()?.remarks {

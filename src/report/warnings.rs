@@ -1,7 +1,8 @@
 //! Makes warnings and notes, in the order of a launch:
 //!
-//! - before it reads: which entries are left out
-//! - after it has read: what looks like a mistake in the values, and which cached values are used
+//! - before it reads values: which entries are left out
+//! - after it has read them: what looks like a mistake in the values, and which cached values are
+//!   used
 //! - the account of `--verbose`: where the values come from, and how long everything took
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ use crate::model::problem::grouped;
 use crate::model::record::Record;
 use crate::model::reference::Locator;
 
-/// The error about a panic. The message of the panic isn't shown, because it may contain a value.
+/// The error about a panic. Doesn't show the panic's own message, which may contain a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     let mut text = concat!("this is a bug in secrets-exec ", env!("CARGO_PKG_VERSION")).to_owned();
     if let Some(location) = panic.location() {
@@ -30,8 +31,8 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     Record::error(text + "; please report it").event("bug")
 }
 
-/// A note for each variable that should name a secret but is empty, with the number of entries that
-/// are left out because of it.
+/// A note for each empty variable that should have named a secret, such as
+/// `DB_SECRET is empty: 2 variables are left out`.
 pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let left_out = grouped(plan.overridden.iter().filter_map(|(entry, holder)| {
         let Holder::EmptyVariable(name) = holder else {
@@ -53,8 +54,8 @@ pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The note for a launch that wants at least three values from secrets, but reads none of them: the
-/// region or the account is probably wrong.
+/// Returns a note if at least three entries have a reference, but no value comes from a secret. The
+/// region or the account is probably wrong then.
 pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     let mut missing = 0;
     for outcome in &outcomes.list {
@@ -74,10 +75,9 @@ pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::note(text))
 }
 
-/// The warnings about the cache. If cached values are used because requests failed, the first
-/// warnings say so: one for each reason, with a note for each value. The others are about cache
-/// entries that can't be used, stored or removed. A message may show the name of any secret that
-/// exists.
+/// The warnings about the cache. The first ones are about values taken from the cache
+/// because their requests failed: one warning for each reason, with a note for each value. The
+/// others are about cache entries that can't be used, stored or removed.
 pub fn cache_warnings(values: &Values) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in &values.fetched {
@@ -105,19 +105,20 @@ pub fn cache_warnings(values: &Values) -> Vec<Record> {
 
 const LITERAL: &str = "is passed on literally, because no shell interprets it: use sh -c '…'";
 
-/// Warns of arguments of the command:
+/// Warns about arguments of the command that only a shell would interpret:
 ///
-/// - each argument that is only a variable that the command gets, such as `$DB_PASSWORD`
+/// - each argument that consists only of a variable that the command gets, such as `$DB_PASSWORD`
 /// - the first argument that is a shell operator, as in `app && app`
 ///
-/// If the command is a shell or envsubst, it gets no warning. `retained` has the variables that the
+/// Doesn't warn if the command starts a shell or envsubst. `retained` has the variables that the
 /// command inherits.
 pub fn argument_warnings(
     outcomes: &Outcomes,
     retained: &Inherited,
     command: &CommandLine,
 ) -> Vec<Record> {
-    // A program such as env(1) starts the program that an argument names.
+    // Look at every word, since a program such as env(1) starts another program that is named in an
+    // argument.
     if command
         .arguments()
         .filter_map(|word| Path::new(word).file_name()?.to_str())
@@ -137,15 +138,14 @@ pub fn argument_warnings(
             continue;
         }
         let mut text = format!("the argument \"{argument}\" {LITERAL}");
-        // The warning suggests `$NAME`, because a shell would run a program called NAME for
-        // `$(NAME)`.
+        // Suggest `$NAME`, because in a shell, `$(NAME)` runs a program called NAME.
         if argument == forms[2] {
             text += &format!(" with ${name}");
         }
         warnings.push(Record::warning(text));
     }
 
-    // Look only for these three operators, because others, such as `;` and `>`, can be meant for
+    // Look only for these three operators, because others, such as `;` and `>`, may be meant for
     // the command.
     let operator = command
         .arguments()
@@ -157,13 +157,13 @@ pub fn argument_warnings(
     warnings
 }
 
-/// The programs that replace variables in their arguments or their input.
+/// Programs that replace variables in their arguments or their input: shells and envsubst.
 const EXPANDERS: [&str; 12] = [
     "ash", "bash", "busybox", "csh", "dash", "envsubst", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
 ];
 
-/// Makes the records of `--verbose`: the total and, below it, the account of the values without
-/// plain literals.
+/// Builds the records of `--verbose`: the total and, below it, a row for each value. Leaves out
+/// literals that have neither an error nor a note.
 pub fn account(values: &Values) -> Vec<Record> {
     let mut rows = CheckedValues {
         values,
@@ -178,8 +178,8 @@ pub fn account(values: &Values) -> Vec<Record> {
     records
 }
 
-/// The total of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets that
-/// were read.
+/// The first line of `--verbose`, such as `3 values of 2 secrets in 17 ms, 2 requests`. Counts only
+/// secrets that were read.
 pub fn total_note(values: &Values) -> Record {
     let value_count = values.outcomes.values().count();
     let milliseconds = values.elapsed.as_millis() as u64;
@@ -187,7 +187,8 @@ pub fn total_note(values: &Values) -> Record {
     let mut cached = 0;
     for (locator, answer) in &values.fetched {
         let Ok(document) = answer else { continue };
-        // Another locator may name the same region, which is the default one here.
+        // If one locator names the default region and another names no region, they stand for the
+        // same secret. So compare the regions that answered.
         let region = document.region.clone();
         let locator = locator.clone();
         if secrets.insert(Locator { region, ..locator }) {
