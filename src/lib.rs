@@ -1,9 +1,12 @@
-//! secrets-exec resolves references to secrets and then executes the command that uses them.
+//! secrets-exec replaces references to secrets with their values, and then executes the command
+//! that uses them.
 //!
 //! ```text
-//! argv ───┐
-//! files ──┼─ input ─▶ Layers ─ plan ─▶ Plan ─ backend ─▶ Answers ─ resolve ─▶ Outcomes ─ deliver ─▶ Environment ─ exec ─▶ (the command)
-//! environ ┘  files             pure           I/O                  pure                  files                    never returns
+//! argv ────┐
+//! files ───┼─ input ─▶ Layers ─ plan ─▶ Plan ─ backend ─▶ Answers ─ resolve ─▶ Outcomes ─┐
+//! environ ─┘  files             pure           I/O                  pure                 │
+//!             never returns                       files                                  │
+//!      (the command) ◀─ exec ─ Environment ◀─── deliver ─────────────────────────────────┘
 //! ```
 //!
 //! Each arrow is a step of a launch. The data between the arrows are types of `model`.
@@ -17,8 +20,8 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec can be built only for Linux and macOS");
 
-// The modules are in five groups: the allocator and the data types, the modules that several steps
-// of a launch use, the steps, the report, and the commands.
+// The modules form five groups: the foundations (the allocator and the data types), the modules
+// shared by several steps of a launch, the steps themselves, the report, and the commands.
 #[cfg(target_env = "musl")]
 mod memory;
 mod model;
@@ -38,7 +41,7 @@ mod report;
 
 mod commands;
 
-// The properties that the fuzz targets check.
+// The functions behind the fuzz targets.
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
 
@@ -60,11 +63,11 @@ use model::environment::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
 
-/// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
+/// Runs secrets-exec. `arguments` doesn't include the program's own name.
 ///
-/// A successful launch becomes the command. With `--on-rotation`, this process stays and ends with
-/// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with an
-/// exit code from docs/options.md, usually one of sysexits(3).
+/// A successful launch becomes the command. With `--on-rotation`, this process stays, and ends with
+/// the command's exit status. A successful subcommand ends with 0, and a failure with an exit
+/// status from docs/options.md, usually one of sysexits(3).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     #[cfg(target_env = "musl")]
     memory::share_with_aws_lc();
@@ -77,14 +80,14 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
         && is_for_shell
         && !terminal::is_output_terminal()
     {
-        // The error is reported whether this succeeds or not.
+        // Ignore a failed write, because the error is reported in any case.
         let _ = terminal::output(export_formats::failure(report.exit_status()));
     }
     finish(result)
 }
 
-/// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this
-/// process becomes the command.
+/// Runs the launch or the subcommand that the arguments ask for. Returns the exit status, unless
+/// this process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
     let notices = match invocation {

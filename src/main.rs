@@ -1,4 +1,4 @@
-//! The binary, which passes the arguments and the environment of the process to the library. No
+//! The binary. It passes the arguments and the environment of the process to the library, and no
 //! other file reads them.
 
 fn main() -> ! {

@@ -1,9 +1,9 @@
-//! The allocator of the static binary is dlmalloc. musl's own allocator maps and unmaps pages all
-//! the time, which would make a launch with many secrets take a quarter longer.
+//! Makes dlmalloc the allocator of the static binary. musl's own allocator maps and unmaps pages
+//! all the time, which would make a launch with many secrets take a quarter longer.
 //!
 //! Rust uses dlmalloc as the global allocator. The cryptography library aws-lc is written in C, so
-//! it gets functions that call dlmalloc and behave as malloc(3), realloc(3) and free(3) do.
-//! ARCHITECTURE.md ("Speed") has the time that this saves.
+//! it gets functions that call dlmalloc and behave like malloc(3), realloc(3) and free(3).
+//! ARCHITECTURE.md ("Speed") says how much time this saves.
 
 #![allow(unsafe_code, reason = "an allocator for C")]
 
@@ -14,29 +14,29 @@ use std::ptr;
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// The length of the header in front of each block that aws-lc gets, which is also the alignment of
-/// malloc(3). The header stores the length of the whole allocation, header included, because
-/// freeing the block requires this length.
+/// The size of the header in front of every block that aws-lc gets, which is also the alignment of
+/// these blocks. The header stores the length of the whole allocation, because Rust needs it to
+/// free the block.
 const HEADER: usize = 16;
 
-/// Makes aws-lc use dlmalloc, too. Must be called before aws-lc allocates memory.
+/// Makes the C library aws-lc use dlmalloc, too. Call this before aws-lc allocates memory.
 pub fn share_with_aws_lc() {
-    // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There is no other
-    // thread yet.
+    // SAFETY: the functions behave like malloc(3), realloc(3) and free(3). There's no other thread
+    // yet.
     let is_set = unsafe {
         aws_lc_sys::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free))
     };
     assert!(is_set == 1, "aws-lc already has memory functions");
 }
 
-/// The layout of an allocation of `length` bytes, which include the header. `None` if the length is
+/// The layout of an allocation of `length` bytes, which include the header. `None` if `length` is
 /// too large.
 fn layout(length: usize) -> Option<Layout> {
     Layout::from_size_align(length, HEADER).ok()
 }
 
-/// Allocates memory as malloc(3) does. The last two parameters are the source file and line of the
-/// caller, which aws-lc leaves empty.
+/// Allocates memory like malloc(3). The last two parameters are the caller's source file and line,
+/// which aws-lc leaves empty.
 extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
     let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
         return ptr::null_mut();
@@ -52,8 +52,7 @@ extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
     }
 }
 
-/// Moves an allocation to new memory of a different length, as realloc(3) does, and overwrites the
-/// old memory.
+/// Resizes a block like realloc(3), but always moves it, and overwrites the old memory.
 unsafe extern "C" fn reallocate(
     old: *mut c_void,
     size: usize,
@@ -62,7 +61,7 @@ unsafe extern "C" fn reallocate(
 ) -> *mut c_void {
     let new = allocate(size, file, line);
     if !old.is_null() && !new.is_null() {
-        // SAFETY: `allocate` returned both, and they do not overlap.
+        // SAFETY: `allocate` returned both, and they don't overlap.
         unsafe {
             let old_size = old.cast::<u8>().sub(HEADER).cast::<usize>().read() - HEADER;
             ptr::copy_nonoverlapping(old.cast::<u8>(), new.cast::<u8>(), old_size.min(size));
@@ -72,13 +71,13 @@ unsafe extern "C" fn reallocate(
     new
 }
 
-/// Frees memory as free(3) does, but overwrites the memory first, as aws-lc does by default.
+/// Frees memory like free(3), but overwrites it first, as aws-lc does by default.
 unsafe extern "C" fn free(memory: *mut c_void, _: *const c_char, _: c_int) {
     if memory.is_null() {
         return;
     }
-    // SAFETY: `allocate` has stored the length of the allocation in front of `memory`, and has made
-    // the same layout.
+    // SAFETY: `allocate` stored the length of the allocation in front of `memory`, and made the
+    // same layout.
     unsafe {
         let start = memory.cast::<u8>().sub(HEADER);
         let length = start.cast::<usize>().read();

@@ -19,9 +19,9 @@ use crate::system::redaction::conceal;
 
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 
-/// Reads `data` as a response: a line with the status, lines with headers, an empty line and the
-/// body. Asserts that only a success with a secret or parameter gives a value, and that no error
-/// shows a value, or a credential of the request, even if AWS repeats it.
+/// Parses `data` as a response of AWS: a line with the status, lines with headers, an empty line
+/// and the body. Asserts that only a successful response gives a value. Also asserts that no error
+/// shows a value or a credential of the request, even if AWS repeats it.
 pub fn response(data: &[u8]) {
     let Some((status, headers, body)) = parts(data) else {
         return;
@@ -59,7 +59,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// The problem of a variable whose request failed. `None` if `id` isn't a reference.
+/// Makes the problem for a variable whose request failed. `None` if `id` isn't a reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let reference = Reference::parse(id)
         .and_then(|reference| reference.locate(None, &Inherited::default()))
@@ -71,7 +71,7 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
 
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
-/// Splits `data` into status, headers and body.
+/// Splits `data` into the status, the headers and the body. `None` if it has another form.
 fn parts(data: &[u8]) -> Option<Parts<'_>> {
     let (status, mut rest) = line(data)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
@@ -90,13 +90,14 @@ fn parts(data: &[u8]) -> Option<Parts<'_>> {
     }
 }
 
-/// Splits bytes at their first line feed.
+/// Splits text at its first line feed. `None` if it has no line feed.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     Some((&text[..end], &text[end + 1..]))
 }
 
-/// The value of a document or, for a path, the text of each parameter.
+/// The values in a document. A path such as `ssm:/prod/` has a value for each parameter, and any
+/// other id has a single value.
 fn texts_of(id: &str, document: &Document) -> Vec<Vec<u8>> {
     let value = document.body.expose();
     if !id.ends_with('/') {
@@ -106,8 +107,8 @@ fn texts_of(id: &str, document: &Document) -> Vec<Vec<u8>> {
     texts.into_values().map(String::into_bytes).collect()
 }
 
-/// Asserts that the response is a success, that there is a text, and that the response contains
-/// each of them.
+/// Asserts that a response succeeded and contains each of `texts`, and that there is at least one
+/// text.
 fn assert_are_in_response(status: u16, body: &[u8], texts: &[Vec<u8>]) {
     let response = String::from_utf8_lossy(body);
     assert!(
@@ -121,14 +122,15 @@ fn assert_are_in_response(status: u16, body: &[u8], texts: &[Vec<u8>]) {
     );
 }
 
-/// A JSON object whose values are only parsed when they are needed, so any type is possible.
+/// A JSON object whose members are parsed only when they are needed, so they can have any type.
 type RawObject<'a> = HashMap<String, &'a RawValue>;
 
 fn field<'a, T: Deserialize<'a>>(object: &RawObject<'a>, name: &str) -> Option<T> {
     serde_json::from_str(object.get(name)?.get()).ok()
 }
 
-/// The values in a response: those of parameters, and a secret's text or bytes.
+/// Collects the values in a response: the value of each parameter, and the text or bytes of a
+/// secret.
 fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let response: RawObject<'_> = serde_json::from_str(&text).unwrap_or_default();
@@ -144,7 +146,7 @@ fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     values
 }
 
-/// Puts the credential in the body, at the start of each message.
+/// Puts a credential at the start of each error message in the body.
 fn with_credential(body: &[u8]) -> Vec<u8> {
     let mut planted = String::from_utf8_lossy(body).into_owned();
     for key in ["message", "Message", "errorMessage"] {
@@ -154,7 +156,8 @@ fn with_credential(body: &[u8]) -> Vec<u8> {
     planted.into_bytes()
 }
 
-/// Puts the canary in the body, at the start of each value or, if the body has none, before it.
+/// Puts the canary at the start of each value in the body. If the body has no values, puts it at
+/// the start of the body.
 fn with_canary(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let mut planted = text.clone().into_owned();
@@ -168,10 +171,10 @@ fn with_canary(body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Puts the canary at the start of each text value in `data`, and decodes the result as the JSON of
-/// a cache entry with a valid checksum. Asserts that the debug output of a valid entry shows no
-/// value, that the entry stays the same when it is written and read again, and that more bytes or a
-/// different name make it invalid.
+/// Decodes `data` as the JSON of a cache entry with a valid checksum, after putting the canary at
+/// the start of each text value. If the entry is valid, asserts that its debug output shows no
+/// value, and that it stays the same when it is written and read again. Extra bytes or a different
+/// name must make it invalid.
 pub fn cache_entry(data: &[u8]) {
     let Ok(given) = std::str::from_utf8(data) else {
         return;
@@ -189,7 +192,7 @@ pub fn cache_entry(data: &[u8]) {
         return;
     };
 
-    // If `data` has a canary, too, it may be in a name, which is shown.
+    // If `data` itself has a canary, it may be in a name, and names are shown.
     let debugged = format!("{read:?}");
     assert!(
         given.contains(CANARY) || !debugged.contains(CANARY),

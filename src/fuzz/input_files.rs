@@ -56,8 +56,9 @@ pub fn declaration(data: &[u8]) {
     }
 }
 
-/// Parses `data` as one of AWS's configuration files. Asserts that its sections stay the same if
-/// they are printed and parsed again, and that an error is the number of a line.
+/// Parses `data` as a configuration file of AWS, such as `~/.aws/config`. Asserts that its sections
+/// stay the same if they are printed and parsed again, and that an error has the number of an
+/// existing line.
 pub fn config_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -69,7 +70,7 @@ pub fn config_file(data: &[u8]) {
             for (_, name, section) in &sections {
                 let _ = writeln!(printed, "[{name}]");
                 for (key, value) in section {
-                    // A value has several lines if the lines after the first one were indented.
+                    // The lines of a value after its first one must be indented.
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
                 }
             }
@@ -88,8 +89,7 @@ pub fn config_file(data: &[u8]) {
 }
 
 /// Parses `data` as a .env file, after putting the canary at the start of each value. Asserts that
-/// the JSON object has every variable that moves into the secret, and that no message shows a
-/// value.
+/// the JSON for the secret has every variable that moves there, and that no message shows a value.
 pub fn env_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -132,8 +132,9 @@ pub fn env_file(data: &[u8]) {
     }
 }
 
-/// Parses `data` as the value of a variable, also with the canary before or after it. Asserts that
-/// the text around the references stays as it is, and that no error shows the canary.
+/// Parses `data` as the value of an inherited variable, and again with the canary before and after
+/// it. Asserts that the text around the references stays as it is, and that no error shows the
+/// canary.
 pub fn inherited(data: &[u8]) {
     // A variable can't contain a NUL, and the canary must only be where this function puts it.
     if data.contains(&0) || String::from_utf8_lossy(data).contains(CANARY) {
@@ -152,8 +153,8 @@ pub fn inherited(data: &[u8]) {
     }
 }
 
-/// The layer with the entry for a variable A that has this value. The layer is empty if the
-/// value doesn't contain a reference.
+/// Makes the layer for an inherited variable A with this value. The layer is empty if the value
+/// contains no reference.
 fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
     inherited_layer(
@@ -162,7 +163,8 @@ fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     )
 }
 
-/// Asserts that only the text around the references is left if every secret is empty.
+/// Resolves a variable with an empty value for each secret. Asserts that only the text around the
+/// references is left.
 fn assert_keeps_text(value: &[u8], layer: Layer) {
     let Ok(plan) = plan(layer) else { return };
     let Some(made) = resolve_one(&plan, b"") else {
@@ -171,7 +173,7 @@ fn assert_keeps_text(value: &[u8], layer: Layer) {
 
     let text = String::from_utf8_lossy(value);
     let mut expected = String::new();
-    // If the value has no dynamic reference, all of it is an ARN.
+    // If the value has no dynamic reference, the whole value is an ARN.
     if let Some((before, references)) = text.split_once("{{resolve:") {
         expected += before;
         for piece in references.split("{{resolve:") {

@@ -18,7 +18,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Runs a target on each of its seeds, and on both halves of each seed.
+    /// Runs a fuzz target on each of its seeds, and on both halves of each seed.
     fn replay(name: &str, target: fn(&[u8])) {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("fuzz/seeds")

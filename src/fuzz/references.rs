@@ -19,8 +19,8 @@ use crate::model::record::Label;
 use crate::model::reference::{Alias, Aliases, Reference, Selector, Version, validate_alias_name};
 
 /// Parses `data` as a reference, looks it up ([`check_lookup`]), and makes a plan with it. Asserts
-/// that a reference that is printed and parsed again is equal to the first one, and that every
-/// error in the plan has a message.
+/// that the reference stays the same if it is printed and parsed again, and that every error of the
+/// plan has a message.
 pub fn reference(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
         return;
@@ -46,9 +46,9 @@ pub fn reference(data: &[u8]) {
     }
 }
 
-/// Looks up the reference with some variables and an alias. If that succeeds, asserts that no
-/// placeholder is left in the id. Only an ARN can name a region here, so also asserts that the
-/// request has a region if and only if its id is an ARN.
+/// Looks up the reference with a few variables and one alias. If that succeeds, asserts that the id
+/// has no placeholder left, and that the request has a region if and only if the id is an ARN.
+/// Nothing else names a region here.
 fn check_lookup(reference: &Reference) {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
     let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
@@ -82,9 +82,9 @@ fn check_lookup(reference: &Reference) {
     }
 }
 
-/// Resolves a reference whose KEY, and the fields after it, are the first line of `data`. The rest
-/// of `data` is the secret. Asserts that a whole secret and the value of a key are unchanged, that
-/// hints lead to values, and that no error contains a value.
+/// Resolves the reference `secret:KEY`. The first line of `data` is KEY with the fields after it,
+/// and the rest is the secret. Asserts that a whole secret and the value of a key are unchanged,
+/// that hints lead to values, and that no error contains a value.
 pub fn extraction(data: &[u8]) {
     let mut halves = data.splitn(2, |byte| *byte == b'\n');
     let first_line = halves.next().unwrap_or_default();
@@ -104,8 +104,8 @@ pub fn extraction(data: &[u8]) {
     }
     assert_hints_lead_to_values(&resolve_all(&plan, body), body);
 
-    // A canary in the input may be the name of a key, which an error may show. In `data`, the name
-    // may be escaped.
+    // If the input has a canary, it may be the name of a key, which an error may show. The name may
+    // be escaped in `data`, so look into the reprinted JSON, too.
     let has_canary = [data, &reprinted(body)]
         .iter()
         .any(|text| String::from_utf8_lossy(text).contains(CANARY));
@@ -117,29 +117,29 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
-/// Makes a plan that reads this KEY of a secret, and the selector of KEY.
+/// Makes a plan that reads `secret:KEY`, and returns it with the selector of KEY. `None` if the
+/// reference is invalid.
 fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference.locate(None, &Default::default()).ok()?.selector;
     Some((plan(layer(Source::Reference(reference))?).ok()?, selector))
 }
 
-/// Asserts that a value that was found for a key is the key's value in `body`, and that a number
-/// has all the digits that it has there. If `body` doesn't have the key, asserts that nothing was
-/// found.
+/// Asserts that `found` is the value of the key in `body`, with all the digits of a number. If
+/// `body` doesn't have the key, asserts that nothing was found.
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let values: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let Some(bytes) = found else {
         return;
     };
-    // No JSON is empty.
+    // JSON is never empty, so an empty text means that the key is missing.
     let written = values.get(key).map_or("", |raw| raw.get());
     assert!(
         !written.is_empty(),
         "a value for {key:?}, which isn't there"
     );
 
-    // serde_json prints an exponent as `e+5`.
+    // serde_json prints the exponent of `1e5` as `e+5`.
     let without_plus = |text: &str| text.to_lowercase().replace('+', "");
     let text = String::from_utf8_lossy(bytes);
     match written.as_bytes().first() {
@@ -161,7 +161,7 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     }
 }
 
-/// Asserts that the reference in each hint leads to exactly one node.
+/// Asserts that the reference in each hint leads to exactly one JSON value.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     for record in records(Label::Error, &reasons(outcomes)) {
         let help = record.into_parts().help.unwrap_or_default();
@@ -175,8 +175,8 @@ fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     }
 }
 
-/// An argument as a shell would pass it on, without the quotes of
-/// [`Subject::rewritten`](crate::model::entry::Subject::rewritten).
+/// Removes the quotes that [`Subject::rewritten`](crate::model::entry::Subject::rewritten) puts
+/// around an argument, as a shell would.
 fn unquoted(argument: &str) -> String {
     let within = |quote: char| argument.strip_prefix(quote)?.strip_suffix(quote);
     match (within('\''), within('"')) {
@@ -186,22 +186,24 @@ fn unquoted(argument: &str) -> String {
     }
 }
 
-/// True if the plan's reference leads to exactly one node. Any other number of nodes is an error. A
-/// null is one node, too, although it is an error with the code `null`.
+/// True if the plan's only reference leads to exactly one JSON value. A null is one value, too,
+/// although it is an error with the code `null`. Any other error means that the reference leads to
+/// no value or to several.
 fn leads_to_one_node(outcomes: &Outcomes) -> bool {
     reasons(outcomes)
         .iter()
         .all(|error| error.check_code() == "null")
 }
 
-/// The JSON of the secret as serde_json writes it, so that no letter or digit is escaped and the
-/// canary can't be hidden by escapes.
+/// Parses the JSON of a secret and prints it again, which removes escapes such as `\u0063` that
+/// could hide a canary.
 fn reprinted(body: &[u8]) -> Vec<u8> {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     value.to_string().into_bytes()
 }
 
-/// Variants of the secret that contain the canary.
+/// Makes variants of a secret that contain the canary: in each string or, if the secret isn't JSON,
+/// before or after the text.
 fn with_canaries(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
@@ -225,13 +227,13 @@ fn plant(value: &mut Value) {
     }
 }
 
-/// Composes the text of the template `data`, in which every name is an alias of the same secret. No
-/// error may show a value.
+/// Resolves the template in `data`, in which every name is an alias of the same secret. Asserts
+/// that no error shows a value.
 pub fn template(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
         return;
     };
-    // A syntax error may show the template itself.
+    // Don't check syntax errors, which may show the template itself.
     let Ok(parts) = parse_template(text) else {
         return;
     };

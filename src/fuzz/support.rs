@@ -10,11 +10,11 @@ use crate::report::Report;
 use crate::report::layout::{Screen, record_lines};
 use crate::resolve::resolve;
 
-/// The canary, a text that the fuzz targets put only into the values of secrets. So a message that
+/// The canary: a text that the fuzz targets put only into the values of secrets. A message that
 /// contains it shows a value.
 pub const CANARY: &str = "c4n4ryInAValue";
 
-/// A secret with values of every type. Most of its texts contain the canary.
+/// The JSON of a secret, with values of every type. Most of its strings contain the canary.
 pub const SECRET: &str = concat!(
     r#"{"host":"c4n4ryInAValue","port":5432,"version":1.10,"ssl":true,"none":null,"empty":"","#,
     r#""base64":"YzRuNHJ5SW5BVmFsdWU=","hosts":["c4n4ryInAValue","b"],"list":"[1,\"c4n4ryInAValue\"]","#,
@@ -25,7 +25,7 @@ pub fn message(problem: &Problem) -> String {
     record_lines(&Report::from(problem.clone()).records(), Screen::Log)
 }
 
-/// Asserts that the message is not empty and doesn't show a value.
+/// Asserts that the problem has a message, and that the message doesn't show a value.
 pub fn assert_quotes_no_value(problem: &Problem) {
     let lines = message(problem);
     assert!(
@@ -46,8 +46,8 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
     }
 }
 
-/// Makes a layer whose only entry is the variable A. The result is never `None`, because this name
-/// is valid.
+/// Makes a layer with a single entry, which sets the variable A from `source`. The result is never
+/// `None`, because this name is valid.
 pub fn layer(source: Source) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),
@@ -69,7 +69,7 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
     )
 }
 
-/// Resolves a plan. Each secret has the value `body`.
+/// Resolves a plan in which every secret has the value `body`.
 pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcomes {
     let fetched = plan
         .locators()
@@ -79,7 +79,7 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcomes {
     resolve(plan, &fetched, &Circumstances::default())
 }
 
-/// Every problem that makes a value missing.
+/// Lists the problems that left entries without a value.
 pub fn reasons(outcomes: &Outcomes) -> Vec<Problem> {
     outcomes
         .problems()
@@ -88,7 +88,8 @@ pub fn reasons(outcomes: &Outcomes) -> Vec<Problem> {
         .collect()
 }
 
-/// Resolves a plan with one variable, and returns its value. Every secret has the value `body`.
+/// Resolves a plan with one variable, and returns the value of the variable. Every secret has the
+/// value `body`.
 ///
 /// Asserts that there is either a value or an error with a message.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
