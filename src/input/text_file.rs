@@ -47,12 +47,14 @@ pub(super) fn similar_file(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     // The similar file must be of the same kind: both are for `--local`, or neither is.
     let is_local = name.contains(".local.");
+    // Otherwise, the binary itself could be suggested instead of `secrets-exec.yaml`.
+    let needs_extension = path.extension().is_some();
     let nearest = nearest(
         name,
-        names
-            .iter()
-            .map(String::as_str)
-            .filter(|other| other.contains(".local.") == is_local),
+        names.iter().map(String::as_str).filter(|other| {
+            let has_extension = Path::new(other).extension().is_some();
+            other.contains(".local.") == is_local && (has_extension || !needs_extension)
+        }),
     )?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }
