@@ -169,6 +169,9 @@ pub fn print_text_unless_stalled(text: &str) -> bool {
 /// Standard error stays in blocking mode, because the command shares it. So if another process
 /// fills a pipe between poll(2) and write(2), this process has to wait for the reader.
 fn print_lines(patience: Duration, text: &str) -> bool {
+    if text.is_empty() {
+        return true;
+    }
     let begun = Instant::now();
     let room = if io::stderr().is_terminal() {
         ROOM_OF_TERMINAL
