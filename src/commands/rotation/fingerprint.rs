@@ -158,20 +158,19 @@ impl Fingerprint {
 
     /// Compares these values with the values of a `later` trial, and returns what changed.
     pub(super) fn changes_to(&self, later: &Self) -> Changes {
+        let mut values = self.values.clone();
+        values.extend(later.values.clone());
+        values.retain(|key, _| self.hash(*key) != later.hash(*key));
+        let (fixed, deliverable) = values.into_iter().partition(|(_, value)| value.is_fixed);
         Changes {
-            deliverable: self.change_to(later, false),
-            fixed: self.change_to(later, true),
+            deliverable: self.change_of(deliverable, later),
+            fixed: self.change_of(fixed, later),
         }
     }
 
-    /// One half of [`Self::changes_to`]: if `is_fixed` is true, the changes that can't reach the
-    /// running command, and otherwise those that can. A new version of a secret with the same
-    /// values isn't a change.
-    fn change_to(&self, later: &Self, is_fixed: bool) -> Change {
-        let mut values = self.values.clone();
-        values.extend(later.values.clone());
-        values
-            .retain(|key, value| value.is_fixed == is_fixed && self.hash(*key) != later.hash(*key));
+    /// Describes the change of `values`, which differ between these values and those of a `later`
+    /// trial. A new version of a secret with the same values isn't a change.
+    fn change_of(&self, values: BTreeMap<u64, HashedValue>, later: &Self) -> Change {
         let differing = Self {
             values,
             ..Self::default()
