@@ -5,8 +5,8 @@
 //! the value of a secret. [`records`] groups problems, and makes a record of each group. Some
 //! warnings are made from problems, too. Their exit status has no meaning.
 //!
-//! The fields of a problem are private. Its constructors and methods decide what a message can
-//! have, and only this file combines the parts of a message.
+//! The fields of a problem are private, so its constructors and methods decide what a message can
+//! have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
