@@ -203,7 +203,14 @@ impl EntryOutcome {
 
     /// True if the entry sets its variable or file, or would set it if it could be resolved.
     pub fn holds_target(&self) -> bool {
-        !matches!(self.result, Outcome::Absent(_) | Outcome::Overridden(_))
+        match self.result {
+            Outcome::Value(_)
+            | Outcome::Default(_)
+            | Outcome::Keys
+            | Outcome::Unread
+            | Outcome::Failed(_) => true,
+            Outcome::Absent(_) | Outcome::Overridden(_) => false,
+        }
     }
 
     pub fn is_default(&self) -> bool {

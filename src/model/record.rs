@@ -43,7 +43,7 @@ impl Label {
 
 /// An error, a warning or a note to print. No part of it contains the value of a secret. Only the
 /// methods in this file can change it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Record(Parts);
 

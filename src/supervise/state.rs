@@ -531,11 +531,13 @@ impl Step<'_> {
     /// that read the new values waits until the command has ended. With `--on-rotation=exit`, that
     /// process is ended.
     fn stop(&mut self, mut state: RunningState) -> SupervisorState {
-        let mut next = Next::Start;
-        if self.rotation.on_rotation != OnRotation::Restart {
-            next = Next::ExitRotated;
-            self.actions.push(Action::CancelPoll);
-        }
+        let next = match self.rotation.on_rotation {
+            OnRotation::Restart => Next::Start,
+            OnRotation::Exit | OnRotation::Signal(_) => {
+                self.actions.push(Action::CancelPoll);
+                Next::ExitRotated
+            }
+        };
         self.actions.push(Action::Report(Notice::Stopping));
         self.forward(&mut state, self.rotation.stop_signal, Sender::Process);
         self.actions.push(Action::Arm(Delay::Grace));

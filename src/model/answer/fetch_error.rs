@@ -99,20 +99,12 @@ impl FetchError {
         error
     }
 
-    /// Replaces the cause, and the code that goes with it.
-    pub fn with_cause(mut self, cause: Cause) -> Self {
-        self.cause = cause;
-        self.code = cause.facts().code;
-        self
-    }
-
     pub fn again(mut self, again: Again) -> Self {
         self.again = again;
         self
     }
 
-    /// Turns this into a failure to get credentials, for the reason `why`. Unlike
-    /// [`Self::with_cause`], keeps the code.
+    /// Turns this into a failure to get credentials, for the reason `why`. Keeps the code.
     pub fn with_unsigned(mut self, why: Unsigned) -> Self {
         self.cause = Cause::NoCredentials(why);
         self

@@ -368,11 +368,7 @@ impl Settings {
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
-            if let RoleSource::WebIdentity(WebIdentity { role, .. })
-            | RoleSource::StoredSession(role, _) = &chain.source
-            {
-                roles.extend(Arn::parse(role));
-            }
+            roles.extend(chain.source.role().and_then(Arn::parse));
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
         } else if self.uses_profile() && self.web_identity_file.is_some() {
             // Credentials in variables take precedence over both the profile and a web identity.

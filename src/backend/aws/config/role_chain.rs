@@ -49,6 +49,21 @@ pub enum RoleSource {
 }
 
 impl RoleSource {
+    /// The ARN of the role that the credentials belong to, if the source itself names one.
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Self::WebIdentity(identity) => Some(&identity.role),
+            Self::StoredSession(role, _) => Some(role),
+            Self::Keys(_)
+            | Self::Environment
+            | Self::Container
+            | Self::Instance
+            | Self::Process(_)
+            | Self::Login
+            | Self::Sso(_) => None,
+        }
+    }
+
     /// True for a session that the AWS CLI stored. AWS may refuse it even though the user can still
     /// assume the role.
     pub fn is_stored_session(&self) -> bool {

@@ -139,7 +139,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             Outage(_) => {
                 let text = failure.sentence() + &failure.suffix();
                 unusable(text)
-                    .with_cause(NoCredentials(Unsigned::Unanswered))
+                    .with_unsigned(Unsigned::Unanswered)
                     .or_help(failure.own_help())
             }
             // A provider can't report that a secret doesn't exist, so an absence only means that
@@ -198,7 +198,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         settings.started_by().credentials_help()
     };
     FetchError::without_credentials("no AWS credentials were found", again)
-        .with_cause(Cause::NoCredentials(why))
+        .with_unsigned(why)
         .help(settings.setup_help(here, &general))
         .notes(notes)
 }
