@@ -1,9 +1,9 @@
 //! Finds the command's program in PATH as execvp(3) does, checks the kernel's limits for arguments
-//! and environment, and calls execve(2).
+//! and environment, and replaces this process with the program (execve(2)).
 //!
-//! The lookup happens before any request, so a typo in the command is reported immediately.
-//! `execve` is the last step of a launch. Most of this file explains what went wrong, because the
-//! kernel only reports "no such file" or "exec format error".
+//! The program is looked up before any request is sent, so a typo in the command is reported
+//! immediately. `execve` is the last step of a launch. Most of this file explains why a program
+//! can't be started, because the kernel only reports "no such file" or "exec format error".
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};

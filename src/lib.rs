@@ -1,5 +1,5 @@
-//! secrets-exec replaces references to secrets with their values, and then executes the command
-//! that uses them.
+//! secrets-exec replaces references to secrets with their values, and then becomes the command that
+//! uses these values.
 //!
 //! ```text
 //! argv ────┐
@@ -9,8 +9,13 @@
 //!      (the command) ◀─ exec ─ Environment ◀─── deliver ─────────────────────────────────┘
 //! ```
 //!
-//! Each arrow is a step of a launch. The data between the arrows are types of `model`.
-//! ARCHITECTURE.md says which module may import which.
+//! Each arrow is a step of a launch: `input` parses, `plan` merges the layers, `backend` fetches
+//! the secrets, `resolve` finds the value of each entry, `deliver` writes the files and makes the
+//! environment, and `exec` starts the command. The words next to a step are its side effects. A
+//! pure step has none.
+//!
+//! The data between the arrows are types of `model`. ARCHITECTURE.md says which module may import
+//! which.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -21,7 +26,8 @@
 compile_error!("secrets-exec can be built only for Linux and macOS");
 
 // The modules form five groups: the foundations (the allocator and the data types), the modules
-// shared by several steps of a launch, the steps themselves, the report, and the commands.
+// shared by several steps of a launch, the steps themselves, the report, and the code that runs a
+// launch or a subcommand.
 #[cfg(target_env = "musl")]
 mod memory;
 mod model;

@@ -3,7 +3,7 @@
 //!
 //! Rust uses dlmalloc as the global allocator. The cryptography library aws-lc is written in C, so
 //! it gets functions that call dlmalloc and behave like malloc(3), realloc(3) and free(3).
-//! ARCHITECTURE.md ("Speed") says how much time this saves.
+//! ARCHITECTURE.md ("Speed") says what a launch would cost if only Rust used dlmalloc.
 
 #![allow(unsafe_code, reason = "an allocator for C")]
 

@@ -1,5 +1,5 @@
-//! The backend of `--agent`: the AWS Secrets Manager Agent, an HTTP service on this host that reads
-//! and caches secrets for all programs.
+//! The backend of `--agent`: it reads secrets from the AWS Secrets Manager Agent, an HTTP service
+//! on this host that caches secrets for all programs.
 //!
 //! The agent has its own credentials, so a request doesn't need any. Instead, a request needs a
 //! token, which protects the agent against server-side request forgery. The token is sent only to

@@ -1,6 +1,7 @@
-//! The backend of `--cache`: AWS, and a directory in memory with AWS's last good answers.
+//! The backend of `--cache`: it asks AWS, and keeps AWS's last good answers in a directory in
+//! memory.
 //!
-//! The age of a cached answer decides what happens:
+//! Each answer is a file there, a cache entry. The age of an entry decides what happens:
 //!
 //! ```text
 //! age of the entry   0 ────────── --cache-ttl ───────────────────── --cache-stale ───────▶
@@ -13,22 +14,26 @@
 //!                    │             │   absent       is removed       │
 //! ```
 //!
-//! - Every document that comes from the secret's own region replaces the entry. If credentials are
-//!   missing or have expired, the entry stays, because this failure says nothing about the secret.
+//! - Every document (a secret's value and version) that comes from the secret's own region replaces
+//!   the entry. If credentials are missing or have expired, the entry stays, because this failure
+//!   says nothing about the secret.
 //! - During an outage of the secret's own region, a launch uses the document of a fallback region,
 //!   but doesn't store it. If the launch would fail with this document, it uses the entry instead,
 //!   unless the entry is too old.
-//! - If the launch would fail with a fresh entry, AWS is asked for a newer document.
+//! - If the launch would fail with a fresh entry, for example because a key is missing, AWS is
+//!   asked for a newer document.
 //! - A damaged entry is ignored with a warning.
-//! - A launch that stores an entry also removes the old entries of all other launches and requests.
-//!   An entry stays as long as this launch, or the launch that stored it, would still use it.
+//! - A launch that stores an entry also removes all entries, of any request, that are too old both
+//!   for this launch and for the launch that stored them.
 //!
-//! An entry contains the whole document, not only the keys that the launch needs. So a declaration
-//! can change without a new request. An entry is a file with three parts: a line with the version
-//! of the format, a line with the checksum of the rest, and the answer as JSON. The name of the
-//! file is a hash, followed by the version of the format. The hash covers the request, and the
-//! options and variables that choose its credentials and its endpoint. So a launch with a different
-//! `--role-arn` or endpoint never uses the entry.
+//! An entry contains the whole document, not only the keys that the launch needs. So a launch whose
+//! declaration needs another key of the same secret doesn't send a request.
+//!
+//! An entry's file has three parts: a line with the version of the format, a line with the checksum
+//! of the rest, and the answer as JSON. The name of the file is a hash, followed by the version of
+//! the format. The hash covers the request, and the options and variables that choose its
+//! credentials and its endpoint. So a launch with a different `--role-arn` or endpoint never uses
+//! the entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry, File};

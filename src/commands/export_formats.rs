@@ -1,7 +1,9 @@
-//! The formats of `export`, and the commands that hide values in the log of a GitHub job.
+//! The formats of `export`, and the workflow commands (`::add-mask::`) that hide values in the log
+//! of a GitHub job.
 //!
-//! The functions get the variables that a launch would set. They return text from which the reader
-//! of the format gets exactly the same values, or the reason why the format can't hold one of them.
+//! Each format's function gets the variables that a launch would set. It returns text from which a
+//! program that reads the format gets exactly the same values. If the format can't hold one of the
+//! values, the function returns the reason instead.
 
 use std::collections::BTreeSet;
 use std::iter;

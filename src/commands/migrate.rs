@@ -1,7 +1,8 @@
-//! `secrets-exec migrate`: turns a .env file into a declaration and a secret.
+//! `secrets-exec migrate`: turns a .env file into a declaration. With `--values`, prints the JSON
+//! object to store as the secret instead and, with `--for-local`, a file for `--local`.
 //!
-//! Prints values only with `--values` or `--for-local`, except for literals, which are part of the
-//! declaration.
+//! Values are printed only with one of these two options, except for literals, which are part of
+//! the declaration.
 
 use zeroize::Zeroizing;
 

@@ -5,7 +5,8 @@
 //! return a `Report` with everything that went wrong. `worker::finish` then ends the process.
 //!
 //! A few things end the process earlier, without `finish`: a bug, a termination signal, the
-//! deadline and a closed connection. A trial (`rotation`) also ends itself.
+//! deadline and, in a trial (`rotation`), a parent that ends or closes the gate. A trial that ends
+//! normally doesn't call `finish`, either.
 
 pub mod check;
 pub mod export;

@@ -1,6 +1,6 @@
-//! What a launch, a poll and each subcommand may do and print, as a constant or a function for each
-//! of them. Other code asks the fields and never compares tasks, so this file decides about a new
-//! kind of launch.
+//! A task says what a launch, a poll or a subcommand may do and print. Each of them has a constant
+//! or a function here. Other code reads the fields of a task, and never asks which task it is. So
+//! what a new kind of launch may do is decided only in this file.
 
 use crate::report::account::CheckDepth;
 

@@ -10,7 +10,8 @@
 //!                         └─ deadline + 0.5 s          → end with 75: the worker is stuck
 //! ```
 //!
-//! The connection is [`Messenger::watched_connection`].
+//! The connection is a pipe, which only a trial of `--on-rotation` has: its other end belongs to
+//! the parent that is waiting for the result ([`Messenger::watched_connection`]).
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};

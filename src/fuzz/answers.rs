@@ -1,4 +1,4 @@
-//! Fuzzes AWS's responses, and the entries of the cache.
+//! The fuzz targets that read AWS's responses and the entries of the cache.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Fuzzes the files that people write, and references in inherited variables.
+//! The fuzz targets that read the files that people write, and references in inherited variables.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Fuzzes references, their keys and paths, and templates.
+//! The fuzz targets for references, their keys and paths, and templates.
 
 use std::collections::BTreeMap;
 

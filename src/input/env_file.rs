@@ -2,9 +2,9 @@
 //! in a declaration. Errors and warnings never show a value.
 //!
 //! The parser follows `parser.py` of python-dotenv 1.2, with interpolation turned off. A test
-//! compares the two. dotenvy isn't an alternative, because it expands `$`, and reads escapes and
-//! comments differently. `adotenv` 1.1.2 reads files as python-dotenv does, but keeps copies of the
-//! values that nothing wipes.
+//! compares the two. The crate `dotenvy` isn't an alternative, because it expands `$`, and reads
+//! escapes and comments differently. The crate `adotenv` 1.1.2 reads files as python-dotenv does,
+//! but leaves copies of the values in memory.
 
 use std::borrow::Cow;
 use std::fmt::Display;

@@ -1,11 +1,12 @@
-//! Parses references in the values of inherited variables, for `--resolve-env`. Also warns about
-//! options for inherited variables that probably don't do what the user meant.
+//! Parses references in the values of inherited variables, for `--resolve-env`. Also warns if
+//! `--resolve-env`, `--pass` or `--unset` probably doesn't do what the user meant.
 //!
 //! A value is resolved if it is the ARN of a secret or a parameter, with or without KEY, STAGE and
 //! VERSION-ID, or if it contains CloudFormation's dynamic references, such as
 //! `{{resolve:secretsmanager:…}}`. A reference in a variable can't use an alias or `${NAME}`, and
-//! the KEY of a dynamic reference is never a JSONPath. Errors never quote a value, because a secret
-//! may be next to the reference.
+//! the KEY of a dynamic reference is never a JSONPath.
+//!
+//! Errors never quote a value, because a secret may be next to the reference.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
-//! Opens the files that the user names, reads declarations and files for `--local`, and finds files
-//! with similar names. Errors never show a line of a file.
+//! Opens the files that the user names, and reads the text of declarations and `--local` files. If
+//! a file doesn't exist, suggests one with a similar name. Errors never show a line of a file.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

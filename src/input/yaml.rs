@@ -1,14 +1,14 @@
-//! Parses YAML into a syntax tree. Each node has its position. Each scalar is text, and whether it
-//! is a number or a boolean is up to its reader. JSON is valid YAML, so it is parsed in the same
-//! way.
+//! Parses YAML into a syntax tree, in which each node has its position. Each scalar stays text: the
+//! code that reads it decides whether it is a number or a boolean. JSON files are parsed in the
+//! same way, because JSON is valid YAML.
 //!
 //! serde would stop at the first error. With a tree, the readers of declarations can report all
 //! errors together.
 //!
-//! Frequent mistakes in the syntax, such as a colon in a value, get our own messages and help. The
-//! parser's messages only make sense to someone who knows the grammar of YAML. A line of the file
-//! may contain a secret, so a message shows at most one character or the tag of a value. Its help
-//! shows only names, references and templates.
+//! The parser's messages only make sense to experts in the grammar of YAML. So frequent mistakes in
+//! the syntax, such as a colon in a value, get our own messages and help. A line of the file may
+//! contain a secret, so a message shows at most one character or the tag of a value. Its help shows
+//! only names, references and templates.
 
 use std::collections::BTreeMap;
 

@@ -432,7 +432,7 @@ mod tests {
                 "remove it",
             ),
             ("a\rb", "contains a carriage return", "remove it"),
-            // Characters that are invisible after a letter.
+            // Invisible characters directly after a letter.
             (
                 "e\u{301}\u{200b}b",
                 "contains a hidden character (U+200B)",

@@ -1,5 +1,5 @@
-//! The plan of a launch: the layers merged into one list of entries, with every reference looked
-//! up.
+//! Merges the layers of a launch into its plan: one list of entries, with the aliases and `${NAME}`
+//! in their references looked up.
 //!
 //! The plan says which secrets to request, and in which order to resolve the entries. Nothing is
 //! read or requested here.

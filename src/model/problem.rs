@@ -1,12 +1,13 @@
-//! A problem is an error with a message, the entries that it affects, and a remedy.
+//! A problem is an error with a message, the entries that it affects, and a remedy. [`records`]
+//! groups problems by their reason, and makes one record of each group, which `report` prints.
 //!
-//! A problem is worded where it is found, and no code decides anything by its text. Code that has
-//! to decide on an error uses a different type first, such as `FetchError`. A problem never quotes
-//! the value of a secret. [`records`] groups problems, and makes a record of each group. Some
-//! warnings are made from problems, too. Their exit status has no meaning.
+//! A problem is worded where it is found, and never quotes the value of a secret. No code decides
+//! anything by the text of a problem: an error that decides something, such as whether to retry,
+//! first has a type of its own, such as `FetchError`. Some warnings are made from problems, too.
+//! The exit status of such a problem has no meaning.
 //!
 //! The fields of a problem are private, so its constructors and methods decide what a message can
-//! have.
+//! contain.
 
 use std::collections::{BTreeMap, BTreeSet};
 

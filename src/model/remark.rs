@@ -1,10 +1,10 @@
 //! Remarks on values that somebody probably stored by mistake, such as a password with a carriage
 //! return at its end.
 //!
-//! If an entry has only one reference, its value gets remarks as it was read. In a template, each
-//! value gets its remarks after filters such as `trim`, but before a filter encodes the value. So
-//! `{{ pw | trim }}` gets no remark about a line feed at the end of `pw`. The code that prints
-//! warnings doesn't add any remarks.
+//! A value is examined in its plain form: after decoding and filters such as `trim`, and before
+//! encoding. So `{{ pw | trim }}` gets no remark about a line feed at the end of `pw`. In a
+//! template, each value is examined on its own. `resolve` collects the remarks, and `report` only
+//! words them.
 
 use std::collections::BTreeMap;
 

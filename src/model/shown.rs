@@ -1,12 +1,12 @@
 //! Decides which parts of a text are shown in messages, and how the text is quoted.
 //!
-//! Messages repeat what the user wrote. They mask only what looks like a credential ([`shown`]),
-//! because a log may be kept for years. Whether they mask a part depends only on the text. A
-//! password such as `hunter2` looks like any other word, so it is shown.
+//! Messages repeat what the user wrote, except what looks like a credential. [`shown`] masks it,
+//! because a log may be kept for years. Only the text itself decides what is masked. A password
+//! such as `hunter2` looks like any other word, so it is shown.
 //!
-//! The keys of a secret's value have a rule of their own, because the user didn't write them
-//! ([`is_quotable`]). Text from a server goes through `system::redaction`, which hides any text
-//! that contains a credential in use.
+//! The keys of a secret's value have a rule of their own ([`is_quotable`]), because the user didn't
+//! write them. Text from a server goes through `system::redaction`, which hides any text that
+//! contains a credential in use.
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -15,14 +15,14 @@
 //!             ┌─ an idle connection ────────────────┐
 //! request ────┼─ a connection opened in advance ────┼──▶ send ──▶ read the response ──▶ idle again
 //! and permit  └─ a new connection ──────────────────┘      │
-//!                                                          └─ fails on an old connection:
+//!                                                          └─ fails on a spare connection:
 //!                                                             once more, on a new one
 //! ```
 //!
-//! A host has at most [`MAX_CONNECTIONS`] connections, including idle ones and those opened in
-//! advance. A server can close an idle connection just as a request is written to it. So a request
-//! that fails on an old connection is sent once more, on a new connection, without using up an
-//! attempt.
+//! A host has at most [`MAX_CONNECTIONS`] connections, including the spare ones, which are idle or
+//! were opened in advance. A server can close a spare connection just as a request is written to
+//! it. So a request that fails on a spare connection is sent once more, on a new connection,
+//! without using up an attempt.
 //!
 //! The pool of the SDK has no limit (smithy-rs#4708 adds an optional one), and opens a connection
 //! for each of the requests that start together, as hyper's client does (hyper#1485).

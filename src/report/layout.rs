@@ -1,7 +1,7 @@
 //! Lays out records as text or JSON.
 //!
 //! A record becomes one JSON object, or one or more lines of text. All its text is escaped here, so
-//! a name from AWS or from a file can't move the cursor or change the direction of writing.
+//! a name from AWS or from a file can't move the cursor or reverse the direction of the text.
 
 use std::time::SystemTime;
 

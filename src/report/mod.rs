@@ -18,8 +18,8 @@
 //! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! Most warnings and notes are made as records by the step that found something to say
-//! (`model/record`). `layout` lays records out, and only `terminal` prints.
+//! Most warnings and notes become records in the step that finds something to say (`model/record`).
+//! `layout` lays records out, and only `terminal` prints.
 //!
 //! No record may contain the value of a secret.
 

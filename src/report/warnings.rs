@@ -1,8 +1,8 @@
-//! Makes warnings and notes, in the order of a launch:
+//! Makes warnings and notes, and the error about a panic. The warnings and notes are in the order
+//! of a launch:
 //!
-//! - before it reads values: which entries are left out
-//! - after it has read them: what looks like a mistake in the values, and which cached values are
-//!   used
+//! - before values are read: which entries are left out
+//! - after values are read: what looks like a mistake in them, and which cached values are used
 //! - the account of `--verbose`: where the values come from, and how long everything took
 
 use std::collections::BTreeSet;

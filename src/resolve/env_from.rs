@@ -1,8 +1,8 @@
 //! Makes variables from the keys of a JSON object, for `env-from`. For a path such as `ssm:/prod/`,
 //! the parameters below the path make up the object.
 //!
-//! In a malformed secret, a key can be a value. So an error quotes a key only if it looks like a
-//! name.
+//! In a malformed secret, what looks like a key may be a password. So an error quotes a key only if
+//! it looks like a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -14,7 +14,7 @@
 //!   keys of an object.
 //! - `printed` applies the filters of a template.
 //! - `suggestions` finds the name that was probably meant.
-//! - `texts` warns about texts that still have something that was meant to be replaced.
+//! - `texts` warns about texts that the user probably expected secrets-exec to replace.
 
 mod env_from;
 mod extract;

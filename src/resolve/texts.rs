@@ -1,11 +1,12 @@
-//! Warns about texts in a declaration in which somebody expected secrets-exec to replace something:
-//! a `value`, a `default` that is used, or a template.
+//! Warns about texts that the user probably expected secrets-exec to replace, such as
+//! `{{ db.password }}` in a `value`. The texts are each `value`, each `default` that is used, the
+//! text of templates, and inherited variables.
 //!
-//! The form of a text proves nothing, because programs replace placeholders, too. So each of these
-//! warnings needs a witness: an alias, a key of an object that was read, or a variable that is set.
-//! Only `ssm:/NAME`, an ARN with a KEY and a dynamic reference need none. Messages never quote the
-//! rest of a text, since it may be a password. An entry with a `pattern` gets no warning: the
-//! pattern shows that the user wants such a text.
+//! The form of a text proves nothing, because many programs replace placeholders themselves. So a
+//! warning needs a witness from this launch: an alias, a key of an object that was read, or a
+//! variable that is set. In a `value` or a `default`, `ssm:/NAME`, an ARN with a KEY and a dynamic
+//! reference need no witness. Messages quote only the names of variables in a text, because the
+//! rest may be a password.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -23,7 +24,8 @@ use crate::model::shown::some_of;
 
 /// Warns about each entry whose text still has something that was meant to be replaced, such as
 /// `{{ db.password }}` in a literal. The command gets the text as it is. There's at most one of
-/// these warnings per entry.
+/// these warnings per entry, and none for an entry with a `pattern`, which shows that the user
+/// wants such a text.
 pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec<Warning> {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();

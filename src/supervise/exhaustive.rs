@@ -1,5 +1,5 @@
-//! Every history of a rotation: [`step`] runs together with a model of the world, and a search
-//! visits all worlds that can be reached.
+//! A test of the state machine of `--on-rotation` in every possible history of a rotation: [`step`]
+//! runs together with a model of the world, and a search visits all worlds that can be reached.
 //!
 //! ```text
 //!           ┌─ move ─▶ world ─ …      A world consists of the processes, the trial, the timer, and
@@ -10,33 +10,34 @@
 //!     └ if the world behaves from now on, it reaches the goals
 //! ```
 //!
-//! This file has four parts: the world, its moves, what must hold on each edge, and what must be
-//! reachable from each world. The comments quote the specification. The search is breadth-first, so
-//! it finds the shortest history that breaks a rule. The test prints the rule, and this history
-//! with one line for each move.
+//! This file has four parts: the world, its moves, what must hold on each edge (a move from one
+//! world to the next), and what must be reachable from each world. A comment in quotation marks is
+//! a promise that the code below it checks. (In these quotes, "the program" is the command.) The
+//! search is breadth-first, so it finds the shortest history that breaks a rule. The test then
+//! prints the rule, and this history with one line for each move.
 //!
 //! Events are delivered one at a time: the actions of an event are carried out before the next
 //! event happens, and the first event after a refused signal is [`Event::Refused`]. In the real
 //! process, other events can be in the queue before this one.
 //!
-//! A message from a trial can come late, because the trial was cancelled or has ended, or a second
-//! time. Such a message isn't a move. Instead, the search checks in each world that nothing follows
-//! from it. A late message never reaches the next trial: the next poll begins only once the queue
-//! is empty.
+//! A message from a trial can arrive twice. It can also arrive late, after the trial was cancelled
+//! or has ended. Such a message isn't a move. Instead, the search checks in each world that nothing
+//! follows from it. A late message never reaches the next trial: the next poll begins only once the
+//! queue is empty.
 //!
 //! The search visits 5,700 to 8,700 worlds in each of six configurations. For every history, it
 //! proves that:
 //!
-//! - there are never two instances
+//! - there are never two instances of the command
 //! - SIGTERM cancels a new start
 //! - a signal reaches the command once, and never a process that was reaped
 //! - nothing is left except what the system refuses to end
-//! - the end can be reached whatever has happened
-//! - a change takes effect
+//! - stopping never hangs: the processes can always end, or are given up
+//! - a change can always take effect, unless the system refuses to stop the command
 //! - a trial that dies or fails doesn't affect the values that the command has
 //!
 //! It doesn't prove that the kernel, `processes` and `commands/rotation/parent` do what the model
-//! does. It also doesn't check the lengths of the delays, the texts of the lines, and more than two
+//! does. Nor does it check the lengths of the delays, the texts of the messages, or more than two
 //! failed polls in a row.
 
 use std::collections::HashMap;
@@ -536,7 +537,7 @@ impl Edge<'_> {
         // A program that is stopped can't handle a signal, so it gets CONT. It gets no other CONT.
         wakes &= self.before.past.is_suspended && self.before.is_running();
         assert_eq!(self.count(CONTINUE), conts + usize::from(wakes));
-        // "`signal=HUP` first replaces the files of section 6, and then sends the signal."
+        // "`signal=HUP` first replaces the files …, and then sends the signal."
         let hups = usize::from(self.succeeds(Purpose::Delivery(HUP)));
         assert_eq!(self.count(Action::Signal(HUP)), hups);
         // "When the program stops, secrets-exec stops."

@@ -21,9 +21,9 @@
 //! sessions, are never ended. They don't appear in the state machine.
 //!
 //! ```text
-//! Grace    the command has got the stop signal, its group TERM once the command has ended, and
-//!   │      other children TERM once the group is empty
-//!   │ the time is over, or a second TERM arrives: SIGKILL to the group, or to the other children
+//! Grace    the command gets the stop signal. Once it has ended, its group gets SIGTERM. Once the
+//!   │      group is empty, the other children get SIGTERM.
+//!   │ the time is over, or a second SIGTERM comes: SIGKILL to the group, or to the other children
 //!   ▼
 //! Killed   other children, which may be new, get SIGKILL once the group is empty
 //!   │ 1 s
@@ -38,15 +38,15 @@
 //! ```text
 //! NoTrial ─ the timer elapses ─▶ Reading ─┬─ no change, or the trial ends ─▶ NoTrial
 //!                                         ├─ a change, `signal=NAME` ──────▶ Opened
-//!                                         ├─ another change after a TERM ──▶ NoTrial
+//!                                         ├─ another change after SIGTERM ─▶ NoTrial
 //!                                         └─ any other change ─────────────▶ Stopping
 //! a start ─────────────────────▶ Opened ──┬─ the files are in place ───────▶ Placed
 //!                                         └─ the trial ends: it failed ────▶ NoTrial
-//!                                Placed ──┬─ no start is possible ─────────▶ Opened
+//!                                Placed ──┬─ it can't become the command ──▶ Opened
 //!                                         └─ the trial ends: it succeeded ─▶ NoTrial
 //! ```
 //!
-//! After a TERM, the command may be about to end, so a change doesn't stop it. During a restart,
+//! After a SIGTERM, the command may be about to end, so a change doesn't stop it. During a restart,
 //! the trial waits at its gate while the old command is being stopped. When a trial succeeds, the
 //! command has the trial's values.
 

@@ -1,4 +1,4 @@
-//! How this process waits, the signals that end it, and how it ends.
+//! Waits for work to be done, reacts to the signals that end this process, and ends it.
 //!
 //! The main thread waits in poll(2) while a worker works. Everything that can take a long time,
 //! such as a request, a file on a network, or a write whose reader stalls, runs on its own thread.
@@ -9,14 +9,15 @@
 //! worker            └─▶ work ───────────────────▶ drops its end of the pipe ──┘
 //! ```
 //!
-//! poll(2) waits for the worker's pipe, a held signal, a connection or a time limit.
+//! poll(2) returns when the worker has closed its end of the pipe, a termination signal has
+//! arrived, the other end of a connection is closed, or it is time for the next `tick`.
 //!
 //! The command gets the signal mask and the signal actions that this process inherited. Three
 //! things must not happen: a signal is lost, a signal ends this process before it has cleaned up,
 //! or the command inherits our own settings.
 //!
 //! ```text
-//! before main      note the action of SIGPIPE, which Rust will ignore; clear the dumpable flag
+//! before main      note the action of SIGPIPE, which Rust replaces; clear the dumpable flag
 //!     │
 //! block_signals    block the termination signals, unless they were ignored or blocked on entry
 //!     │            The main thread polls for them. Each thread inherits the mask, so they don't
@@ -36,7 +37,8 @@
 //! an error, or a subcommand that is done.
 //!
 //! Two things are in static variables, because the panic hook can't reach anything else: the
-//! inherited signals, and the program that prints credentials.
+//! inherited signals, and the program that we are asking for credentials, which [`end`] has to
+//! kill.
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 

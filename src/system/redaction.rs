@@ -5,10 +5,10 @@
 //! AWS may repeat every header. So each credential is passed to [`conceal`] before it is sent, and
 //! `redacted_line` hides any text that contains one.
 //!
-//! Credentials are searched for in `redacted_line`, and not where messages are printed. There are
-//! two reasons. First, `redacted_line` shortens a long text, and half a credential would not be
-//! found later. Second, a message also has our own words, which must stay: with a simulation of
-//! AWS, both the secret key and the host may be `localstack`.
+//! The search is in `redacted_line`, and not where messages are printed, for two reasons. First,
+//! `redacted_line` shortens a long text, and half a credential would not be found later. Second, a
+//! message also has our own words, which must stay: with a simulation of AWS, both the secret key
+//! and the host may be `localstack`.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};

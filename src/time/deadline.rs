@@ -1,11 +1,12 @@
 //! The time that a launch has (the deadline), and what the launch is doing (the progress).
 //!
-//! The deadline is `--timeout` after the beginning of a try. Code that has to wait asks how much
-//! time is left. ARCHITECTURE.md, "Time", shows all time limits.
+//! The deadline is `--timeout` after the beginning of a try. (Only with `--wait` can a launch have
+//! several tries.) Code that has to wait asks how much time is left. ARCHITECTURE.md, "Time", shows
+//! all time limits.
 //!
-//! The progress is what the launch is waiting for, why the last attempt failed, and which warnings,
-//! notes and events of `-vv` are printed. The worker changes the deadline and the progress, and the
-//! main thread reads them while it waits.
+//! The progress is what the launch is waiting for, why the last attempt failed, and the warnings,
+//! notes and `-vv` events to print. The worker changes the deadline and the progress, and the main
+//! thread reads them while it waits.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -512,8 +512,8 @@ mod tests {
             (1_900..=1_980).contains(&latest.as_millis()),
             "{latest:?} of two seconds"
         );
-        // The share is a third of two seconds. Even a first pause that would be longer ends within
-        // it.
+        // The share is a third of two seconds. A first pause that would be longer is shortened, so
+        // it ends within the share.
         let third = || budget(2, None).share(Instant::now(), 0, 3);
         let throttled = FetchError::outage(OutageKind::Throttled, "");
         let first = pause_for(third().left(), 1, &throttled, Company::Alone, || 1.0);

@@ -1,8 +1,8 @@
 //! Decides which request may be sent next to an endpoint that fails.
 //!
-//! The requests of a launch to one endpoint (a service in a region) take turns while it fails. So a
-//! launch with a hundred secrets puts little more load on a service that is recovering than a
-//! launch with one secret:
+//! The requests of a launch to one endpoint (a service in a region) take turns while the endpoint
+//! fails. So a launch with a hundred secrets puts little more load on a service that is recovering
+//! than a launch with one secret:
 //!
 //! ```text
 //! request A  ──x··············▸ waits for its turn          x  a failure that is retried
@@ -16,10 +16,10 @@
 //!   fair: the request that has waited longest gets it next. Requests that haven't been sent yet
 //!   wait for the lock, too. Requests that are in flight continue.
 //! - An answer that isn't retried (a value, a denial or an absence) shows that the endpoint works
-//!   again. The waiting requests then follow together and without pauses, after the request that
-//!   has the lock, and the next failure begins with the shortest pause. After throttling, they
-//!   follow one by one, because AWS would throttle most of them again if they were sent together.
-//!   The simulation shows that a launch then ends just as early, with fewer requests.
+//!   again. Once the request that has the lock is done, the waiting requests follow together and
+//!   without pauses. The next failure begins with the shortest pause. After throttling, the
+//!   requests follow one by one, because AWS would throttle most of them again if they were sent
+//!   together. The simulation shows that a launch then ends just as early, with fewer requests.
 //! - Requests that were sent together fail together, so only the first of their failures is
 //!   counted.
 //! - The limits on the number of attempts (AWS_MAX_ATTEMPTS, malformed answers) also apply to all

@@ -1,5 +1,5 @@
-//! SSM Parameter Store. GetParameters reads up to ten parameters in one request, and
-//! GetParametersByPath reads all parameters below a path, page by page.
+//! Reads parameters from SSM Parameter Store. GetParameters reads up to ten parameters in one
+//! request, and GetParametersByPath reads all parameters below a path, page by page.
 //!
 //! A response may spell a name differently from the request: with or without the leading slash, or
 //! as an ARN. Before a value is used, we compare the parameter's name and version and, for an ARN,

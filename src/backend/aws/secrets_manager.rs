@@ -1,9 +1,9 @@
-//! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check
-//! --metadata`.
+//! Reads secrets from AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret
+//! describes one for `check --metadata`.
 //!
-//! We don't use BatchGetSecretValue. It needs its own permission, it can't read a given version,
-//! and it is limited to 100 requests per second. If the policy of a VPC endpoint denies one secret,
-//! the whole request fails.
+//! We don't use BatchGetSecretValue, which reads several secrets in one request. It needs its own
+//! permission, it can't read a given version, and it is limited to 100 requests per second. If the
+//! policy of a VPC endpoint denies one of the secrets, the whole request fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,12 +1,13 @@
-//! The clients of AWS's services. A [`Client`] is for one service, one region and one set of
-//! credentials.
+//! The clients of AWS's services. A [`Client`] signs and sends requests to one service in one
+//! region, with one set of credentials, and reads the responses. After a temporary outage, it sends
+//! a request again.
 //!
-//! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
-//! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
-//! both without the SDK. Both methods wipe the body of the response. We don't use the SDK's
-//! clients, because retries, endpoints and connections are ours anyway, and each client would cost
-//! half a million instructions. ARCHITECTURE.md, "What the AWS SDK does, and what we do", has the
-//! rest.
+//! For STS, SSO and DescribeSecret, [`Client::call`] lets the SDK's operations write the request
+//! and read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does both
+//! without the SDK. Both methods wipe the body of the response from memory. We don't use the SDK's
+//! clients, because we have retries, endpoints and connections of our own, and each client would
+//! cost half a million instructions. The rest is in ARCHITECTURE.md, "What the AWS SDK does, and
+//! what we do".
 //!
 //! An error quotes only AWS's code and message from the body of a response. The rest may contain a
 //! secret.

@@ -3,8 +3,8 @@
 //!
 //! The base credentials are the caller's credentials, after the roles of the profile have been
 //! assumed. A request can have a role of its own, which is assumed with the base credentials, never
-//! with the credentials of another request's role. If a role can't be assumed, its secrets fail.
-//! They are never read with the base credentials instead.
+//! with the credentials of another request's role. If a role can't be assumed, all requests with
+//! this role fail. They are never sent with the base credentials instead.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

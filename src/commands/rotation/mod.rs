@@ -37,7 +37,7 @@
 //!
 //! Whatever the trial is doing, the parent passes signals on to the command. The only exception is
 //! the signal of `--poll-signal`. A poll has its own process group, which becomes the command's
-//! group when the gate opens. Between the gate and execve, the trial holds SIGTERM
+//! group when the gate opens. Between the gate and execve, the trial holds (blocks) SIGTERM
 //! (`system/lifecycle`). A SIGTERM that arrives then ends the trial either before it renames the
 //! files, or right before execve.
 

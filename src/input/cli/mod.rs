@@ -4,9 +4,10 @@
 //! Only this folder uses clap.
 //!
 //! Parsing reads no files. It goes on after an invalid value: the error is added to
-//! [`Inputs::errors`], and is reported together with the errors of the declarations. Errors never
-//! show a part of an argument that may be a secret. Someone who is used to `docker run -e` may
-//! write a password in an entry.
+//! [`Inputs::errors`], and is reported together with the errors of the declarations.
+//!
+//! Errors never show a part of an argument that may be a secret. For example, someone who is used
+//! to `docker run -e` may write a password in an entry.
 
 mod command;
 mod entries;

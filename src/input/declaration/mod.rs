@@ -3,10 +3,10 @@
 //!
 //! Messages about mistakes never show a line of a file, because the line may hold a secret.
 //!
-//! The declaration in the working directory is read although nobody named it. Its author chooses
+//! The declaration in the working directory is read even if nobody named it. Its author chooses
 //! which secrets are read with this user's credentials, and which variables the command gets. So it
-//! is only read if nobody except root and this user can write it: someone else may have left it in
-//! /tmp.
+//! is only read if nobody except root and this user can write it. Otherwise, someone else may have
+//! left it there, for example in /tmp.
 
 mod reader;
 mod sections;

@@ -1,9 +1,9 @@
 //! Reads typed values from a declaration's syntax tree, and collects the mistakes in it.
 //!
-//! An [`Item`] is a node that can name itself in messages. If the node doesn't have the type that
-//! an `expect_…` method expects, the method adds a mistake to the [`SourceFile`], and returns
-//! `None` or no entries. Reading goes on after a mistake. At the end, the [`SourceFile`] turns all
-//! mistakes into problems, so the user sees them in one report.
+//! An [`Item`] is a node with the name and the position that messages show for it. If the node
+//! doesn't have the type that an `expect_…` method expects, the method adds a mistake to the
+//! [`SourceFile`], and returns `None` or no entries. Reading goes on after a mistake. At the end,
+//! the [`SourceFile`] turns all mistakes into problems, so the user sees them in one report.
 
 use std::cell::RefCell;
 use std::path::PathBuf;

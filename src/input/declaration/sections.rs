@@ -1,8 +1,9 @@
-//! Reads the sections of a declaration except `defaults`: `secrets`, which gives short names to
-//! secret ids; `env` and `files`, whose entries share most keys; and `env-from`.
+//! Reads all sections of a declaration except `defaults`: `secrets`, which gives short names
+//! (aliases) to secret ids; `env` and `files`, whose entries set variables and files, and have most
+//! keys in common; and `env-from`, whose entries set a variable for each key of a JSON object.
 //!
-//! If an alias or an entry has a mistake, it may be missing from the result, or be incomplete. That
-//! does no harm: the mistake is reported, and nothing is resolved.
+//! An alias or an entry with a mistake may be missing from the result, or be incomplete. That does
+//! no harm: the mistake is reported, and nothing is resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The facts about a whole launch that messages about failed requests mention. The facts about a
-//! single request are in its failure.
+//! The facts about a whole launch that messages about failed requests mention, such as the default
+//! region. The facts about a single request are in its failure.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -3,8 +3,9 @@
 //! The code that notices a failure makes a [`FetchError`]. If AWS answered, `wording` later turns
 //! the error into a message. If there was no answer, the error already has its headline.
 //!
-//! The error's [`Again`] decides about retries, the next region and `--wait`. Its [`Cause`] decides
-//! nearly everything else. No decision depends on the text of a message.
+//! The error's [`Again`] says what to try next: the same service, another credentials provider,
+//! another region, or everything again a little later (`--wait`). Its [`Cause`] decides nearly
+//! everything else. No decision depends on the text of a message.
 
 use std::io::ErrorKind;
 use std::iter;

@@ -1,5 +1,6 @@
-//! What a backend returns for each locator: a document, or the reason why there is no document. For
-//! `check`, a backend also returns descriptions of secrets.
+//! What a backend (AWS, the Secrets Manager Agent, the cache or a local file) returns for each
+//! locator, which is one request: a document, or the reason why there is no document. For `check`,
+//! a backend also returns descriptions of secrets.
 //!
 //! Every value is a [`SecretValue`]. Its bytes are overwritten when it is dropped, `Debug` doesn't
 //! show them, and only `expose` returns them. `grep -rn 'expose()' src` lists every place that uses

@@ -61,8 +61,8 @@ pub enum Holder {
 ///
 /// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
 /// single entries come before the objects of `env-from`. The first entry that claims a variable or
-/// a path becomes its holder, and overrides the entries after it. `--keep-existing` holds the
-/// variables that it keeps from the beginning.
+/// a path becomes its holder, and overrides the entries after it. The variables that
+/// `--keep-existing` keeps are held from the start.
 ///
 /// ```text
 /// order of precedence                               claims               holder
@@ -70,7 +70,7 @@ pub enum Holder {
 /// 2. secrets-exec.yaml: DB_HOST: old/db:host        DB_HOST              entry 1 (2 is overridden)
 /// 3. secrets-exec.yaml: TOKEN: {…, optional: true}  TOKEN                entry 3, unless absent
 /// 4. base.yaml: TOKEN: { value: none }              TOKEN                entry 4, if 3 is absent
-/// 5. base.yaml: env-from: [prod/app]                each key's variable  each key for itself
+/// 5. base.yaml: env-from: [prod/app]                each key's variable  entry 5, if not held yet
 /// ```
 ///
 /// The rule is applied twice. First, the plan applies it to the entries that certainly set

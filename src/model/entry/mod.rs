@@ -1,7 +1,8 @@
 //! Entries: the variables and files that the user wants, and where their values come from. Also
 //! decides which variables `env-from` may set.
 //!
-//! An entry is as the user wrote it until the plan looks up its aliases and `${NAME}`.
+//! Until the plan looks up the aliases and `${NAME}` in an entry, the entry is as the user wrote
+//! it.
 
 mod claims;
 mod subject;

@@ -1,5 +1,5 @@
-//! The subject of an entry is its name in messages: its label, its reference, and its position on
-//! the command line, in a file or in the environment.
+//! The subject of an entry, which is how messages name it: its label, its reference, and its
+//! position on the command line, in a file or in the environment.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

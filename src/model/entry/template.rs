@@ -1,5 +1,5 @@
-//! Parses a template: a text with references, such as `postgres://{{ db.user }}:{{ db.password |
-//! urlencode }}@{{ env.DB_HOST }}`.
+//! Parses a template: a text with references, such as
+//! `postgres://{{ db.user }}:{{ db.password | urlencode }}@{{ env.DB_HOST }}`.
 //!
 //! ```text
 //! template   = { text | "{{" string "}}" | "{{" source { "|" filter } "}}" }
@@ -8,9 +8,9 @@
 //!            | replace(string, string) | default(string)
 //! ```
 //!
-//! The expression in `{{ db.hosts[0] }}` is a JSONPath with the alias `db` instead of `$`. So a
-//! lookup of a secret becomes a [`Reference`], and is resolved like any other. An error may quote
-//! an expression, because a template doesn't contain any values yet.
+//! The expression in `{{ db.hosts[0] }}` is a JSONPath with the alias `db` instead of `$`. So an
+//! expression that reads a secret becomes a [`Reference`], and is resolved like any other. An error
+//! may quote an expression, because a template doesn't contain any values yet.
 
 use serde_json::Value;
 

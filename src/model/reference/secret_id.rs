@@ -1,5 +1,6 @@
-//! Names and ARNs of secrets and parameters, and the two stores they are in. Also checks that an
-//! answer from AWS is for the requested secret ([`SecretId::is_answered_by`]).
+//! Names and ARNs of secrets and parameters, and the stores that they are in: Secrets Manager and
+//! Parameter Store. Also checks that an answer from AWS is for the requested secret
+//! ([`SecretId::is_answered_by`]).
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! The settings for requests to AWS. They come from the options, from AWS's environment variables
-//! and from the profile, in this order of precedence, and they are checked before any request is
-//! sent.
+//! and from the profile, a section of AWS's configuration files. This is also their order of
+//! precedence. All settings are checked before any request is sent.
 //!
-//! The options and variables are read first, without the configuration files. If all values are in
-//! the cache, a launch never opens these files, so the name of a cache entry can't depend on them.
-//! Otherwise, the files are read, too, and each setting that a profile can have is read again:
+//! The options and variables are read first, without the configuration files. The names of cache
+//! entries depend only on them, so a launch that finds all its values in the cache never opens
+//! these files. Otherwise, the files are read, too, and each setting that a profile can have is
+//! read again:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which cache entries get names

@@ -2,14 +2,15 @@
 //! in AWS's configuration files (`~/.aws/config` and `~/.aws/credentials`).
 //!
 //! The files are read as in botocore, which uses Python's `configparser`. A file that doesn't exist
-//! or can't be reached is treated as empty, as in the AWS CLI. A file that can't be read or parsed
-//! is an error: if it were skipped, secrets-exec might use the credentials of a different identity.
-//! A message shows the number of a line, but never the line itself.
+//! or can't be reached (for example, in another user's home directory) is treated as empty, as in
+//! the AWS CLI. A file that can't be read or parsed is an error: if it were skipped, secrets-exec
+//! might use the credentials of a different identity. A message shows the number of a line, but
+//! never the line itself.
 //!
 //! The SDK's parser (`env_config` of `aws-runtime`) reads 7 of our 152 test files differently from
-//! the AWS CLI. It refuses a byte order mark and an indented setting, and silently skips malformed
-//! headers and names with a space or a quote (smithy-rs#1488, closed). It could replace 61 lines of
-//! ours.
+//! the AWS CLI. It refuses a byte order mark and an indented setting. It silently skips malformed
+//! section headers, and names with a space or a quote (smithy-rs#1488, closed). It could replace 61
+//! lines of ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;

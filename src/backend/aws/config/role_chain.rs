@@ -11,8 +11,9 @@
 //! ```
 //!
 //! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
-//! leave this to the SDK, which sends neither `duration_seconds` nor an MFA code to STS, and passes
-//! our standard input to a `credential_process`. Nothing in this file sends a request.
+//! leave this to the SDK: it sends neither `duration_seconds` nor an MFA code to STS, and it passes
+//! our standard input to the program of a `credential_process`. Nothing in this file sends a
+//! request.
 
 use aws_credential_types::Credentials;
 

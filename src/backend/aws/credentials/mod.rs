@@ -24,18 +24,18 @@
 //! The search must never return the credentials of an identity other than the configured one. So an
 //! incomplete configuration is an error, not a reason to ask the next provider.
 //!
-//! A request is sent again after a temporary failure, and STS is also asked in the fallback
-//! regions. No other step is repeated: a program runs only once, and a role is assumed only once.
-//! Only `--wait` repeats the whole search. If a role of the profile needs an MFA code, the user is
-//! asked for the code before the search.
+//! A request is sent again after a temporary failure. Requests to STS, the service that assumes
+//! roles, are also sent in the fallback regions. No other step is repeated: a program that prints
+//! credentials runs only once, and a role is assumed only once. Only `--wait` repeats the whole
+//! search. If a role of the profile needs an MFA code, the user is asked for the code before the
+//! search.
 //!
 //! For containers and the instance metadata, we use the SDK's providers, because AWS changes these
 //! protocols. We first check everything on which these providers would panic, and everything that
 //! they would ignore.
 //!
-//! In a profile with several sources, the SDK asks `credential_process` before keys, which was a
-//! question in the review of smithy-rs#1356. We follow the AWS CLI: keys in the credentials file
-//! come first.
+//! If a profile has several sources, the SDK prefers `credential_process` to keys. (The review of
+//! smithy-rs#1356 questioned this.) We follow the AWS CLI: keys in the credentials file come first.
 
 mod process;
 mod provider;

@@ -1,10 +1,10 @@
-//! The provider that runs a program to get credentials, which the program prints as JSON. The
-//! program is the `credential_process` of a profile or, for a profile of `aws login`, the AWS CLI.
-//! It is killed if the launch ends first (`system::lifecycle`).
+//! Runs a program that prints credentials as JSON, and returns these credentials. The program is
+//! the `credential_process` of a profile or, for a profile that uses `aws login`, the AWS CLI. If
+//! the launch ends first, the program is killed (`system::lifecycle`).
 //!
-//! If this process is in the terminal's foreground job, so is the program. It can then ask a
-//! question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise, the program gets a
-//! session of its own, without a terminal.
+//! If this process is in the terminal's foreground job, so is the program. The program can then ask
+//! a question on the terminal, and Ctrl-C and Ctrl-Z reach both processes. Otherwise, the program
+//! gets a session of its own, without a terminal.
 //!
 //! The program's output contains a secret key, so no message quotes the output, and its buffer is
 //! wiped.

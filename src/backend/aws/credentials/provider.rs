@@ -1,9 +1,13 @@
-//! The parts that all providers of credentials share: the clients and settings that they use, their
-//! failures, and the origin of credentials.
+//! What all providers of credentials share: the clients and settings that they use, their failures,
+//! and the origin of credentials. A provider is a source of credentials, such as the profile.
 //!
-//! A provider's failure decides what the search for credentials does next. There are four ways to
-//! go on, each with its own function: [`not_configured`], [`unusable`], [`misconfigured`] and
-//! [`service_failure`].
+//! A provider's failure decides how the search for credentials goes on. Each of these functions
+//! makes one kind of failure:
+//!
+//! - [`not_configured`]: the next provider is asked.
+//! - [`unusable`]: the search ends, but `--wait` searches again.
+//! - [`misconfigured`]: the search ends for good, even with `--wait`.
+//! - [`service_failure`]: the same provider is asked again.
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -1,9 +1,10 @@
-//! Requests to STS. AssumeRole returns the credentials of a role that trusts the caller.
-//! AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account for the
-//! credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the caller is.
+//! Requests to STS, AWS's service for temporary credentials. AssumeRole returns the credentials of
+//! a role that trusts the caller. AssumeRoleWithWebIdentity exchanges the token of a Kubernetes
+//! service account for the credentials of a role that trusts the token (IRSA). GetCallerIdentity
+//! says who the caller is.
 //!
-//! A profile's role can require an MFA code. The AWS CLI stores the sessions of such roles, so that
-//! its user doesn't have to type a code for each command. We use a stored session while it is
+//! A profile's role can require an MFA code. So that users don't have to type a code for each
+//! command, the AWS CLI stores the sessions of such roles. We use a stored session while it is
 //! valid, and never change it. Without a valid session, the user types a code on the terminal.
 //!
 //! The SDK doesn't ask for an MFA code (aws-sdk-rust#527, open), and ignores the `duration_seconds`

@@ -1,9 +1,9 @@
 //! The wording of messages about failed requests: headlines, notes and helps.
 //!
-//! What the messages say comes from [`FetchError`], from [`FetchFailure`] and, for facts about the
-//! whole launch, from [`Circumstances`]. `absent` words the messages about secrets, parameters and
-//! versions that don't exist, `denied` those about denied access, and this file the rest. If AWS
-//! never answered, for example because the host couldn't be reached, the failure already has a
+//! The facts in a message come from [`FetchError`], from [`FetchFailure`] and, if they are about
+//! the whole launch, from [`Circumstances`]. `absent` words the messages about secrets, parameters
+//! and versions that don't exist, `denied` those about denied access, and this file the rest. If
+//! AWS never answered, for example because the host couldn't be reached, the failure already has a
 //! headline.
 //!
 //! [`Cause::facts`] has one row for each cause: the wording, the code, the exit status, and whether
@@ -11,8 +11,8 @@
 //!
 //! A help has at most two parts: an observation, which is something that secrets-exec found out
 //! about this failure, and the general help for its cause. If the observation explains everything,
-//! the general help is left out. Some helps repeat or correct the user's reference. They are left
-//! out if messages mask a part of it.
+//! the general help is left out. A help that repeats or corrects the user's reference is left out
+//! if messages mask a part of the reference.
 
 mod absent;
 mod denied;
