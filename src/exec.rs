@@ -38,9 +38,10 @@ impl Program {
 /// The directories to search if PATH isn't set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds the command's program in the directories of `path_variable`, the PATH that the command
-/// will get, or of [`DEFAULT_PATH`] if that PATH isn't set. A name with a slash is already a path
-/// and isn't searched for. Reads only metadata, not the files themselves.
+/// Finds the program that the command names, by searching the directories of PATH.
+///
+/// `path_variable` is the PATH that the command will get. If it isn't set, [`DEFAULT_PATH`] is
+/// searched. A name with a slash is already a path and isn't searched for.
 ///
 /// # Errors
 /// If the name is empty or contains characters that are easy to overlook, if no file has this name,
@@ -157,10 +158,11 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
         .map_err(|_| Errno::EINVAL)
 }
 
-/// Replaces this process with the program, which keeps the process id. The program gets the signal
-/// mask and signal actions that this process was started with, and inherits `descriptors`, whose
-/// FD_CLOEXEC is cleared. If a termination signal arrived while signals were held
-/// ([`block_signals`]), that signal ends this process before execve.
+/// Replaces this process with the program, which keeps the process id.
+///
+/// The program inherits `descriptors`, whose FD_CLOEXEC is cleared, and gets the signal mask and
+/// signal actions that this process was started with. A termination signal that arrived while
+/// signals were held ([`block_signals`]) ends this process before execve.
 ///
 /// # Errors
 /// If execve fails. This process then continues, and termination signals are held again.
@@ -249,8 +251,10 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Checks that the environment fits into the `limit` bytes that the kernel allows, together with
-/// the arguments and the program path of `command`, if there is one.
+/// Checks that the environment and the command fit into the `limit` bytes that the kernel allows.
+///
+/// The command counts with its arguments and the path of its program. Without one, only the
+/// environment is measured.
 ///
 /// # Errors
 /// If more bytes are needed. The error names the longest variable, but doesn't show its value.

@@ -71,9 +71,10 @@ use report::{Report, terminal};
 
 /// Runs secrets-exec. `arguments` doesn't include the program's own name.
 ///
-/// A successful launch becomes the command. With `--on-rotation`, this process stays, and ends with
-/// the command's exit status. A successful subcommand ends with 0, and a failure with an exit
-/// status from docs/options.md, usually one of sysexits(3).
+/// - A successful launch becomes the command. With `--on-rotation`, this process stays, and ends
+///   with the command's exit status.
+/// - A successful subcommand ends with 0.
+/// - A failure ends with an exit status from docs/options.md, usually one of sysexits(3).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     #[cfg(target_env = "musl")]
     memory::share_with_aws_lc();

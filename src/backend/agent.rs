@@ -72,10 +72,11 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Converts the agent's token to a header value, without trailing white space. The token is never
-/// printed: the header is marked as sensitive, and messages conceal the token. If the token is
-/// empty or isn't a valid header value, the error is `doesn't contain a token`, which completes a
-/// sentence about the token's source.
+/// Converts the agent's token to a header value, without trailing white space.
+///
+/// The token is never printed: the header is marked as sensitive, and messages conceal the token.
+/// If the token is empty or isn't a valid header value, the error completes a sentence about the
+/// token's source: `doesn't contain a token`.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
     let mut header = HeaderValue::try_from(token.trim_end())
@@ -118,9 +119,11 @@ impl Agent {
     }
 
     /// Reads the secrets in `wanted` through the Secrets Manager Agent, and returns an answer for
-    /// each locator. First reads AWS's configuration files, because the profile may set the region.
-    /// A locator that the agent doesn't support, such as a parameter, fails without a request. If
-    /// there is no token, nothing is sent, and all other locators fail with the same error
+    /// each locator.
+    ///
+    /// First reads AWS's configuration files, because the profile may set the region. A locator
+    /// that the agent doesn't support, such as a parameter, fails without a request. Without a
+    /// token, nothing is sent, and all other locators fail with the same error
     /// ([`Self::missing_token_error`]).
     ///
     /// # Errors
@@ -189,9 +192,10 @@ impl Agent {
         }
     }
 
-    /// Chooses the error to report if there is no token for the Secrets Manager Agent. First tries
-    /// to connect to the agent. If that fails, returns the connection error, because a token
-    /// wouldn't help. Otherwise, returns `error`, which is about the token.
+    /// Chooses the error to report if no token for the Secrets Manager Agent was found.
+    ///
+    /// This is usually `error`, which is about the token. But if a connection to the agent fails,
+    /// the connection error is returned instead, because a token wouldn't help.
     async fn missing_token_error(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.value.uri());
         match self.budget.within(connecting).await {
@@ -253,9 +257,11 @@ impl Agent {
         url
     }
 
-    /// Prefixes an outage's text with a headline about the agent, because the agent was asked, not
-    /// AWS. If the agent couldn't be reached or sent a malformed response, the help text is about
-    /// the agent, too. Errors that aren't outages stay as they are.
+    /// Puts a headline about the agent before an outage's text, because the agent was asked, not
+    /// AWS.
+    ///
+    /// If the agent couldn't be reached or sent a malformed response, the help text is about the
+    /// agent, too. Errors that aren't outages stay as they are.
     fn with_agent_headline(&self, mut error: FetchError) -> FetchError {
         use OutageKind::{Connection, Lookup, Silent};
         let undo = self.url.place.undo();
@@ -300,9 +306,11 @@ impl Agent {
     }
 }
 
-/// Parses an error response from the Secrets Manager Agent. The error comes from the agent itself,
-/// or from AWS, whose errors the agent passes on. If the body contains an error code, we print only
-/// the code and the message that goes with it, and nothing else from the body.
+/// Parses an error response from the Secrets Manager Agent.
+///
+/// The error is the agent's own, or one from AWS that the agent passes on. If the body contains an
+/// error code, we print only the code and the message that goes with it, and nothing else from the
+/// body.
 ///
 /// `role` is the role that the request named. If the error's message contains this role's ARN, the
 /// agent couldn't assume the role.
@@ -340,11 +348,12 @@ const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 /// quote. A longer text is left out.
 const LONGEST_TEXT: usize = 200;
 
-/// Interprets a response from the Secrets Manager Agent with an error status, but without an error
-/// code, so the error isn't from AWS. Status 403 means that the agent refused the token. Any other
-/// status is an outage. For example, Lambda's extension answers with status 400 and plain text
-/// until the function has started. Agents older than version 2.1 do the same if a request names a
-/// role.
+/// Interprets an error response from the Secrets Manager Agent that has no error code.
+///
+/// Without a code, the error isn't from AWS. Status 403 means that the agent refused the token. Any
+/// other status is an outage. For example, Lambda's extension answers with status 400 and plain
+/// text until the function has started, and agents older than version 2.1 do so if a request names
+/// a role.
 fn error_without_code(status: u16, body: &[u8]) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');

@@ -146,10 +146,10 @@ impl Cached {
         &mut self.aws
     }
 
-    /// Answers each locator in `wanted`, from the cache or from AWS. Stores AWS's documents, and
-    /// removes the entries of secrets that AWS doesn't have or denies access to. A launch that
-    /// stores a document also removes the entries that no launch would use any more.
-    /// [`Self::warnings`] then reports the entries that couldn't be used, stored or removed.
+    /// Answers each locator in `wanted`, from the cache or from AWS, and updates the cache.
+    ///
+    /// The module's documentation says when an entry is used, stored or removed. [`Self::warnings`]
+    /// then reports the entries for which this failed.
     ///
     /// If the cache could provide everything that AWS is asked for, AWS has only [`RETRIED_FOR`] to
     /// answer.
@@ -216,15 +216,16 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Replaces documents that would make the launch fail: those of the `unsuitable` locators.
-    /// Returns true if `answers` changed.
+    /// Replaces the documents of the `unsuitable` locators, with which the launch would fail.
     ///
-    /// - If the document comes from a fallback region, the cached document replaces it, unless the
-    ///   cached one is too old.
-    /// - If the document comes from a stale cache entry, the failure of the request to AWS replaces
-    ///   it.
-    /// - If the document comes from a fresh cache entry, it is removed, so that AWS is asked for
-    ///   it. From then on, no entry is treated as fresh.
+    /// What replaces a document depends on where it comes from:
+    ///
+    /// - From a fallback region: the cached document, unless it is too old.
+    /// - From a stale cache entry: the failure of the request to AWS.
+    /// - From a fresh cache entry: nothing, so AWS is asked for the document. From then on, no
+    ///   entry is treated as fresh.
+    ///
+    /// Returns true if `answers` changed.
     pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
         let mut has_changed = false;
         for locator in unsuitable {
@@ -334,13 +335,15 @@ impl Cached {
         Ok(Some(entry))
     }
 
-    /// Updates the cache with AWS's `answer`. Stores a document that comes from the secret's own
-    /// region, and removes the entry if that region denies access or doesn't have the value. An
-    /// answer from a fallback region changes nothing. `begun` is when AWS was asked, as a time
-    /// since boot. If the entry can't be stored or removed, [`Self::warnings`] reports it.
+    /// Updates the cache with AWS's `answer`.
+    ///
+    /// Stores a document from the secret's own region. Removes the entry if that region denies
+    /// access or doesn't have the value. An answer from a fallback region changes nothing. `begun`
+    /// is when AWS was asked, as a time since boot. [`Self::warnings`] reports an entry that can't
+    /// be stored or removed.
     ///
     /// An entry that can't be replaced is removed. Otherwise, launches would keep using an outdated
-    /// value, such as the password before a rotation, until the end of `--cache-ttl`.
+    /// value until the end of `--cache-ttl`.
     fn update_entry(&mut self, locator: &Locator, answer: &Answer, begun: Duration) {
         let directory = &self.directory.0;
         let name = self.entry_name(locator);
@@ -386,9 +389,10 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Turns the entry into a document that records the age of the cached answer. If the entry is
-    /// used because a request to AWS failed, `replaces` is that failure. A fresh entry needs no
-    /// request, so its `replaces` is `None`.
+    /// Turns the entry into a document that records the age of the cached answer.
+    ///
+    /// `replaces` is the failure of the request to AWS, or `None` for a fresh entry, which needs no
+    /// request.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -398,12 +402,12 @@ impl CacheEntry {
     }
 }
 
-/// Encodes a document as the content of the cache file `name`: the line [`MAGIC`], a checksum, and
-/// JSON. `fetched` is when AWS was asked for the document, as a time since boot, and `kept_for` is
-/// the age at which the entry becomes too old for this launch.
+/// Encodes a document as the content of the cache file `name`.
 ///
-/// The JSON also contains the file's name, so that [`decode`] refuses a file that was copied to
-/// another name.
+/// `fetched` is when AWS was asked for the document, as a time since boot. `kept_for` is the age at
+/// which the entry becomes too old for this launch.
+///
+/// The content includes `name`, so that [`decode`] refuses a file that was copied to another name.
 pub fn encode(
     name: &str,
     document: &Document,
@@ -487,9 +491,10 @@ impl CacheDirectory {
         Ok(Self(descriptor))
     }
 
-    /// Reads the file `name` in the cache, or returns `None` if it doesn't exist. Refuses anything
-    /// but a regular file that belongs to this user and that nobody else can access. The error
-    /// completes the warning about the entry: `couldn't be read (…)`.
+    /// Reads the file `name` in the cache, or returns `None` if it doesn't exist.
+    ///
+    /// Refuses anything but a regular file that belongs to this user and that nobody else can
+    /// access. The error completes the warning about the entry: `couldn't be read (…)`.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a named pipe would wait for a writer.

@@ -70,9 +70,11 @@ impl LocalFile {
         FetchFailure::new(None, error)
     }
 
-    /// Finds an id in the file that differs by one letter from one of `names`, the names of a
-    /// missing secret. Tries the last name first, because the earlier ones can be a whole ARN, or
-    /// end with AWS's random characters.
+    /// Finds an id in the file that differs by one letter from one of the `names` of a missing
+    /// secret.
+    ///
+    /// Tries the last name first, because the earlier ones can be a whole ARN, or end with AWS's
+    /// random characters.
     fn nearest(&self, names: &[String]) -> Option<Box<str>> {
         for name in names.iter().rev() {
             if let Some(id) = self.secrets.keys().find(|id| is_one_letter_away(name, id)) {
@@ -104,10 +106,12 @@ impl LocalFile {
     }
 }
 
-/// Lists the names under which the file of `--local` may have a secret or parameter: its id and, if
-/// the id is an ARN, two spellings of the name in the ARN. In a secret's ARN, AWS adds a hyphen and
-/// six random characters to the name, so the name is tried with and without them. In a parameter's
-/// ARN, AWS omits the leading slash, so the name is tried with and without a slash.
+/// Lists the names under which the file of `--local` may have a secret or parameter.
+///
+/// The first name is its id. If the id is an ARN, two spellings of the name in the ARN follow:
+///
+/// - For a secret, with and without the hyphen and the six random characters that AWS adds.
+/// - For a parameter, with and without the leading slash, which AWS omits in the ARN.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

@@ -65,9 +65,10 @@ impl Backend {
         }
     }
 
-    /// Looks for better documents for the `unsuitable` locators, whose current documents would make
-    /// the launch fail. With `--cache`, replaces these documents in `answers`, or removes them so
-    /// that AWS is asked for them ([`Cached::replace`]). Returns true if `answers` changed.
+    /// Looks for better documents for the `unsuitable` locators, with which the launch would fail.
+    ///
+    /// With `--cache`, replaces these documents in `answers`, or removes them so that AWS is asked
+    /// for them ([`Cached::replace`]). Returns true if `answers` changed.
     pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
         match self {
             Self::Cached(cached) => cached.replace(unsuitable, answers),

@@ -33,8 +33,9 @@ use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_offline, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables and files, with the sources of their values, as a table or as JSON. Returns
-/// the warnings and notes to print afterwards.
+/// Prints the variables and files, with the sources of their values, as a table or as JSON.
+///
+/// Returns the warnings and notes to print afterwards.
 ///
 /// # Errors
 /// If there is a problem with the inputs, a value, a file or the command, or if the output can't be
@@ -278,9 +279,10 @@ impl Checked {
     }
 }
 
-/// Asks AWS whether the secrets in the plan exist, without reading them. If a secret can't be
-/// described, the entries that need it fail. Entries that need nothing from AWS get their values,
-/// and all others stay unread.
+/// Asks AWS whether the secrets in the plan exist, without reading them.
+///
+/// If a secret can't be described, the entries that need it fail. Entries that need nothing from
+/// AWS get their values. All others stay unread.
 ///
 /// Asks AWS even with `--agent`, because the agent can't describe secrets.
 ///

@@ -28,8 +28,10 @@ enum Destination {
     Github(Option<(PathBuf, NamedBy)>),
 }
 
-/// Prints the variables, or writes them to a file. For GitHub, prints the commands that mask the
-/// values in the log and, unless only these masks are wanted, appends the variables to a file.
+/// Prints the variables, or writes them to a file.
+///
+/// For GitHub, prints the commands that mask the values in the log. Then appends the variables to a
+/// file, unless only the masks are wanted.
 ///
 /// Returns the warnings about the variables, and a warning for every entry that is a file, because
 /// only a launch writes those.

@@ -24,11 +24,11 @@ use crate::report::Record;
 /// the line feed, this is Go's `bufio.MaxScanTokenSize`, 64 KiB.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
-/// Lists the variables that a launch would set, in the same order: first those with a value, then
-/// those with a file's path.
+/// Lists the variables that a launch would set, in the same order.
 ///
-/// Leaves out the paths of files in memory, because such files disappear when this process ends.
-/// Also leaves out values that no variable can hold, because `Values::problems` reports them.
+/// Those with a value come first, then those with a file's path. Leaves out the paths of files in
+/// memory, because such files disappear when this process ends. Also leaves out values that no
+/// variable can hold, because `Values::problems` reports them.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables: Vec<Variable<'_>> = outcomes
         .variables()
@@ -46,11 +46,12 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Writes the variables in the given format. For `GithubMasks`, the text is empty, because
-/// [`masks`] creates the commands that hide values in the log.
+/// Writes the variables in the given format.
+///
+/// For `GithubMasks`, the text is empty, because [`masks`] creates the commands for the log.
 ///
 /// # Errors
-/// If the format can't hold some of the variables. Returns a problem for each of them.
+/// If the format can't hold some of the variables. There is a problem for each of them.
 pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
@@ -133,8 +134,9 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Writes a variable for a pod's `fileKeyRef`: `NAME='value'`. Every character except the quote is
-/// literal, even a line feed.
+/// Writes a variable for a pod's `fileKeyRef`: `NAME='value'`.
+///
+/// Every character except the quote is literal, even a line feed.
 /// <https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>
 ///
 /// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a
@@ -280,9 +282,11 @@ fn is_bare(value: &str) -> bool {
         && !value.ends_with(' ')
 }
 
-/// The first command in the shell format. It makes the shell refuse output that is passed to `eval`
-/// without quotes, as in `eval $vars`. Without quotes, the shell splits the output into words, and
-/// `eval` joins them with spaces, so values would lose line feeds and double spaces.
+/// The first command in the shell format. It makes the shell refuse output that isn't quoted, as in
+/// `eval $vars`.
+///
+/// Without quotes, the shell splits the output into words, and `eval` joins them with spaces.
+/// Values would then lose line feeds and double spaces.
 ///
 /// The command contains a line feed, and fails if the line feed has become a space. This failure
 /// ends a script (POSIX.1-2024, XCU 2.6.2). An interactive shell continues without the variables,
@@ -293,12 +297,14 @@ const QUOTES_CHECK: &str = concat!(
     "\n"
 );
 
-/// The shell command that a failed export prints instead of the variables. In
-/// `eval "$(secrets-exec export …)"`, the shell ignores the export's exit status, so this command
-/// makes `eval` fail, too.
+/// The shell command that a failed export prints instead of the variables.
 ///
-/// A script runs `exit` with the same status, because ksh93 continues after a failed expansion in
-/// `eval`. An interactive shell runs an expansion that fails, because `exit` would close the shell.
+/// In `eval "$(secrets-exec export …)"`, the shell ignores the export's exit status, so this
+/// command makes `eval` fail, too:
+///
+/// - A script runs `exit` with the same status, because ksh93 continues after a failed expansion in
+///   `eval`.
+/// - An interactive shell runs an expansion that fails, because `exit` would close the shell.
 pub fn failure(status: u8) -> String {
     format!(
         "case $- in *i*) : \"${{secrets_exec_failed:?secrets-exec export failed}}\" ;; *) exit {status} ;; esac\n"
@@ -308,9 +314,9 @@ pub fn failure(status: u8) -> String {
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///
 /// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU
-/// 2.2.2). Quoting crates also use double quotes, which aren't safe everywhere: in a locale such as
-/// zh_CN.GBK, bash takes a backslash in double quotes for the second half of a character, so a
-/// value could run commands.
+/// 2.2.2). Double quotes, which quoting crates also use, aren't safe everywhere. In a locale such
+/// as zh_CN.GBK, bash takes a backslash in them for the second half of a character, so a value
+/// could run commands.
 ///
 /// If a shell reserves the variable's name, such as `RANDOM`, it rejects the assignment, ignores
 /// it, or evaluates the value as an arithmetic expression. docs/output.md warns about these names.
@@ -326,8 +332,9 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 const SHORTEST_MASK: usize = 4;
 
 /// Finds secrets inside a value that a log should hide even where the whole value doesn't appear.
+///
 /// In a JSON object or array, these are its strings. In any other text, they are the passwords in
-/// URLs, or the user name if a URL has no password.
+/// URLs. If a URL has no password, it is the user name.
 fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     let text = String::from_utf8_lossy(value.expose());
     let mut found = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
@@ -344,9 +351,10 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// Finds what a log should hide besides the value itself: the secrets that it was made from, such
-/// as those in a template, and any secrets inside them. Leaves out texts that are too ordinary to
-/// hide, such as a port.
+/// Finds what a log should hide besides the value itself.
+///
+/// These are the secrets that the value was made from, such as those in a template, and any secrets
+/// inside them. Leaves out ordinary texts, such as a port.
 fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
     for part in &made.parts {
@@ -371,12 +379,13 @@ fn texts_in(json: Value) -> Vec<SecretValue> {
     }
 }
 
-/// Creates the commands that hide values in the log of a GitHub job (`::add-mask::`), and a warning
-/// about lines that are too short to hide.
+/// Creates the commands that hide values in the log of a GitHub job (`::add-mask::`).
 ///
-/// The commands hide every line of the values that were read and of the secrets inside them, both
-/// with and without leading and trailing white space. Literals and defaults aren't hidden, because
-/// a word such as `info` would then disappear from every log.
+/// They hide every line of the values that were read and of the secrets inside them, both with and
+/// without leading and trailing white space. Literals and defaults aren't hidden, because a word
+/// such as `info` would then disappear from every log.
+///
+/// Also returns a warning about lines that are too short to hide.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

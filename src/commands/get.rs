@@ -7,8 +7,9 @@ use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
 use crate::report::{self, Record, Report, terminal};
 
-/// Prints the value of the reference in `inputs`. On a terminal, adds a newline. Returns the
-/// warnings and notes to print after the value, such as a warning that it is empty.
+/// Prints the value of the reference in `inputs`, followed by a newline on a terminal.
+///
+/// Returns the warnings and notes to print after it, such as a warning that it is empty.
 ///
 /// # Errors
 /// If the value would be visible on a terminal ([`refuse_terminal`]), or can't be read or written.

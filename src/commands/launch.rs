@@ -143,9 +143,10 @@ impl Launch<'_> {
         Err(report)
     }
 
-    /// Writes the files, prints the warnings and notes about the launch, gives the files their
-    /// final names, and executes the program. With `--notify-ready`, sends READY=1 right before
-    /// `execve`.
+    /// Writes the files, and replaces this process with the program.
+    ///
+    /// Prints the launch's warnings and notes before the files get their final names. With
+    /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
     /// If files can't be written or renamed, if the environment is too large, or if the program
@@ -172,13 +173,14 @@ impl Launch<'_> {
         Err(problem.into())
     }
 
-    /// Writes the files under temporary names. Returns them, the command's environment, and the
-    /// warnings and notes to print before the files get their final names.
+    /// Writes the files under temporary names.
     ///
-    /// The warnings are about reading the values, about arguments of the command that no shell
-    /// expands (such as `$DB_PASSWORD`), about files on disk, and about the values themselves. A
-    /// poll only warns about the values themselves. `--verbose` adds notes about where the values
-    /// come from.
+    /// Returns them, the command's environment, and the warnings and notes to print before the
+    /// files get their final names. `--verbose` adds notes about where the values come from.
+    ///
+    /// The warnings are about the values, about reading them, about files on disk, and about
+    /// arguments of the command that no shell expands (such as `$DB_PASSWORD`). A poll only warns
+    /// about the values themselves.
     ///
     /// # Errors
     /// If a file can't be written, or if the environment is too large for the kernel.

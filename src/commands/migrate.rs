@@ -18,9 +18,10 @@ use crate::model::reference::SecretId;
 use crate::model::shown::shell_word;
 use crate::report::{Record, Report, terminal};
 
-/// Turns a .env file into a declaration, and prints it or writes it to the `--output` file. With
-/// `--values`, the output is the JSON object to store as the secret instead. With `--for-local`, it
-/// is a file for `--local`.
+/// Turns a .env file into a declaration, and prints it or writes it to the `--output` file.
+///
+/// With `--values`, the output is the JSON object to store as the secret instead. With
+/// `--for-local`, it is a file for `--local`.
 ///
 /// Returns the warnings, and notes that suggest which commands to run next. `--quiet` and
 /// SECRETS_EXEC_QUIET can hide them.
@@ -141,9 +142,10 @@ fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
-/// Builds a YAML mapping with one key. Under the key, there is a line for each variable: its name,
-/// and the text that `value` returns for it. The key and these texts are inserted unchanged, so
-/// they must be valid YAML.
+/// Builds a YAML mapping with one key, and under it a line for each variable.
+///
+/// The line has the variable's name and the text from `value`. This text and the key are inserted
+/// unchanged, so they must be valid YAML.
 fn mapping<'v>(
     key: &str,
     variables: impl IntoIterator<Item = &'v EnvVariable>,
@@ -164,9 +166,11 @@ fn mapping<'v>(
     SecretValue::new(text.as_slice())
 }
 
-/// Turns an id or a reference into a YAML scalar. Quotes it unless it begins with a letter, because
-/// a leading `@`, `!` or `---` has a special meaning in YAML. Nothing has to be escaped: neither an
-/// id nor a reference contains quotes or backslashes.
+/// Turns an id or a reference into a YAML scalar.
+///
+/// Quotes it unless it begins with a letter, because a leading `@`, `!` or `---` has a special
+/// meaning in YAML. Nothing has to be escaped: neither an id nor a reference contains quotes or
+/// backslashes.
 fn scalar(id: &str) -> String {
     if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return id.to_owned();

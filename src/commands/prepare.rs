@@ -51,11 +51,10 @@ struct Merged {
     task: Task,
 }
 
-/// Reads the declarations, merges them with the other inputs, and makes the plan. Prints the
-/// warnings and notes about the inputs.
+/// Reads the declarations, merges them with the other inputs, and makes the plan.
 ///
-/// The options in the declarations take effect here: they set the deadline, and decide how messages
-/// are printed from now on.
+/// Prints the warnings and notes about the inputs. The options in the declarations take effect
+/// here: they set the deadline, and decide how messages are printed from now on.
 ///
 /// # Errors
 /// If there are mistakes in the inputs. The report lists them all.
@@ -231,9 +230,10 @@ pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem
 }
 
 impl Prepared {
-    /// Turns a launch into a poll, which looks for changed values while the command runs. A poll
-    /// ignores `--wait`, because the next poll follows anyway. It also ignores fallback regions,
-    /// because their values may be older than those that the command already has.
+    /// Turns a launch into a poll, which looks for changed values while the command runs.
+    ///
+    /// A poll ignores `--wait`, because the next poll follows anyway. It also ignores fallback
+    /// regions, because their values may be older than those that the command already has.
     pub fn for_poll(mut self) -> Self {
         let fallback_regions = take(&mut self.settings.options.fallback_regions);
         self.task = Task::poll(!fallback_regions.is_empty());
@@ -241,8 +241,9 @@ impl Prepared {
         self
     }
 
-    /// Finds the command's program in the PATH that the command will get. This is either a literal
-    /// in the plan or the inherited PATH: a secret can't set PATH.
+    /// Finds the command's program in the PATH that the command will get.
+    ///
+    /// This is a literal in the plan or the inherited PATH, because a secret can't set PATH.
     ///
     /// # Errors
     /// If the program isn't found or can't be executed.

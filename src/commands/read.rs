@@ -42,10 +42,9 @@ use crate::time::{Deadline, Progress};
 
 /// Prepares the inputs and reads every value, for a subcommand that prints the values itself.
 ///
-/// Returns the values together with a report, which has the warnings, and a problem for each value
-/// that can't be read or used. After several problems, the report ends with a line that begins with
-/// `consequence`, such as `nothing was printed`. Without problems, `--verbose` adds the source of
-/// each value.
+/// The report has the warnings, and a problem for each value that can't be read or used. After
+/// several problems, its last line begins with `consequence`, such as `nothing was printed`.
+/// Without problems, `--verbose` adds the source of each value.
 pub(super) fn subcommand_values(
     inputs: Inputs,
     task: Task,
@@ -66,13 +65,13 @@ pub(super) fn subcommand_values(
     Ok((values, report))
 }
 
-/// Fetches and resolves everything in the plan. The result has the outcome of each entry, and every
-/// answer from the backend.
+/// Fetches and resolves everything in the plan.
+///
+/// The result has the outcome of each entry, and every answer from the backend. If only some values
+/// can't be read, it is `Ok`, and the outcomes of these values contain the errors.
 ///
 /// # Errors
-/// If nothing can be read at all, for example because the `--local` file doesn't exist. If only
-/// some values can't be read, the result is `Ok`, and the outcomes of these values contain the
-/// errors.
+/// If nothing can be read at all, for example because the `--local` file doesn't exist.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Never drop the backend. Closing its connections would take time, and they are closed anyway
@@ -178,11 +177,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// soon after its values become available.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan. Returns the outcomes and all
-/// answers.
+/// Fetches everything that the plan names, and resolves the plan.
 ///
-/// This can take several rounds: with `--wait`, or if a document from the cache or a replica lacks
-/// something that a value needs.
+/// This can take several rounds: with `--wait`, or if a document from the cache or a fallback
+/// region lacks something that a value needs.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
@@ -246,11 +244,13 @@ fn failures<'a>(
         .filter_map(|locator| answers.get(locator)?.as_ref().err())
 }
 
-/// Sleeps before the next round, for at most `left`. During the pause, progress messages show why
-/// requests failed. The next round gets the whole `--timeout` again.
+/// Sleeps before the next round, for at most `left`.
 ///
 /// The pause is as long as `elapsed`, the time since the first round began, but at least
 /// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Up to half of it is then cut off at random.
+///
+/// During the pause, progress messages show why requests failed. The next round gets the whole
+/// `--timeout` again.
 async fn pause<'a>(
     failures: impl Iterator<Item = &'a FetchFailure>,
     elapsed: Duration,

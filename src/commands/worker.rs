@@ -74,12 +74,13 @@ impl Messenger for Notifier {
 }
 
 /// Runs `work` on the worker thread ([`run_with`]), and notifies the service manager if that takes
-/// long. First removes empty variables from this process's environment if the AWS SDK would use
-/// them.
+/// long.
 ///
-/// `options` are the options that are known before the declarations are read. They decide how long
+/// `options` are those that are known before the declarations are read. They decide how long
 /// reading the declarations may take, and how errors in them are printed. Later, `prepare` adds the
 /// options in the declarations.
+///
+/// First removes empty variables from this process's environment if the AWS SDK would use them.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -96,15 +97,15 @@ pub(super) fn run<T: Send>(
     run_with(options, &Notifier::new(inherited), work)
 }
 
-/// Runs `work` on a second thread and waits for its result. The timeout for `work` starts now. If
-/// it takes long, messages say what it is waiting for.
+/// Runs `work` on a second thread and waits for its result.
 ///
-/// Also prints the warnings and notes that `work` recorded. If `work` failed, they become part of
-/// its report instead. In a poll, they are dropped.
-///
-/// From here on, termination signals are held ([`block_signals`]), and the main thread ends this
-/// process when one arrives. This process also ends, with status 75, when the other end of
-/// [`Messenger::watched_connection`] closes, or if the worker doesn't react to the deadline.
+/// - The timeout for `work` starts now. If it takes long, messages say what it is waiting for.
+/// - The warnings and notes that `work` recorded are printed or, if it failed, added to its report.
+///   A poll drops them.
+/// - From here on, termination signals are held ([`block_signals`]), and the main thread ends this
+///   process when one arrives.
+/// - This process also ends, with status 75, when the other end of
+///   [`Messenger::watched_connection`] closes, or if the worker doesn't react to the deadline.
 pub(super) fn run_with<T: Send>(
     options: &Options,
     messenger: &dyn Messenger,
@@ -187,10 +188,11 @@ struct Watch {
     deadline: Deadline,
     next_message: Instant,
     messages_sent: usize,
-    /// When the main thread first noticed that the deadline had passed. `None` before that, and
-    /// again once the deadline was moved ([`Deadline::restart_after`]). [`OVERTIME`] starts at this
-    /// time and not at the deadline, because the process may have been stopped (SIGSTOP) when the
-    /// deadline passed.
+    /// When the main thread first noticed that the deadline had passed.
+    ///
+    /// `None` before that, and again once the deadline was moved ([`Deadline::restart_after`]).
+    /// [`OVERTIME`] starts at this time and not at the deadline, because the process may have been
+    /// stopped (SIGSTOP) when the deadline passed.
     overdue_since: Option<Instant>,
 }
 
@@ -229,14 +231,16 @@ impl Watch {
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Reports what this process is waiting for, and how much time is left. With `--wait`, that is
-    /// the time left to start another try. Without it, and during the last try, it is the time
-    /// until the deadline.
+    /// Reports what this process is waiting for, and how much time is left.
     ///
-    /// The service manager gets the text as its status line. It also gets the longest time that the
-    /// launch can still take, so that it extends its own time limit (EXTEND_TIMEOUT_USEC in
-    /// sd_notify(3)). A terminal gets a progress line. A log gets a single note after three
-    /// seconds, together with the second message.
+    /// - The service manager gets the text as its status line. It also gets the longest time that
+    ///   the launch can still take, so that it extends its own time limit (EXTEND_TIMEOUT_USEC in
+    ///   sd_notify(3)).
+    /// - A terminal gets a progress line.
+    /// - A log gets a single note, after three seconds, with the second message.
+    ///
+    /// With `--wait`, the text has the time left to start another try. Otherwise, and during the
+    /// last try, it has the time until the deadline.
     fn send_messages(&self, messenger: &dyn Messenger) {
         let left = self.deadline.longest_left();
         if left.is_zero() {

@@ -54,8 +54,9 @@ pub(super) struct DiskFile {
 }
 
 impl DiskFile {
-    /// Creates a temporary file in `entry`'s directory, and calls `write`, which sets the file's
-    /// permissions and writes its content.
+    /// Creates a temporary file in `entry`'s directory, for [`Self::rename_into_place`].
+    ///
+    /// `write` sets the file's permissions and writes its content.
     ///
     /// # Errors
     /// If the name in `entry` is already taken by anything but a regular file, or if a step fails.
@@ -150,13 +151,14 @@ impl Access {
         self.mode.intersects(executable)
     }
 
-    /// Sets the group, mode and user of an empty file that this process created, in this order, and
-    /// then writes the content.
+    /// Sets the group, mode and user of an empty file, in this order, and then writes the content.
     ///
-    /// The order matters. If the mode were set before the group, members of this process's group
-    /// could open the file in between and keep the descriptor. If the user were set before the
-    /// mode, the file would already belong to another user, and setting its mode would take
-    /// CAP_FOWNER.
+    /// The order matters:
+    ///
+    /// - If the mode were set before the group, members of this process's group could open the file
+    ///   in between and keep the descriptor.
+    /// - If the user were set before the mode, the file would already belong to another user, and
+    ///   setting its mode would take CAP_FOWNER.
     ///
     /// # Errors
     /// If this process isn't allowed to set the owner or the mode, or if the content can't be
@@ -294,6 +296,7 @@ impl DirectoryEntry {
     }
 
     /// Checks that a file can be delivered under this name, without creating or removing anything.
+    ///
     /// This process must be allowed to create files in the directory. If the name is taken, it must
     /// belong to a regular file that can be replaced. A mount point can't be replaced, nor can
     /// another user's file in a sticky directory.
@@ -421,13 +424,12 @@ pub struct AppendedFile {
 }
 
 impl AppendedFile {
-    /// Opens a file for appending, creating it with mode 0600 if it doesn't exist. Doesn't block if
-    /// a pipe replaces the file at the last moment (O_NONBLOCK).
+    /// Opens a file for appending, and creates it with mode 0600 if it doesn't exist.
     ///
     /// # Errors
-    /// If the path is a symbolic link, leads through another user's link, or isn't a regular file.
-    /// Also if the file or its directory belongs to the wrong user ([`NamedBy`]), or if the kernel
-    /// refuses to open the file.
+    /// - If the path isn't a regular file, is a symbolic link, or goes through another user's link.
+    /// - If the file or its directory belongs to the wrong user ([`NamedBy`]).
+    /// - If the kernel refuses to open the file.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
         let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
         entry.expect_regular_or_free()?;
@@ -442,6 +444,7 @@ impl AppendedFile {
         }
 
         // O_RDWR, because `append` reads the last byte.
+        // O_NONBLOCK, so this doesn't block if a pipe replaces the file at the last moment.
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;

@@ -49,9 +49,10 @@ pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<Owne
     move_up(file)
 }
 
-/// Creates a pipe that holds the whole content, and returns its read end, whose descriptor is at
-/// least [`LOWEST`] and has FD_CLOEXEC. The write end is already closed, so the first reader gets
-/// the content, and any later reader immediately gets an end of file.
+/// Creates a pipe that already holds the whole content, and returns its read end.
+///
+/// The write end is closed, so the first reader gets the content, and any later reader immediately
+/// gets an end of file. The descriptor is at least [`LOWEST`] and has FD_CLOEXEC.
 ///
 /// # Errors
 /// If the pipe can't hold the content, if its owner or mode can't be set, or if the process has too
@@ -92,14 +93,14 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     Err(call_problem(&what, errno).help("remove `once`"))
 }
 
-/// Creates an empty memfd. Its link in /proc/self/fd reads `/memfd:secrets-exec/file (deleted)`. A
-/// program that resolves the link and tries to replace the file fails, because the directory
-/// `/memfd:secrets-exec` doesn't exist. If the memfd's name had no slash, that program would write
-/// secrets to a file in the root directory.
+/// Creates an empty memfd, whose link in /proc/self/fd reads `/memfd:secrets-exec/file (deleted)`.
 ///
-/// `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL. The sysctl `vm.memfd_noexec` may require
-/// MFD_NOEXEC_SEAL. Kernels before 6.3 refuse either flag (EINVAL), so this function then tries
-/// again without one.
+/// The slash in its name protects the secrets from a program that resolves the link and tries to
+/// replace the file. The attempt fails, because the directory `/memfd:secrets-exec` doesn't exist.
+/// Without the slash, the program would write the secrets to a file in the root directory.
+///
+/// `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` may require.
+/// Kernels before 6.3 refuse either flag (EINVAL), so the memfd is then created without one.
 fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec/file", usual | flags);

@@ -94,10 +94,11 @@ fn is_read_before_secrets(name: &EnvName) -> bool {
     text == "PATH" || text.starts_with(OWN_PREFIX) || is_aws_setting(name)
 }
 
-/// True if a pattern of `--literal` matches the name, so the variable becomes a literal in the
-/// declaration. PATH and AWS's keys must be named in full, because someone who writes `AWS_*` or
-/// `*` is only thinking of harmless variables. SECRETS_EXEC_* never become literals, because no
-/// command gets them.
+/// True if `--literal` makes the variable a literal in the declaration.
+///
+/// A pattern must match its name. PATH and AWS's keys must be named in full, because someone who
+/// writes `AWS_*` or `*` is only thinking of harmless variables. SECRETS_EXEC_* never become
+/// literals, because no command gets them.
 fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
     let name = name.as_str();
     let needs_full_name = [
@@ -118,9 +119,10 @@ fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
 
-/// Reads the .env file for `migrate`, and returns the variables that `arguments` select. A variable
-/// with an empty value becomes a literal, unless its name sounds like a secret. Then it moves to
-/// the secret, where the user still has to fill in the value.
+/// Reads the .env file for `migrate`, and returns the variables that `arguments` select.
+///
+/// A variable with an empty value becomes a literal, unless its name sounds like a secret. In that
+/// case, it moves to the secret, where the user still has to fill in the value.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes (one error for each).
@@ -237,12 +239,13 @@ impl EnvFile {
         }
     }
 
-    /// Adds the variable that a statement sets, replacing an earlier one with the same name. Skips
-    /// a variable that `arguments` don't select.
+    /// Adds the variable that a statement sets, replacing an earlier one with the same name.
     ///
-    /// A name without a value removes the earlier variable and adds a warning, but sets nothing. A
-    /// malformed statement or name is an error. A variable that a launch reads before it reads
-    /// secrets goes to `left_out`, unless `--literal` names it.
+    /// - A variable that `arguments` don't select is skipped.
+    /// - A malformed statement or name is an error.
+    /// - A name without a value adds a warning. It removes the earlier variable, but sets nothing.
+    /// - A variable that a launch reads before it reads secrets goes to `left_out`, unless
+    ///   `--literal` names it.
     fn add(&mut self, statement: Statement, position: String, arguments: &MigrateArguments) {
         let Some((written_name, value)) = statement.binding else {
             let what = "this line isn't NAME=VALUE, or its quotes don't match";

@@ -30,8 +30,9 @@ const OPEN: &str = "{{resolve:";
 
 const CLOSE: &str = "}}";
 
-/// Creates a layer with an entry for each variable whose name matches one of the patterns and whose
-/// value contains a reference. `inherited` must not contain the variables that `unset` removes.
+/// Creates an entry for each variable that matches a pattern and whose value contains a reference.
+///
+/// `inherited` must not contain the variables that `unset` removes.
 ///
 /// # Errors
 /// One error for each variable with a malformed reference, an invalid name, an invalid value or
@@ -233,12 +234,12 @@ fn matched_names(
     names
 }
 
-/// Finds the variable that the user probably meant by a pattern: the first name that matches
-/// regardless of case or, failing that, the first name that differs from the pattern in one letter.
+/// Finds the variable that the user probably meant by a pattern that matches none.
+///
+/// This is the first name that matches regardless of case or, failing that, the first that differs
+/// in one letter and has more than three characters. Shorter names are often similar by chance.
 ///
 /// Skips proxy variables such as HTTP_PROXY and HTTPS_PROXY, whose names are similar on purpose.
-/// When looking for a difference of one letter, also skips names of up to three characters, which
-/// are often similar by chance.
 fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| !name.to_uppercase().ends_with("_PROXY"));
     let any_case = MatchOptions {
@@ -306,12 +307,14 @@ fn is_one_reference(text: &str) -> bool {
         || (text.starts_with(OPEN) && text.find(CLOSE) == Some(text.len() - CLOSE.len()))
 }
 
-/// True if a value is meant as a reference: it is the ARN of a secret or parameter, begins with one
-/// that is followed by a KEY, or contains a dynamic reference. `bare` is the value without the
-/// quotes and spaces around it.
+/// True if a value is meant as a reference:
 ///
-/// If a value like this can't be parsed, that is an error. Otherwise, the command would get the
-/// text of the reference as its password.
+/// - It is the ARN of a secret or parameter, or begins with one that is followed by a KEY.
+/// - It contains a dynamic reference.
+///
+/// `bare` is the value without the quotes and spaces around it. If a value like this can't be
+/// parsed, that is an error. Otherwise, the command would get the text of the reference as its
+/// password.
 fn looks_like_reference(bare: &str) -> bool {
     let first = bare.split(is_separator).next().unwrap_or_default();
     let has_fields = split_secret(first)
@@ -321,9 +324,11 @@ fn looks_like_reference(bare: &str) -> bool {
     is_arn || dynamic_references(bare).next().is_some()
 }
 
-/// Finds the dynamic references (`{{resolve:…}}`) in a text. For each of them, returns the text
-/// after `{{`, up to the next `{{` or the end. Also finds references with spaces after `{{`, which
-/// CloudFormation wouldn't resolve, so that [`parse_value`] can refuse them.
+/// Finds the dynamic references (`{{resolve:…}}`) in a text.
+///
+/// Each of them is returned as the text after `{{`, up to the next `{{` or the end. References with
+/// spaces after `{{`, which CloudFormation wouldn't resolve, are found, too, so that
+/// [`parse_value`] can refuse them.
 fn dynamic_references(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{")
         .skip(1)

@@ -61,9 +61,10 @@ pub fn read_local_secrets(
     Ok(secrets)
 }
 
-/// Converts a node to the value of a secret. Text stays text, and a mapping becomes a JSON object.
-/// `{ $binary: … }` is decoded from base64, and `{ $stages: … }` is refused. These two keys are
-/// special only if the mapping has no other key.
+/// Converts a node to the value of a secret: text stays text, and a mapping becomes a JSON object.
+///
+/// A mapping with a single key may be special: `{ $binary: … }` is decoded from base64, and `{
+/// $stages: … }` is refused.
 fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     if let Some([(key, value)]) = node.entries() {
         match key.text.as_str() {

@@ -12,10 +12,11 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes, shell_word};
 use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 
-/// Opens a file for reading. Errors show the path, followed by `from`, which is empty or says where
-/// the path came from, such as ` (from SECRETS_EXEC_FILE)`. If the user passed a URL or a file's
-/// content instead of a path, the error names `option` and doesn't repeat the text, which may be
-/// secret.
+/// Opens a file for reading.
+///
+/// Errors show the path, followed by `from`, which is empty or says where the path came from, such
+/// as ` (from SECRETS_EXEC_FILE)`. If the path is really a URL or a file's content, which may be
+/// secret, the error names `option` instead.
 ///
 /// # Errors
 /// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name
@@ -100,12 +101,12 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     )))
 }
 
-/// Converts the bytes of a file to text. Refuses a file that isn't UTF-8, or that is encrypted with
-/// sops. Messages call the file `file`.
+/// Converts a file's bytes to text. Refuses a file that isn't UTF-8 or is encrypted with sops.
 ///
-/// The other arguments are for the help about sops. `option` is the option that names the file,
-/// followed by a space. It is empty for `migrate`, whose file isn't given with an option. `path` is
-/// `None` for standard input.
+/// - `file` is the file's name in messages.
+/// - `option` is for the help about sops: the option that names the file, followed by a space. It
+///   is empty for `migrate`, whose file isn't given with an option.
+/// - `path` is for the same help. It is `None` for standard input.
 pub(super) fn decode<'b>(
     bytes: &'b [u8],
     file: &str,

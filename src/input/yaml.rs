@@ -353,10 +353,12 @@ fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
         .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Finds the likely cause of a syntax error near `line`: a character in the indentation or before a
-/// value that only looks like a space, such as a tab. Returns the error for the first line that
-/// contains one. Searches from the line before `line` to two lines after it, because the parser
-/// reports a tab on an earlier line, and some other characters on the next one.
+/// Finds the likely cause of a syntax error near `line`: a character that only looks like a space.
+///
+/// It may be in the indentation, such as a tab, or before a value. The search goes from the line
+/// before `line` to two lines after it, because the parser reports a tab on an earlier line, and
+/// some other characters on the next one. The error is about the first line that contains such a
+/// character.
 fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
     (1..)
         .zip(text.lines())

@@ -95,10 +95,12 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// Compiles a user's pattern for variable names, such as `AWS_*`.
 ///
 /// # Errors
-/// If the pattern is invalid, or if it would silently match nothing: an empty text, several
-/// patterns in one, a regular expression such as `^AWS_` or `AWS_.*`, or a pattern in quotes, which
-/// `docker run --env-file` doesn't remove. A pattern in lowercase may contain `.*`, as in
-/// `spring.*`, because Java properties have such names.
+/// If the pattern is invalid, or if it would silently match nothing:
+///
+/// - an empty text, or several patterns in one
+/// - a regular expression such as `^AWS_` or `AWS_.*`. A pattern in lowercase may contain `.*`, as
+///   in `spring.*`, because Java properties have such names.
+/// - a pattern in quotes, which `docker run --env-file` doesn't remove
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let has_only_known_characters = text
         .replace("[!", "[")
@@ -159,10 +161,11 @@ impl Inherited {
         Self(Arc::new(kept))
     }
 
-    /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID
-    /// (sd_listen_fds(3), sd_watchdog_enabled(3)), so the child can use the sockets and the
-    /// watchdog that systemd set up for its parent. Removes the optional LISTEN_PIDFDID and
-    /// WATCHDOG_PIDFDID, which would still identify the parent.
+    /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID.
+    ///
+    /// The child can then use the sockets and the watchdog that systemd set up for its parent
+    /// (sd_listen_fds(3), sd_watchdog_enabled(3)). LISTEN_PIDFDID and WATCHDOG_PIDFDID, which are
+    /// optional, are removed, because they would still identify the parent.
     pub fn replace_process_id(&mut self, parent: i32, child: u32) {
         let variables = Arc::make_mut(&mut self.0);
         variables.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
@@ -199,13 +202,12 @@ pub enum StartedBy {
 }
 
 impl StartedBy {
-    /// Determines from the inherited variables what started secrets-exec. `process_id` is our own
-    /// process id. `stderr` is the device and inode number of our standard error, such as `9:77`.
+    /// Determines from the inherited variables what started secrets-exec.
     ///
-    /// In a unit, systemd sets SYSTEMD_EXEC_PID to the process id of the program that it starts,
-    /// and JOURNAL_STREAM to the device and inode number of the journal's stream (systemd.exec(5)).
-    /// If that program is a script that runs secrets-exec, our process id differs, but our standard
-    /// error may still be the journal.
+    /// `process_id` is our own process id. `stderr` is the device and inode number of our standard
+    /// error, such as `9:77`. They are compared with SYSTEMD_EXEC_PID and JOURNAL_STREAM, which
+    /// systemd sets in a unit (systemd.exec(5)). If the unit's program is a script that runs
+    /// secrets-exec, our process id differs, but our standard error may still be the journal.
     pub fn from_variables(inherited: &Inherited, process_id: u32, stderr: &str) -> Self {
         let is_set = |name| inherited.non_empty(name).is_some();
         let is = |name, value: &str| inherited.get(name) == Some(OsStr::new(value));

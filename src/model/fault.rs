@@ -80,11 +80,10 @@ impl<T: Into<String>> From<T> for Fault {
 /// with all candidates, so thousands of them would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Finds the candidate most similar to the name, ignoring case. `None` if nothing is similar
-/// enough.
+/// Finds the candidate most similar to the name, ignoring case. `None` if none is similar enough.
 ///
-/// Two names are similar if their optimal string alignment distance is less than the length of the
-/// shorter name, and at most a third of the length of the longer one, rounded.
+/// Two names are similar if their edit distance (optimal string alignment) is less than the length
+/// of the shorter name, and at most a third of the length of the longer one, rounded.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower_name = name.to_lowercase();
     let length = lower_name.chars().count();
@@ -108,9 +107,10 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     similar.into_iter().min().map(|(_, candidate)| candidate)
 }
 
-/// True if one mistyped letter turns one name into the other: a letter is changed, added or
-/// removed, or two neighboring letters are swapped. The digits must be the same, because names such
-/// as `prod/web1` and `prod/web2` differ on purpose.
+/// True if the two names differ by a single typing mistake.
+///
+/// The mistake may be a changed, added or missing letter, or two swapped neighboring letters. The
+/// digits must be the same, because names such as `prod/web1` and `prod/web2` differ on purpose.
 pub fn is_one_letter_away(name: &str, other: &str) -> bool {
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     strsim::osa_distance(name, other) == 1 && digits(name) == digits(other)
@@ -172,9 +172,10 @@ pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
     )
 }
 
-/// Finds a character inside a text that people can't see. They do notice a space between other
-/// characters, but not a variation selector after an ASCII letter, because the letter looks the
-/// same. `None` if all characters are visible.
+/// Finds the first character inside a text that people can't see, if there is one.
+///
+/// People do notice a space between other characters. But they overlook a variation selector after
+/// an ASCII letter, because the letter looks the same.
 fn unseen_within(text: &str) -> Option<char> {
     if let Some(unseen) = text.chars().find(|c| *c != ' ' && is_unseen(*c)) {
         return Some(unseen);
@@ -274,7 +275,7 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 }
 
 /// Puts a character in quotes. If it isn't ASCII, adds its code, because many characters look
-/// alike: `"р" (U+0440)`.
+/// the same: `"р" (U+0440)`.
 pub fn quoted_character(c: char) -> String {
     if c == '"' {
         return "'\"'".to_owned();
@@ -302,9 +303,11 @@ pub fn character_name(c: char) -> String {
     }
 }
 
-/// Words from other tools, and what secrets-exec expects instead. Each line begins with a kind,
-/// such as `option` in `option --pristine = --clean-env`. A line of the kind `file` has keys of
-/// another tool's file, and says what the file is and what to write instead.
+/// Words from other tools, and what secrets-exec expects instead.
+///
+/// Each line begins with a kind, such as `option` in `option --pristine = --clean-env`. A line of
+/// the kind `file` has keys of another tool's file, and says what the file is and what to write
+/// instead.
 const FOREIGN: &str = include_str!("foreign.txt");
 
 /// The top-level keys of a declaration. `$schema` is for editors.
@@ -351,11 +354,11 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
     file.split_once(": ")
 }
 
-/// Recognizes a reference in another tool's syntax by its prefix. Returns this prefix and our
-/// equivalent: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. `None` for any other text.
+/// Recognizes a reference in another tool's syntax. Returns its prefix and our equivalent: for
+/// `awssm:prod/db`, `awssm:` and `secretsmanager:`.
 ///
-/// If the secret isn't in AWS, as in `vault:team/db`, the equivalent is empty. This requires a
-/// slash in the text, because `vault:token` may be the key `token` of a secret named `vault`.
+/// If the secret isn't in AWS, as in `vault:team/db`, the equivalent is empty. Such a reference
+/// must contain a slash, because `vault:token` may be the key `token` of a secret named `vault`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // Most references have a slash before their first colon (or `}`), but prefixes never do, so
     // this check avoids most searches in the table.

@@ -57,9 +57,10 @@ pub struct Made {
     pub json_kind: Option<&'static str>,
 }
 
-/// Whether something is wrong with the text of a `{{ … }}`. The order of the fields matters for
-/// comparisons: a blank text is worse than a default, and a default is worse than a text that was
-/// read.
+/// Whether something is wrong with the text of a `{{ … }}`.
+///
+/// Comparisons depend on the order of the fields: a blank text is worse than a default, and a
+/// default is worse than a text that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lack {
     /// True if the text is empty or blank, unless the entry's `pattern` accepts it.
@@ -100,11 +101,13 @@ pub struct FileValue<'a> {
     pub subject: &'a Subject,
 }
 
-/// The outcomes of all entries in a plan. Each key of an `env-from` entry also has an outcome,
-/// which comes before the outcome of the entry itself.
+/// The outcomes of all entries in a plan.
 ///
-/// The list from `resolve` begins with the entries that are known to be overridden before anything
-/// is read. The others follow in order of precedence. No variable or path has more than one value.
+/// Each key of an `env-from` entry has an outcome of its own, before the outcome of the entry. No
+/// variable or path has more than one value.
+///
+/// The list from `resolve` begins with the entries that the plan overrides. The others follow in
+/// order of precedence.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,

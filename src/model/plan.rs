@@ -113,12 +113,13 @@ impl Plan {
     /// Merges the layers, which are ordered from earliest to latest, and looks up the references of
     /// all entries that may set something.
     ///
-    /// References and templates use the variables in `inherited`. The command inherits only the
-    /// ones in `retained`. `keeps_existing` is true with `--keep-existing`.
+    /// - `inherited` has the variables that references and templates can use.
+    /// - `retained` has those that the command inherits.
+    /// - `keeps_existing` is true with `--keep-existing`.
     ///
     /// # Errors
     /// If an entry has a mistake, such as a reference that can't be looked up, or if two layers
-    /// define the same alias differently. The list contains every mistake.
+    /// define the same alias differently. The list has the mistakes of all layers.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
@@ -289,13 +290,13 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Looks up the references of a layer's entries. Returns two lists: the entries in order of
-    /// precedence, and the entries that have no effect (see [`certain_holder`]). Gives each entry
-    /// an id that contains `layer_number`, which is 0 for the latest layer.
+    /// Looks up the references of a layer's entries. Returns the entries in order of precedence,
+    /// and those that have no effect (see [`certain_holder`]).
     ///
-    /// Adds to `claims` the variables and paths that the entries are certain to set, so they
-    /// override the entries of earlier layers. Adds mistakes to `errors`, and leaves out entries
-    /// whose references can't be looked up.
+    /// - The entries get ids that contain `layer_number`, which is 0 for the latest layer.
+    /// - The variables and paths that they are certain to set are added to `claims`, and so
+    ///   override the entries of earlier layers.
+    /// - Mistakes are added to `errors`. An entry whose references can't be looked up is left out.
     fn planned_layer(
         &mut self,
         layer_number: usize,
@@ -414,9 +415,11 @@ impl Lookup<'_> {
             .ok()
     }
 
-    /// Looks up a reference. Adds an error and returns `None` if that fails. If the secret is
-    /// `${NAME:-}` and NAME is empty, sets `empty_variable`, so that the entry is left out. For
-    /// `get`, whose only entry this is, an empty NAME is an error instead.
+    /// Looks up a reference. If that fails, adds an error and returns `None`.
+    ///
+    /// If the secret is `${NAME:-}` and NAME is empty, sets `empty_variable`, so that the caller
+    /// leaves out the entry. For `get`, which has no other entry, an empty NAME is an error
+    /// instead.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let alias = self.alias(reference, subject);
         let id = alias.map_or(&reference.secret, |alias| &alias.id);
@@ -462,9 +465,10 @@ impl Lookup<'_> {
             .push(Problem::from_fault(status, fault).for_entry(subject.clone()));
     }
 
-    /// Looks up the references in a template or an inherited variable. Adds an error for each one
-    /// that can't be looked up, and returns `None` if there were any errors. In a template, stops
-    /// at the first name that isn't an alias.
+    /// Looks up the references in a template or an inherited variable.
+    ///
+    /// If any can't be looked up, adds an error for each of them and returns `None`. In a template,
+    /// stops at the first name that isn't an alias.
     fn planned_parts(
         &mut self,
         parts: Vec<Part<Reference>>,
@@ -525,9 +529,10 @@ impl Lookup<'_> {
     }
 }
 
-/// Finds what is certain to override an entry: whatever holds its target or, for an `env-from`
-/// object, whatever holds all of its variables. `None` if the entry may still set something, and
-/// for an object that selects no keys.
+/// Finds what is certain to override an entry: whatever holds its target.
+///
+/// An `env-from` object is overridden only if all of its variables are held. `None` if the entry
+/// may still set something, and for an object that selects no keys.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {

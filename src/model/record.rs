@@ -28,8 +28,10 @@ pub enum Label {
 
 impl Label {
     /// The label as a word. In JSON, it is the default `event` and, for errors and warnings, the
-    /// `level`. A summary follows errors, so it is also an `error`. A row is `resolved`, because it
-    /// shows how a value was resolved.
+    /// `level`.
+    ///
+    /// A summary is an `error`, because it follows errors. A row is `resolved`, because it shows
+    /// how a value was resolved.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",

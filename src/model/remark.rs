@@ -49,9 +49,10 @@ pub enum Remark {
     BreaksJson,
 }
 
-/// The remarks on an entry's value. Maps each remark to the parts that it is about: `{{ … }}` in a
-/// template, or references in a variable. If there are no parts, the remark is about the whole
-/// value.
+/// The remarks on an entry's value, each with the parts that it is about.
+///
+/// The parts are `{{ … }}` in a template, or references in a variable. Without any parts, the
+/// remark is about the whole value.
 pub type Remarks = BTreeMap<Remark, Vec<String>>;
 
 impl Remark {
@@ -120,9 +121,10 @@ impl Remark {
     }
 }
 
-/// The remarks on invisible characters at the beginning and end of a line, and on an escape
-/// character in it. `text` is the line, possibly followed by a line feed. A JSON object or array
-/// gets no remarks, because whitespace around it doesn't matter.
+/// The remarks on invisible characters at the ends of a line, and on an escape character in it.
+///
+/// `text` is the line, possibly followed by a line feed. A JSON object or array gets no remarks,
+/// because whitespace around it doesn't matter.
 fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     let (first, last) = unseen_ends(line);
     let mut remarks = Vec::new();
@@ -149,9 +151,10 @@ pub(super) fn is_object_or_array(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// True for a text that begins with `-----BEGIN`, but that programs can't read as PEM: a BEGIN or
-/// END marker isn't on a line of its own, or an END is missing. This happens if certificates are
-/// joined without a line break, if lines are indented, or if a key has lost its line breaks.
+/// True for a text that begins with `-----BEGIN`, but that programs can't read as PEM.
+///
+/// A BEGIN or END marker isn't on a line of its own, or an END is missing: certificates were joined
+/// without a line break, lines are indented, or a key has lost its line breaks.
 ///
 /// Also true for an OpenSSH key with a carriage return after a marker, or without a trailing line
 /// feed, because ssh refuses it. False for a text signed with PGP, which isn't PEM.
@@ -182,9 +185,10 @@ fn is_broken_pem(text: &str) -> bool {
     open > 0
 }
 
-/// True if an invisible character at the beginning or end of a text is probably a mistake. `rest`
-/// is the text without it. A space is a mistake only if the rest is a single word of at least eight
-/// characters, because people want the space in `Bearer ` and `, `.
+/// True if an invisible character at the beginning or end of a text is probably a mistake.
+///
+/// `rest` is the text without it. A space is a mistake only if the rest is a single word of at
+/// least eight characters, because people want the space in `Bearer ` and `, `.
 fn is_odd(c: char, rest: &str) -> bool {
     c != ' ' || (rest.chars().count() >= 8 && !rest.contains(char::is_whitespace))
 }

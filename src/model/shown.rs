@@ -41,13 +41,14 @@ static URL_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(url).ok()
 });
 
-/// Expressions for long runs of characters that may be [random](is_random). The first one matches
-/// base64 (letters, digits, `/` and `+`) that is at least as long as an AWS secret access key, and
-/// the second one matches at least 20 letters and digits.
+/// Expressions for long runs of characters that may be [random](is_random).
 ///
-/// Each of them also matches a whole ARN, so that the parts of an ARN aren't judged separately. A
-/// secret's ARN ends with two fields, as in `secret:prod/db-AbCdEf`. A KEY after them isn't part of
-/// the ARN.
+/// - The first one matches base64 (letters, digits, `/` and `+`) that is at least as long as an AWS
+///   secret access key.
+/// - The second one matches at least 20 letters and digits.
+///
+/// Each of them also matches a whole ARN, so that its parts aren't judged separately. A secret's
+/// ARN ends with two fields, as in `secret:prod/db-AbCdEf`. A KEY after them isn't part of the ARN.
 static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let arn = r"arn(:[^:\s]*){4}:(secret:)?[^:\s]*";
     ["[[:alnum:]/+]{40,}", "[[:alnum:]]{20,}"]
@@ -59,9 +60,10 @@ static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 /// The maximum length of a text in a message, in characters.
 pub const MAX_SHOWN_LENGTH: usize = 200;
 
-/// Prepares a text for a message. Masks everything that looks like a credential: [known
-/// tokens](without_tokens) and, outside ARNs, [random](is_random) characters. For example,
-/// `AKIAIOSFODNN7EXAMPLE` becomes `AKIA…`. Also truncates a long text.
+/// Prepares a text for a message: masks everything that looks like a credential, and truncates a
+/// long text. For example, `AKIAIOSFODNN7EXAMPLE` becomes `AKIA…`.
+///
+/// This masks [known tokens](without_tokens) and, outside ARNs, [random](is_random) characters.
 ///
 /// Call this only if the text will be printed: the first call compiles regular expressions, which
 /// takes about 0.1 ms.
@@ -173,17 +175,17 @@ fn masked(credential: &str) -> String {
     credential.chars().take(4).chain(['…']).collect()
 }
 
-/// True for a text that was probably generated: it has 32 hexadecimal digits in a row, or mixes
-/// letters and digits in a way that people don't. Never true for an ARN.
+/// True for a text that was probably generated. Never true for an ARN.
 ///
-/// Such a mixture contains a capital letter and a digit, and its words are short, with fewer than
-/// 2.25 characters on average. A new word begins at every capital letter, and wherever letters and
-/// digits meet, so `Prod2024x` has the words `Prod`, `2024` and `x`. Everything after the last
-/// lowercase letter is ignored, because CDK's names end with hexadecimal digits:
-/// `TaskRole30FC0FBB`.
+/// Such a text has 32 hexadecimal digits in a row, or mixes letters and digits in a way that people
+/// don't: it has a capital letter and a digit, and its words have fewer than 2.25 characters on
+/// average.
 ///
-/// This recognizes 90 % of random texts with 20 letters and digits, 94 % with 24, 96.5 % with 32,
-/// and 98.4 % with 40.
+/// A new word begins at every capital letter, and wherever letters and digits meet: `Prod2024x` has
+/// the words `Prod`, `2024` and `x`. Everything after the last lowercase letter is ignored, because
+/// CDK's names end with hexadecimal digits: `TaskRole30FC0FBB`.
+///
+/// This recognizes 90 % of random texts with 20 letters and digits, and 98.4 % with 40.
 fn is_random(run: &str) -> bool {
     if run.starts_with("arn:") {
         return false;
@@ -224,8 +226,8 @@ pub fn file_name(path: &Path) -> String {
 
 /// True if a message may quote this text, which is a key of a secret or the path to a value in it.
 ///
-/// Keys usually aren't secret. But in a malformed file, the parser may mistake a value for a key,
-/// as in `{ password~ 'hunter2' }`.
+/// Keys usually aren't secret. But in a malformed file, such as `{ password~ 'hunter2' }`, the
+/// parser may mistake a value for a key.
 pub fn is_quotable(text: &str) -> bool {
     text.len() <= MAX_QUOTED_LENGTH
         && text
@@ -233,10 +235,12 @@ pub fn is_quotable(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
 }
 
-/// Names a program in messages and tables. If someone wrote a whole command line instead, returns
-/// only its first word (`psql …`), because the arguments may include a password. Hides only the
-/// value in `--password=…` and `NAME=…`, but hides any other option completely (`-…`). Masks the
-/// password in a URL.
+/// Names a program in messages and tables, without anything that may be a password.
+///
+/// - Of a whole command line, only the first word is shown (`psql …`).
+/// - In `--password=…` and `NAME=…`, only the value is hidden. Any other option is hidden
+///   completely (`-…`).
+/// - The password in a URL is masked.
 pub fn shown_program(program: &str) -> String {
     let masked = without_tokens(program);
     let first_word = masked
@@ -286,9 +290,10 @@ pub fn pattern_mismatch(pattern: &str) -> String {
     format!("doesn't match the pattern \"{}\"", shown(pattern))
 }
 
-/// The end of a message that says what a value must be: quotes what the user wrote, as in
-/// `, not "…"`. If the value contains an unexpanded variable, says so instead. Doesn't quote a
-/// value that may be a malformed URL or isn't UTF-8.
+/// The end of a message that says what a value must be. Quotes what the user wrote: `, not "…"`.
+///
+/// If the value contains an unexpanded variable, says so instead. Doesn't quote a value that may be
+/// a malformed URL, or that isn't UTF-8.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
@@ -324,9 +329,11 @@ pub fn is_in_quotes(text: &str) -> bool {
 const BLANK: &str = "\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180c}\u{180d}\u{180f}\u{2800}\u{3164}\u{ffa0}";
 
 /// Escapes control characters, invisible characters, and characters that change the direction of
-/// text. This prevents a name, a path or a server's message from ending a line or hiding part of
-/// it. Keeps marks that combine with the preceding character, such as the accent of a decomposed é,
-/// a Thai vowel, or an emoji's variation selector.
+/// text.
+///
+/// This prevents a name, a path or a server's message from ending a line or hiding part of it.
+/// Marks that combine with the preceding character stay, such as an accent or an emoji's variation
+/// selector.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
@@ -349,8 +356,10 @@ pub fn escaped(line: &str) -> String {
 }
 
 /// Prepares a line for printing: [escapes](escaped) it, and masks [tokens](without_known_tokens),
-/// which may even be part of a file name or host name. URLs aren't masked here, because a help text
-/// may show how to write one with a password. They are masked where a message is put together.
+/// which may even be part of a file name.
+///
+/// URLs are masked earlier, where a message is put together. They can't be masked here, because a
+/// help text may show how to write one with a password.
 pub fn printed(line: &str) -> String {
     escaped(&without_known_tokens(line.to_owned()))
 }

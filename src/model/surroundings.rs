@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::model::remark::{Remark, is_object_or_array};
 
-/// Finds a remark if a value breaks the text around it. For
-/// `Password={{ db.password }};Encrypt=True`, `before` is `Password=` and `after` is
+/// Finds a remark if a value breaks the text around it.
+///
+/// For `Password={{ db.password }};Encrypt=True`, `before` is `Password=` and `after` is
 /// `;Encrypt=True`. If the text contains other values, a `1` replaces each of them.
 ///
-/// Ignores blanks at either end of the value, which get remarks of their own. Also ignores JSON
-/// objects and arrays, whose quotes are intentional.
+/// Ignores blanks at either end of the value, which get remarks of their own, and JSON objects and
+/// arrays, whose quotes are intentional.
 pub fn surroundings_remark(value: &[u8], (before, after): (&str, &str)) -> Option<Remark> {
     let value = str::from_utf8(value).ok()?.trim();
     if value.is_empty() || is_object_or_array(value) {
@@ -48,12 +49,13 @@ pub fn surroundings_remark(value: &[u8], (before, after): (&str, &str)) -> Optio
 }
 
 /// Finds the first character that should be percent-encoded in a value that is part of a URL.
-/// `None` if there is no such character, or if the value isn't in the login
-/// (`https://user:password@`) or in a query parameter (`?password=`).
 ///
-/// RFC 3986, section 3.2.1, lists the characters that are legal in a login. A colon ends the user
-/// name, so it is legal only in the password, right before the `@`. In a query, `&` and `#` end a
-/// value. In either case, two hexadecimal digits must follow a percent sign.
+/// `None` if there is no such character, or if the value isn't in a login or in a query parameter.
+///
+/// - In a login (`https://user:password@`), RFC 3986, section 3.2.1, lists the legal characters. A
+///   colon ends the user name, so it is legal only in the password, right before the `@`.
+/// - In a query (`?password=`), `&` and `#` end a value.
+/// - In either case, two hexadecimal digits must follow a percent sign.
 fn end_in_url(value: &str, (before, after): (&str, &str)) -> Option<char> {
     let ends_login = |c: char| c.is_whitespace() || "/?#\"'".contains(c);
     let rest = after.split(ends_login).next()?;
@@ -83,10 +85,12 @@ fn end_in_url(value: &str, (before, after): (&str, &str)) -> Option<char> {
     Some(end)
 }
 
-/// Finds the separator (`;`, `&` or `,`) of a list such as `user=app;password={{ db.password }}`,
-/// given the text before and after the placeholder. The separator follows the placeholder or, if
-/// the placeholder ends its line, comes before `password=`. `None` if the text isn't such a list. A
-/// single pair counts as a list only if a `;` follows it.
+/// Finds the separator (`;`, `&` or `,`) of a list such as `user=app;password={{ db.password }}`.
+/// `None` if the text isn't such a list.
+///
+/// The arguments are the text before and after the placeholder. The separator follows the
+/// placeholder or, if the placeholder ends its line, comes before `password=`. A single pair counts
+/// as a list only if a `;` follows it.
 fn separator((before, after): (&str, &str)) -> Option<char> {
     let pairs = before.strip_suffix('=')?.rsplit('\n').next()?;
     let rest = after.lines().next().unwrap_or_default();

@@ -15,6 +15,7 @@ pub struct HttpUrl {
 
 impl HttpUrl {
     /// Parses an absolute HTTP or HTTPS URL. `None` for any other text, and if the port is invalid.
+    ///
     /// Also `None` if there is an `@` after the host: in `http://jane:1#b@proxy`, `jane:1` looks
     /// like a host and port, but is a user name and the beginning of a password.
     pub fn parse(text: &str) -> Option<Self> {
@@ -95,9 +96,10 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// The placeholder that GitHub accepts as the password if the user name is a token.
 const NO_PASSWORD: &str = "x-oauth-basic";
 
-/// Every text that may be the password in a URL. In `https://jane:a@b@host`, it may be `a`
-/// or `a@b`, because some people don't percent-encode `@` or `/`. If there is no password, returns
-/// the user name, which may be a token. Each text is returned both as written and decoded.
+/// Every text that may be the password in a URL, both as written and decoded.
+///
+/// In `https://jane:a@b@host`, it may be `a` or `a@b`, because some people don't percent-encode `@`
+/// or `/`. If there is no password, this is the user name, which may be a token.
 pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let Some((login, _)) = rest.split_once('@') else {

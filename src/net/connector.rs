@@ -70,10 +70,11 @@ impl Connector {
         }
     }
 
-    /// Opens a connection to the host in `to`, with a TLS handshake for `https`, and spawns a task
-    /// that sends requests on it and reads the responses. [`Self::limit`] applies to each step
-    /// separately: DNS and TCP together, the tunnel through a proxy, and TLS. Dropping the
-    /// connection closes it.
+    /// Opens a connection to the host in `to`, with a TLS handshake for `https`.
+    ///
+    /// Spawns a task that sends requests on it and reads the responses. [`Self::limit`] applies to
+    /// each step separately: DNS and TCP together, the tunnel through a proxy, and TLS. Dropping
+    /// the connection closes it.
     ///
     /// # Errors
     /// If a step fails. The message names the host or, if the proxy caused the failure, the proxy.
@@ -103,8 +104,9 @@ impl Connector {
         self.open_tls(stream, to, &peer).await
     }
 
-    /// Opens a byte stream to a host, before any TLS handshake with the host itself. With a proxy,
-    /// the stream for an `http` URL ends at the proxy, and the stream for an `https` URL is a
+    /// Opens a byte stream to a host, before any TLS handshake with the host itself.
+    ///
+    /// With a proxy, the stream for an `http` URL ends at the proxy. For an `https` URL, it is a
     /// tunnel through the proxy to the host.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
@@ -130,9 +132,10 @@ impl Connector {
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
-    /// Opens a stream to a proxy, using TLS if the proxy has an `https` URL. `to` is the URL of the
-    /// request: if the proxy can't be reached, the help text suggests reaching the host in `to`
-    /// without the proxy.
+    /// Opens a stream to a proxy, using TLS if the proxy has an `https` URL.
+    ///
+    /// `to` is the URL of the request. If the proxy can't be reached, the help text suggests
+    /// reaching the host in `to` without the proxy.
     async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
         let uri = proxy.intercept.uri();
         let name = proxy.to_string();

@@ -92,14 +92,14 @@ impl Service<Name> for DnsResolver {
 
 /// Looks up the addresses of a host. Blocks the thread until the answer arrives.
 ///
-/// An AWS host is first looked up as an absolute name, with a trailing dot. Kubernetes sets
-/// `ndots:5` in /etc/resolv.conf, so a resolver would otherwise try the name in each search domain
-/// first, which takes four rounds of queries. If an AWS host is listed in /etc/hosts, it is looked
-/// up without the dot, because the names there have none. All other hosts, and AWS hosts that
-/// aren't found with the dot, are looked up with the system's search domains.
-///
-/// `localhost` always means this machine, whatever a name server says (RFC 6761, section 6.3),
-/// because the tokens for the agent and for a container's endpoint are sent there.
+/// - `localhost` always means this machine, whatever a name server says (RFC 6761, section 6.3),
+///   because the tokens for the agent and for a container's endpoint are sent there.
+/// - An AWS host is first looked up as an absolute name, with a trailing dot. Kubernetes sets
+///   `ndots:5` in /etc/resolv.conf, so a resolver would otherwise try the name in each search
+///   domain first, which takes four rounds of queries. An AWS host in /etc/hosts gets no dot,
+///   because the names there have none.
+/// - All other hosts, and AWS hosts that aren't found with the dot, are looked up with the system's
+///   search domains.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     if host.eq_ignore_ascii_case("localhost") {
         // Port 0 is a placeholder. hyper-util sets the real port.
@@ -126,9 +126,9 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 
 /// Asks the system's resolver for the IPv4 and IPv6 addresses of a name.
 ///
+/// If that fails, asks for IPv4 addresses only and, if that fails as well, for IPv6 addresses only.
 /// Some name servers answer a query for IPv6 addresses (AAAA) with an error or not at all, and musl
-/// then drops the IPv4 addresses, too. So if asking for both kinds fails, this function asks for
-/// IPv4 addresses only and, if that fails as well, for IPv6 addresses only.
+/// then drops the IPv4 addresses, too.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {

@@ -104,13 +104,13 @@ impl FetchError {
         failure.with_io_kind(error.kind())
     }
 
-    /// If the request failed because the host doesn't speak TLS, turns the failure into a refusal,
-    /// with a help text that suggests using `http://` in `place`. Returns any other failure
+    /// Turns the failure into a refusal if the host doesn't speak TLS. Returns any other failure
     /// unchanged.
     ///
-    /// Call this only for a host that the user named in `place`, because another attempt would fail
-    /// in the same way. With one of AWS's own hosts, another attempt might succeed, because a
-    /// captive portal may have answered instead of AWS.
+    /// The help text suggests using `http://` in `place`. Call this only for a host that the user
+    /// named there, because another attempt would fail in the same way. With one of AWS's own
+    /// hosts, another attempt might succeed, because a captive portal may have answered instead of
+    /// AWS.
     pub fn for_host_named_in(self, place: &Place) -> Self {
         if self.cause() != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -151,9 +151,9 @@ impl FetchError {
 
     /// Creates the error for a certificate that isn't trusted.
     ///
-    /// The error is usually a refusal, because a later request would get the same certificate. But
-    /// a certificate that isn't valid yet is an outage, so that `--wait` tries again: this
-    /// machine's clock is probably wrong, for example at boot, before NTP has set it.
+    /// It is usually a refusal, because a later request would get the same certificate. But a
+    /// certificate that isn't valid yet is an outage, so that `--wait` tries again: this machine's
+    /// clock is probably wrong, for example at boot, before NTP has set it.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         if let CertificateError::NotValidYetContext { .. } = reason {
             let why = format!("the certificate of {peer} isn't valid yet");
@@ -198,8 +198,10 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 }
 
 /// An error's own text, without its sources, reworded if it would puzzle a user. Empty for an SDK
-/// error that adds nothing to its source. One of these, `SdkError` (aws-smithy-runtime-api 1.19),
-/// is generic, so it is recognized by its text instead of its type.
+/// error that adds nothing to its source.
+///
+/// `SdkError` (aws-smithy-runtime-api 1.19) is generic, so it is recognized by its text instead of
+/// its type.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
         let status = response.response().status().as_u16();

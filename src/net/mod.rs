@@ -63,11 +63,11 @@ use crate::system::lifecycle::locked;
 use connector::{Connection, Connector};
 use proxy::Proxy;
 
-/// The maximum number of connections to one host. It also limits how many requests a backend has in
-/// flight, because each request has its own connection.
+/// The maximum number of connections to one host, and of a backend's requests in flight, because
+/// each request has its own connection.
 ///
-/// The limit is higher than the 20 secrets of a typical launch, which would otherwise need more
-/// round trips, but low enough not to flood a service.
+/// A typical launch reads 20 secrets, so a limit below that would need more round trips. This one
+/// is still low enough not to flood a service.
 const MAX_CONNECTIONS: usize = 32;
 
 /// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
@@ -95,14 +95,15 @@ struct Spare {
 type Exchange<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 
 impl Host {
-    /// Takes a connection that no request is using, or returns `None` if there isn't one. Prefers
-    /// an idle connection that the server hasn't closed. Otherwise, takes the oldest connection
-    /// that was opened in advance, and waits until it is open.
+    /// Takes a connection that no request is using. `None` if there isn't one.
     ///
-    /// If that connection fails during the wait, the request fails, too, instead of opening another
-    /// one: with a silent host, both attempts together would exceed the request's own time limit.
-    /// But if the connection had already failed before the wait, the result is `None`, and the
-    /// request opens a new one, because the host may have come up since.
+    /// Prefers an idle connection that the server hasn't closed. Otherwise, takes the oldest
+    /// connection that was opened in advance, and waits until it is open:
+    ///
+    /// - If it fails during the wait, the request fails, too, instead of opening another one. With
+    ///   a silent host, both attempts together would exceed the request's own time limit.
+    /// - If it had already failed before the wait, the result is `None`. The request then opens a
+    ///   new one, because the host may have come up since.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // Take the idle connection in a statement of its own, so that the lock on `spare` isn't
@@ -222,10 +223,12 @@ impl HttpClient {
         self.send_within(request, self.read_limit).await
     }
 
-    /// Sends a request, and returns the response's head and body. Once the connection is open, the
-    /// server may be silent for at most `silence` before the response, and again before each part
-    /// of the body. If the body breaks off or is longer than [`MAX_BODY`], returns the head with
-    /// that error, because the status may already tell the caller enough.
+    /// Sends a request, and returns the response's head and body.
+    ///
+    /// Once the connection is open, the server may be silent for at most `silence` before the
+    /// response, and again before each part of the body. If the body breaks off or is longer than
+    /// [`MAX_BODY`], the head is still returned, because its status may already tell the caller
+    /// enough.
     ///
     /// # Errors
     /// If no response arrives, if a proxy requires or rejects a password, or if part of the body is
@@ -323,10 +326,12 @@ impl HttpClient {
         })
     }
 
-    /// Sets a request's target to the form that its receiver expects (RFC 9112, section 3.2): just
-    /// the path and query for a server, or the whole URL for a proxy that forwards the request. For
-    /// a forwarding proxy, also adds the header with the proxy's password, and returns the proxy.
-    /// Returns `None` if the request goes to the server directly or through a tunnel.
+    /// Sets a request's target to the form that its receiver expects (RFC 9112, section 3.2).
+    ///
+    /// - For a server, directly or through a tunnel, this is just the path and query. Returns
+    ///   `None`.
+    /// - For a proxy that forwards the request, this is the whole URL. Also adds the header with
+    ///   the proxy's password, and returns the proxy.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // An `https` request goes through a tunnel, so the proxy sees neither the target nor the
         // headers.
@@ -347,10 +352,11 @@ impl HttpClient {
     }
 }
 
-/// Reads the body of a response from `uri`. The outer result is an error if the server is silent
-/// for longer than `silence`. If the body is incomplete or longer than [`MAX_BODY`], only the inner
-/// result is an error, because the status in the response's head may already tell the caller
-/// enough.
+/// Reads the body of a response from `uri`.
+///
+/// The outer result is an error if the server is silent for longer than `silence`. If the body is
+/// incomplete or longer than [`MAX_BODY`], only the inner result is an error, because the
+/// response's status may already tell the caller enough.
 async fn read_body(
     body: &mut Incoming,
     uri: &Uri,

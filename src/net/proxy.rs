@@ -62,10 +62,11 @@ impl Proxy {
         failure.or_outage_help(format!("correct {}, or {advice}", self.place))
     }
 
-    /// If a failure suggests that the proxy doesn't speak TLS, replaces the failure's help text
-    /// with the advice to use `http://` instead of `https://`, because hardly any proxy speaks TLS.
-    /// If the proxy definitely doesn't, the failure also becomes a refusal. Returns any other
-    /// failure unchanged.
+    /// Replaces a failure's help text if the failure suggests that the proxy doesn't speak TLS.
+    /// Returns any other failure unchanged.
+    ///
+    /// The new help text says to use `http://` instead of `https://`, because hardly any proxy
+    /// speaks TLS. If the proxy definitely doesn't, the failure also becomes a refusal.
     pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause() else {
@@ -119,9 +120,10 @@ fn host_with_port(url: &Uri) -> String {
     }
 }
 
-/// Adds a port to `peer`, a host's name in messages, if `peer` is the host in `to`. Returns `peer`
-/// unchanged if it names something else, such as a proxy, or if it is one of AWS's hosts, which all
-/// use the same port.
+/// Adds a port to `peer`, a host's name in messages, if `peer` is the host in `to`.
+///
+/// Returns it unchanged if it names something else, such as a proxy, or if it is one of AWS's
+/// hosts, which all use the same port.
 pub fn with_port(to: &Uri, peer: &str) -> String {
     if peer == host_and_port(to) && aws_domain(to.host().unwrap_or_default()).is_none() {
         return host_with_port(to);
@@ -186,9 +188,10 @@ fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
     }
 }
 
-/// Makes sure that messages never contain the token of an authorization header. If the token is a
-/// user name and password in base64 (Basic), the decoded password is also kept out of messages. The
-/// header may consist of just the token, without a scheme such as `Basic`.
+/// Makes sure that messages never contain the token of an authorization header.
+///
+/// If the token is a user name and password in base64 (Basic), the decoded password is also kept
+/// out of messages. The header may be just the token, without a scheme such as `Basic`.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
         return;
@@ -206,12 +209,11 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
 impl ProxyLogin {
-    /// Runs `action`, which sends `proxy` the user name and password from the proxy's URL, if there
-    /// are any.
+    /// Runs `action`, which may send `proxy` the user name and password from its URL.
     ///
     /// Until the proxy has accepted the password, actions run one after the other, because several
     /// rejected attempts can lock the user's account. After that, or without a password, they run
-    /// concurrently. If the proxy instead answers with status 407, no further action runs.
+    /// concurrently. After status 407, no further action runs.
     ///
     /// # Errors
     /// If `action` fails, or if the proxy has already answered an earlier action with status 407

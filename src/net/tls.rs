@@ -66,10 +66,10 @@ pub struct TrustSettings {
 pub(super) type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
-/// Creates the TLS configuration, for TLS 1.2 and 1.3. The preferred key exchange group is
-/// X25519MLKEM768, unless `settings` asks for a classical key exchange.
+/// Creates the configuration for TLS 1.2 and 1.3.
 ///
-/// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection and
+/// The preferred key exchange group is X25519MLKEM768, unless `settings` asks for a classical key
+/// exchange. Only HTTP/1.1 is offered: with HTTP/2, all requests would share one connection and
 /// wait for each other's packets.
 pub(super) fn client_config(settings: &TrustSettings) -> ConfigResult {
     let system: LazyLock<_> =
@@ -115,9 +115,10 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
         .map_err(|error| unusable_tls(format!("the root certificates can't be used: {error}")))
 }
 
-/// Reads the root certificates from the file or directories that the user named, or returns `None`
-/// if the user named none. Fails if no usable certificate is found. As in OpenSSL, a missing
-/// directory isn't an error if another one has a certificate.
+/// Reads the root certificates that the user named. `None` if the user named none.
+///
+/// Fails if no usable certificate is found. As in OpenSSL, a missing directory isn't an error if
+/// another one has a certificate.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, mut found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.value), None)),
@@ -176,8 +177,8 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     roots
 }
 
-/// Verifies a server's certificate chain against the `first` roots, which are the user's or
-/// Mozilla's. If Mozilla's roots don't contain the issuer, tries the system's roots.
+/// Verifies a server's certificate chain against the user's roots or, without these, Mozilla's. If
+/// Mozilla's roots don't contain the issuer, tries the system's roots.
 ///
 /// Remembers the last verified chain for each host name, because a host presents the same chain on
 /// all connections of a launch. This saves two of the three RSA verifications in a handshake. The
@@ -311,9 +312,10 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
 #[error("{0}")]
 struct UnknownIssuer(String);
 
-/// Creates the error for a certificate chain that doesn't end at a trusted root. The chain consists
-/// of the server's certificate (`leaf`) and the others that the server sent. The message names the
-/// issuer at the end of the chain, if [`common_name`] finds a name.
+/// Creates the error for a certificate chain that doesn't end at a trusted root.
+///
+/// The chain consists of the server's certificate (`leaf`) and the others that the server sent. The
+/// message names the issuer at the end of the chain, if [`common_name`] finds a name.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
     let issuer = EndEntityCert::try_from(others.last().unwrap_or(leaf))
         .ok()

@@ -222,11 +222,11 @@ impl CheckedValues<'_> {
         Some(row)
     }
 
-    /// Builds the row for an outcome. Unless the entry is overridden, lists the secrets that its
-    /// value is made from.
+    /// Builds the row for an outcome. Lists the secrets that its value is made from, unless the
+    /// entry is overridden.
     ///
-    /// Shows a path as the user wrote it, since a variable in the path may contain a password. For
-    /// a key of `env-from`, shows the variable even if messages hide the key.
+    /// A path is shown as the user wrote it, because a variable in it may contain a password. For a
+    /// key of `env-from`, the variable is shown even if messages hide the key.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: RowStatus) -> Row {
         let EntryOutcome {
             target, subject, ..

@@ -259,9 +259,10 @@ fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) ->
     aligned_table(&headings, &omitted, &lines, screen)
 }
 
-/// Turns the table of the values into records for `--verbose`, one per line. Version ids are shown
-/// in full, because these lines don't have to fit a terminal. The first record of each row also has
-/// the row as a JSON object.
+/// Turns the table of the values into records for `--verbose`, one per line.
+///
+/// Version ids are shown in full, because these lines don't have to fit a terminal. The first
+/// record of each row also has the row as a JSON object.
 pub fn row_records(rows: &[Row]) -> Vec<Record> {
     let table = values_table(&Vec::from_iter(rows), &["VERSION", "STAGES", "AGE"], None);
     // The first line has the headings, and no JSON object.
@@ -350,7 +351,7 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Lays out a table, without the columns in `omitted`. Returns an empty text if there are no rows.
+/// Lays out a table, without the columns in `omitted`. Empty if there are no rows.
 ///
 /// To fit a narrow terminal, drops the columns in [`LEAST_IMPORTANT`] one by one, and then shortens
 /// long references. If the terminal has colours, the last cell of a line gets the colour of its

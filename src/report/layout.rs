@@ -50,9 +50,10 @@ pub enum Screen {
     Terminal { has_colours: bool },
 }
 
-/// Lays out records as lines. A record's first line is its headline. Its entries and notes, AWS's
-/// message and the help text are indented below it. A help text is left out if an earlier record
-/// already has the same one.
+/// Lays out records as lines, each with a headline and indented lines below it.
+///
+/// The indented lines are the entries and notes, AWS's message, and the help text. A help text is
+/// left out if an earlier record already has the same one.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().map(Record::parts).enumerate() {

@@ -93,9 +93,10 @@ impl Report {
         }
     }
 
-    /// Prints the notices, the errors and the last line, and returns the exit status. Waits if the
-    /// reader of standard error stalls. A termination signal ends this process at any time, even
-    /// while a long report is still being laid out.
+    /// Prints the notices, the errors and the last line, and returns the exit status.
+    ///
+    /// Waits if the reader of standard error stalls. A termination signal ends this process at any
+    /// time, even while a long report is still being laid out.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {

@@ -87,9 +87,11 @@ pub fn use_quiet(level: u8) {
     locked(&MODE).quiet = level;
 }
 
-/// Prints records to standard error, replacing the progress line. Leaves out records that `--quiet`
-/// hides or that need `--verbose`, but never an error. Ignores a failed write. If the reader
-/// stalls, waits for it, but a termination signal still ends this process.
+/// Prints records to standard error, replacing the progress line.
+///
+/// Leaves out records that `--quiet` hides or that need `--verbose`, but never an error. Ignores a
+/// failed write. If the reader stalls, waits for it, but a termination signal still ends this
+/// process.
 pub fn print(records: impl IntoIterator<Item = Record>) {
     print_text(&visible_lines(records));
 }
@@ -156,15 +158,18 @@ fn with_bold_headings(help: &str) -> String {
     shown
 }
 
-/// Prints lines to standard error as they are. As soon as a line would have to wait for the reader,
-/// drops the rest and returns false. A line that has already begun gets up to [`TIME_OF_READER`] to
-/// be completed.
+/// Prints lines to standard error as they are, unless the reader stalls.
+///
+/// As soon as a line would have to wait for the reader, drops the rest and returns false. A line
+/// that has already begun gets up to [`TIME_OF_READER`] to be completed.
 pub fn print_text_unless_stalled(text: &str) -> bool {
     print_lines(Duration::ZERO, text)
 }
 
-/// Prints lines to standard error as they are. If a line can't begin within `patience`, or can't be
-/// completed within [`TIME_OF_READER`], drops the rest and returns false.
+/// Prints lines to standard error as they are, but gives up if the reader stalls.
+///
+/// If a line can't begin within `patience`, or can't be completed within [`TIME_OF_READER`], drops
+/// the rest and returns false. Does the same if a termination signal arrives during the wait.
 ///
 /// Standard error stays in blocking mode, because the command shares it. So if another process
 /// fills a pipe between poll(2) and write(2), this process has to wait for the reader.
@@ -244,11 +249,11 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
 }
 
 /// Shows the text as the progress line, which stays on the terminal until something else is
-/// printed. A long text is cut off with `…`, so the line never wraps. Shows nothing with `--quiet`,
-/// or if the write would block.
+/// printed.
 ///
-/// Where a progress line isn't possible, such as in a log, prints the text as a note instead, but
-/// only if `is_logged` is true.
+/// A long text is cut off with `…`, so the line never wraps. Shows nothing with `--quiet`, or if
+/// the write would block. Where a progress line isn't possible, such as in a log, prints the text
+/// as a note instead, but only if `is_logged` is true.
 pub fn show_progress(text: &str, is_logged: bool) {
     let mode = *locked(&MODE);
     let is_possible =

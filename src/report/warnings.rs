@@ -75,9 +75,10 @@ pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::note(text))
 }
 
-/// The warnings about the cache. The first ones are about values taken from the cache
-/// because their requests failed: one warning for each reason, with a note for each value. The
-/// others are about cache entries that can't be used, stored or removed.
+/// The warnings about values that were taken from the cache because their requests failed.
+///
+/// There's one for each reason, with a note for each value. The warnings about cache entries that
+/// can't be used, stored or removed come last.
 pub fn cache_warnings(values: &Values) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in &values.fetched {

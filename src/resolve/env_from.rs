@@ -57,9 +57,10 @@ pub(super) fn object_members<'j>(
     Ok(members)
 }
 
-/// The error for an object that sets no variables: it is empty, or all its keys are null or left
-/// out. The object is then treated as absent. `None` if any key has a value, even if another entry
-/// overrides that key's variable.
+/// The error for an object in which no key has a value. Such an object is treated as absent.
+///
+/// A key has no value if it is null, or if `only` or `except` leaves it out. `None` if any key has
+/// a value, even one whose variable another entry overrides.
 pub(super) fn no_variable_problem(
     members: &Members<'_>,
     object: &PlannedObject,
@@ -90,12 +91,12 @@ enum KeyFault {
 /// The keys that can't become variables, each with the name that its variable would have.
 type FaultyKeys<'a> = Vec<(&'a str, String)>;
 
-/// The outcomes of an `env-from` object's keys, with overridden keys last, as in the table
-/// of `check`. Keys that can't become variables don't have an outcome. Instead, there's one error
-/// for each reason.
+/// The outcomes of an `env-from` object's keys, and the errors about keys that can't be variables.
 ///
-/// A key is overridden if its variable is already in `claims`. It then sets nothing, so even an
-/// unsafe name isn't an error.
+/// - A key is overridden if its variable is already in `claims`. It then sets nothing, so even an
+///   unsafe name isn't an error. Overridden keys come last, as in the table of `check`.
+/// - A key that can't become a variable has no outcome. Instead, there's one error for each reason
+///   ([`KeyFault`]).
 pub(super) fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
@@ -283,9 +284,10 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
     Problem::configuration(text).code(code).help(help)
 }
 
-/// One help text for all of an object's unsafe keys, so that following it doesn't just lead
-/// to the next error. Variables that configure AWS or a proxy are usually wanted, so for these, the
-/// text suggests entries that set them.
+/// One help text for all of an object's unsafe keys, so that following it doesn't just lead to the
+/// next error.
+///
+/// Suggests entries for variables that configure AWS or a proxy, because these are usually wanted.
 fn unsafe_keys_help(
     faulty: &BTreeMap<KeyFault, FaultyKeys<'_>>,
     entry: &Planned,
@@ -323,6 +325,7 @@ fn unsafe_keys_help(
 }
 
 /// The reference to an object's key, such as `prod/db:password`, or to a parameter below a path.
+///
 /// Falls back to the placeholder `SECRET:KEY` if the object is itself the value of a key, or if
 /// messages mask part of the reference.
 fn member_reference(key: &str, entry: &Planned, object: &PlannedObject) -> String {

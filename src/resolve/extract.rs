@@ -21,9 +21,7 @@ use crate::model::shown::{MOST_NAMES, first_of, is_quotable, shell_word};
 pub struct Json(Value);
 
 impl Json {
-    /// Parses a document as JSON, ignoring a leading byte order mark. An object isn't read as an
-    /// object if its first key is one that serde_json reserves for itself, such as
-    /// `$serde_json::private::Number`.
+    /// Parses a document as JSON, ignoring a leading byte order mark.
     ///
     /// # Errors
     /// If there is a syntax error, or if values are nested more than 127 levels deep, which is
@@ -61,10 +59,9 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
-/// The position of the first wrong byte, such as `line 1, column 20`. Lines and columns are counted
-/// from 1. `bytes` must not be empty.
+/// The position of the first wrong byte, such as `line 1, column 20`. `bytes` must not be empty.
 ///
-/// serde_json's own position has to be corrected: for a wrong line feed, it is column 0 of the next
+/// The position in `error` has to be corrected: for a wrong line feed, it is column 0 of the next
 /// line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
@@ -125,10 +122,11 @@ impl Unresolved {
         }
     }
 
-    /// Adds the secret and the entry to the problem. If the document comes from a replica, an
-    /// absence proves nothing, because the replica may be out of date. The absence then becomes a
-    /// failure that reports the outage of the secret's own region, so neither `default` nor
-    /// `optional` applies.
+    /// Adds the secret and the entry to the problem.
+    ///
+    /// If the document comes from a replica, which may be out of date, an absence proves nothing.
+    /// It becomes a failure that reports the outage of the secret's own region, so neither
+    /// `default` nor `optional` applies.
     pub(super) fn of(self, wanted: &Wanted<'_>) -> Self {
         let Wanted {
             reference,

@@ -56,21 +56,23 @@ use texts::{literal_text, text_warnings};
 
 /// Goes through the entries of a plan and collects their outcomes.
 ///
-/// There are three cases for an entry that isn't overridden. If it has a value or uses its
-/// `default`, it sets its variable or file. If it is `optional` and absent, an entry of an earlier
-/// layer can set the variable or file. If it fails or is unread, it still overrides the entries of
-/// earlier layers: a value that the user replaced must not come back just because its replacement
-/// is broken.
+/// There are three cases for an entry that isn't overridden:
+///
+/// - It has a value or uses its `default`: it sets its variable or file.
+/// - It is `optional` and absent: an entry of an earlier layer can set the variable or file.
+/// - It fails or is unread: it still overrides the entries of earlier layers. A value that the user
+///   replaced must not come back just because its replacement is broken.
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
     outcomes: Outcomes,
 }
 
-/// Resolves every entry of a plan. If several entries set the same variable or file, the one in the
-/// latest layer wins. An entry is unread if `fetched` lacks an answer that it needs, unless
-/// something else that it needs is absent or fails. Messages about failed requests mention
-/// `circumstances`, such as the default region.
+/// Resolves every entry of a plan from the answers in `fetched`.
+///
+/// If several entries set the same variable or file, the one in the latest layer wins. An entry is
+/// unread if `fetched` lacks an answer that it needs, unless something else that it needs is absent
+/// or fails. Messages about failed requests mention `circumstances`, such as the default region.
 pub fn resolve(plan: &Plan, fetched: &Answers, circumstances: &Circumstances) -> Outcomes {
     resolve_with(plan, fetched, circumstances, Some(&plan.inherited))
 }
@@ -159,9 +161,10 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Resolves an `env-from` object. Adds an outcome for each key that sets a variable, is
-    /// overridden or is missing, then an outcome for the object itself, and finally warnings.
-    /// Entries that come later in the walk can no longer set these keys' variables.
+    /// Resolves an `env-from` object. Adds the outcomes of its keys, and then its own.
+    ///
+    /// A key has an outcome if it sets a variable, is overridden or is missing. Entries that come
+    /// later in the walk can no longer set these keys' variables. Also adds the object's warnings.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
         let answers = &mut self.answers;
         let read = answers
@@ -300,9 +303,10 @@ fn whole_object_text(
 }
 
 /// Guesses which key of an object a variable was meant to get, such as `password` for DB_PASSWORD.
+///
 /// The variable's name must end with the key, ignoring case and punctuation, and the key's value
-/// must be text or a number. If the key begins in the middle of a word of that name, it needs at
-/// least five characters. The longest matching key wins.
+/// must be text or a number. A short key must consist of whole words of the name. The longest
+/// matching key wins.
 ///
 /// `None` if no key matches, or if the object is a Google service account, which programs read as a
 /// whole.
@@ -389,9 +393,11 @@ impl<'a> ParsedAnswers<'a> {
         members.map_err(|fault| fault.of(wanted))
     }
 
-    /// Decides the outcome of an entry that has no value, for these `reasons`. If there's a failure
-    /// among them, the entry fails. Otherwise, if there's an absence, the entry uses its `default`,
-    /// is absent if it is `optional`, or fails. If there's neither, the entry is unread.
+    /// Decides the outcome of an entry that has no value, for these `reasons`:
+    ///
+    /// - with a failure among them, the entry fails
+    /// - otherwise, with an absence, it uses its `default`, is absent if it is `optional`, or fails
+    /// - with neither, it is unread
     fn outcome_without_value(&self, entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
         let mut has_absence = false;
         let mut failed = Vec::new();
@@ -442,12 +448,13 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Builds the value of a text with lookups, such as the template
-    /// `{{ db.user }}:{{ db.password }}`. Every value that a lookup reads from a secret is added to
-    /// the `parts` of the result twice: as it was read, and as printed by the lookup's filters. The
-    /// remarks are about the individual lookups.
+    /// `{{ db.user }}:{{ db.password }}`.
+    ///
+    /// The `parts` of the result have every value that a lookup reads from a secret, both as it was
+    /// read and as printed by the lookup's filters. The remarks are about the individual lookups.
     ///
     /// # Errors
-    /// If any lookups fail. Reports every failed lookup, but a repeated one only once.
+    /// If any lookups fail. Reports each failed lookup once, even if it is repeated.
     fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<Made> {
         let subject = &entry.subject;
         // The text with every lookup replaced by a number, because in JSON, a number can replace
@@ -577,9 +584,10 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Applies the steps that the entry asks for: decodes its value, checks it against the pattern, and
-/// encodes it. Without a pattern, adds the remarks on the decoded value. If the value is encoded,
-/// also adds its unencoded form to `parts`.
+/// Decodes a value, checks it against the pattern and encodes it, as its entry asks.
+///
+/// With a pattern, removes all remarks. Otherwise, adds the remarks on the decoded value. If the
+/// value is encoded, also adds its unencoded form to `parts`.
 fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
     let failed = |problem| vec![about_value(problem, entry).into()];
     if entry.transform.decode {
@@ -601,12 +609,13 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
 }
 
 /// Adds the remarks on a whole value, such as a trailing line feed, that matter for its variable or
-/// file. A literal or a default gets none, because the user wrote it. A template's lookups already
-/// have their remarks, so the template as a whole is only checked for broken PEM, and for a line
-/// feed at the end of its last text.
+/// file.
 ///
-/// If the value will be encoded, the user probably wants every character in it, so only a blank
-/// value gets a remark.
+/// - A literal or a default gets none, because the user wrote it.
+/// - A template's lookups already have their remarks, so the template as a whole is only checked
+///   for broken PEM, and for a line feed at the end of its last text.
+/// - If the value will be encoded, it gets a remark only if it is blank, because the user probably
+///   wants every character in it.
 fn add_remarks(made: &mut Made, entry: &Planned) {
     for remark in Remark::about(made.value.expose(), &entry.target) {
         let remark = match &entry.source {

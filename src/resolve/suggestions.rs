@@ -4,13 +4,15 @@ use crate::model::answer::{Answers, Cause, Missing};
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
 use crate::model::plan::Plan;
 
-/// Suggests an existing name for each secret that doesn't exist, but for at most
-/// [`MOST_SUGGESTIONS`] of them. A suggestion from the backend takes precedence.
+/// Suggests an existing name for the first [`MOST_SUGGESTIONS`] secrets that don't exist.
 ///
-/// The first choice is the most similar alias, since the user may have misspelled it. Failing that,
-/// suggests an existing secret of the plan, but only if a single letter differs, because secrets
-/// often have similar names. If a name is an alias in a later file, adds a help text about the
-/// order of the files.
+/// The first of these is suggested:
+///
+/// - the backend's suggestion
+/// - the most similar alias, since the user may have misspelled it
+/// - an existing secret of the plan, if only one letter differs: secrets often have similar names
+///
+/// If a name is an alias in a later file, adds a help text about the order of the files.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     let mut existing = Vec::new();
     let mut absences = Vec::new();

@@ -23,9 +23,10 @@ use crate::model::reference::{Reference, Selector, split_colon};
 use crate::model::shown::some_of;
 
 /// Warns about each entry whose text still has something that was meant to be replaced, such as
-/// `{{ db.password }}` in a literal. The command gets the text as it is. There's at most one of
-/// these warnings per entry, and none for an entry with a `pattern`, which shows that the user
-/// wants such a text.
+/// `{{ db.password }}` in a literal.
+///
+/// The command gets the text as it is. There's at most one of these warnings per entry, and none
+/// for an entry with a `pattern`, which shows that the user wants such a text.
 pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec<Warning> {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();
@@ -73,9 +74,11 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
     Some(warning.for_entries(names.clone()).with("variables", names))
 }
 
-/// Matches a variable as written for a shell, Docker Compose or Kubernetes: `${NAME}`, with or
-/// without a default, `$(NAME)`, or `$NAME` as the whole text. The last two groups match `$NAME`
-/// and `{{NAME}}` within a longer text, where the name in `$NAME` needs at least three characters.
+/// Matches a variable as written for a shell, Docker Compose or Kubernetes.
+///
+/// The groups match the name in `${NAME}` (with or without a default), in `$(NAME)`, in `$NAME` as
+/// the whole text, in `$NAME` within a longer text (only names of at least three characters), and
+/// in `{{NAME}}`.
 static VARIABLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$|\$(\w{3,})|\{\{(\w+)\}\}").ok()
 });
@@ -161,8 +164,10 @@ impl Search<'_> {
     }
 
     /// Lists the variables in a text, such as `$DB_HOST`, that this launch sets or, in a template,
-    /// that are inherited. `None` without any such variable. Also `None` for a file or a text with
-    /// several lines, which may be a script whose variables are replaced later.
+    /// that are inherited.
+    ///
+    /// `None` if there's no such variable. Also `None` for a file or a text with several lines,
+    /// which may be a script whose variables are replaced later.
     fn variables(&self, text: &str, field: &str, entry: &Planned) -> Option<String> {
         if !matches!(entry.target, Target::Env(_))
             || !text.contains(['$', '{'])

@@ -72,12 +72,11 @@ pub struct Gate {
     pub parent: Pid,
 }
 
-/// Forks a trial, a process that calls `run` and exits with the status that `run` returns. `run` is
-/// passed the gate at which the trial waits for its parent. The calling process must have only one
-/// thread.
+/// Forks a trial, a process that calls `run` and exits with the status that `run` returns.
 ///
-/// SIGALRM ends a trial that doesn't reach the gate within `limit`, for example because it is
-/// writing to a file system that hangs.
+/// `run` is passed the gate at which the trial waits for its parent. SIGALRM ends a trial that
+/// doesn't reach the gate within `limit`, for example because it is writing to a file system that
+/// hangs. The calling process must have only one thread.
 ///
 /// # Errors
 /// If the kernel can't create the process or the pipes.
@@ -179,8 +178,10 @@ impl Gate {
         }
     }
 
-    /// Sends `ready` and waits for the parent to open the gate, however long that takes. Returns
-    /// false if the parent closes the gate or has ended. Cancels the time limit of [`fork`].
+    /// Sends `ready` and waits for the parent to open the gate, however long that takes.
+    ///
+    /// Returns false if the parent closes the gate or has ended. Cancels the time limit of
+    /// [`fork`].
     ///
     /// Once the gate is open, this process gets `death_signal` when the parent ends. This still
     /// holds after execve, unless the program has a set-uid bit or capabilities (prctl(2)).
@@ -217,12 +218,13 @@ pub enum StateChange {
     Continued,
 }
 
-/// Makes this process adopt all descendants whose own parent ends (PR_SET_CHILD_SUBREAPER), so that
-/// it can reap them. A zombie still belongs to the command's group, so the group isn't empty until
-/// the zombie is reaped.
+/// Makes this process adopt all descendants whose own parent ends (PR_SET_CHILD_SUBREAPER).
 ///
-/// Does nothing in PID 1, which adopts orphans anyway. The command doesn't inherit the setting
-/// (prctl(2)), so its orphans are adopted by this process, too.
+/// This process can then reap them. Until a zombie is reaped, it belongs to the command's group, so
+/// the group isn't empty.
+///
+/// The command doesn't inherit the setting (prctl(2)), so its orphans are adopted by this process,
+/// too. Does nothing in PID 1, which adopts orphans anyway.
 pub fn adopt_orphans() {
     if getpid().as_raw() != 1 {
         // According to prctl(2), this call can't fail.
@@ -259,8 +261,9 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     Some((Pid::from_raw(pid), change))
 }
 
-/// The process groups and sessions that secrets-exec never ends, because other programs started
-/// them. For example, a script may start a sidecar or a log reader before it becomes secrets-exec
+/// The process groups and sessions of other programs, which secrets-exec never ends.
+///
+/// For example, a script may start a sidecar or a log reader before it becomes secrets-exec
 /// (`exec secrets-exec …`). secrets-exec is then the parent of these processes, and also adopts
 /// their orphans.
 ///
@@ -272,11 +275,11 @@ pub struct Bystanders {
 }
 
 impl Bystanders {
-    /// Collects the groups and sessions whose processes must be left alone: our own group, and
-    /// those of the `children` that we had before the first trial.
+    /// Collects the groups and sessions whose processes must be left alone.
     ///
-    /// Our own session isn't included, because the command shares it. Our own group is, because the
-    /// command gets a group of its own.
+    /// These are our own group, and the groups and sessions of the `children` that we had before
+    /// the first trial. The command isn't in our group, because it gets one of its own. But it
+    /// shares our session, so that isn't included.
     pub fn new(children: &BTreeSet<Pid>) -> Self {
         let mut groups = BTreeSet::from([getpgrp()]);
         let mut sessions = BTreeSet::new();
@@ -327,9 +330,10 @@ impl Job {
         send_signal(self.leader?.as_raw(), signal)
     }
 
-    /// Sends a signal to the group, and also to the command if it has left the group. A shell
-    /// continues a job with SIGCONT, so before this signal, the group gets the terminal back
-    /// (unless the command has ended).
+    /// Sends a signal to the group, and also to the command if it has left the group.
+    ///
+    /// A shell continues a job with SIGCONT, so before this signal, the group gets the terminal
+    /// back (unless the command has ended).
     ///
     /// Returns [`Event::Refused`] if this process isn't allowed to signal any process in the group.
     /// For SIGKILL, and if the command has left the group, only a refusal to signal the command
@@ -349,12 +353,11 @@ impl Job {
         }
     }
 
-    /// Records a change in the command's state, and returns the event for it. If the command has
-    /// ended, also takes back the terminal.
+    /// Records a change in the command's state, and returns the event for it.
     ///
-    /// Before the end of the command is passed to this function, all other children that have ended
-    /// must be reaped, because a zombie would count as a process in the group. `has_others` is true
-    /// if a child outside the group still exists.
+    /// If the command has ended, also takes back the terminal. In that case, all other children
+    /// that have ended must already be reaped, because a zombie would count as a process in the
+    /// group. `has_others` is true if a child outside the group still exists.
     pub fn note_change(&mut self, change: StateChange, has_others: bool) -> Event {
         match change {
             StateChange::Ended(status) => {
@@ -384,8 +387,9 @@ impl Job {
         }
     }
 
-    /// Makes the command's group the terminal's foreground job, if this process's group is the
-    /// foreground job. Returns true if the command's group got the terminal.
+    /// Makes the command's group the terminal's foreground job, instead of this process's group.
+    ///
+    /// Returns false if that isn't possible, for example because another job has the terminal.
     ///
     /// If standard output is the terminal, the command gets the terminal when it starts. Otherwise,
     /// as in `secrets-exec … | less`, another process in the pipeline may be reading from the
@@ -408,17 +412,16 @@ impl Job {
         }
     }
 
-    /// Stops this process, because `signal` has stopped the command, and returns once SIGCONT
-    /// arrives. First takes back the terminal, so that the shell can use it.
+    /// Stops this process, because `signal` has stopped the command. Returns once SIGCONT arrives.
     ///
-    /// SIGTTIN or SIGTTOU means that the command needs the terminal. If this process's group has
-    /// the terminal, the command gets it and is continued, and this process isn't stopped.
+    /// First takes back the terminal, so that the shell can use it. There are two exceptions:
     ///
-    /// PID 1 and processes in an orphaned group can't be stopped ([`stop_by`]). In that case, this
-    /// function returns immediately and continues the command, because no shell would. But after
-    /// SIGTTIN and SIGTTOU, the command stays stopped, because it would only be stopped again when
-    /// it uses the terminal. It also stays stopped after SIGSTOP, because someone stopped it on
-    /// purpose.
+    /// - SIGTTIN or SIGTTOU means that the command needs the terminal. If this process's group has
+    ///   the terminal, the command gets it and is continued, and this process isn't stopped.
+    /// - PID 1 and processes in an orphaned group can't be stopped ([`stop_by`]). This function
+    ///   then continues the command, because no shell would. But the command stays stopped after
+    ///   SIGSTOP, because someone stopped it on purpose, and after SIGTTIN and SIGTTOU, because it
+    ///   would only be stopped again when it uses the terminal.
     pub fn suspend(&self, signal: SignalNumber) {
         let terminal = controlling_terminal();
         let needs_terminal = matches!(signal, SignalNumber::TTIN | SignalNumber::TTOU);
@@ -464,11 +467,11 @@ impl Signals {
         Ok(Self(descriptor))
     }
 
-    /// Takes the next pending signal that is meant for the command or requests a poll, and its
-    /// sender. `None` if there's none, or if the descriptor can't be read. Doesn't wait.
+    /// Takes the next pending signal that is for the command or requests a poll, and its sender.
     ///
-    /// Discards signals that are meant only for this process, such as SIGCHLD, and signals that
-    /// this process sent to itself.
+    /// Doesn't wait. `None` if there's no such signal, or if the descriptor can't be read. Discards
+    /// signals that are meant only for this process, such as SIGCHLD, and signals that this process
+    /// sent to itself.
     pub fn next_to_forward(&mut self) -> Option<(SignalNumber, Sender)> {
         loop {
             let received = self.0.read_signal().ok()??;
@@ -498,9 +501,10 @@ impl Signals {
     }
 }
 
-/// Stops this process with a signal, and returns once SIGCONT has continued it. The SIGCONT stays
-/// pending. With `stops_group`, stops the whole process group, as the terminal does, because a
-/// shell treats a job as stopped only if all of its processes are.
+/// Stops this process with a signal, and returns once SIGCONT has continued it.
+///
+/// With `stops_group`, stops the whole process group, as the terminal does, because a shell treats
+/// a job as stopped only if all of its processes are. The SIGCONT stays pending.
 ///
 /// Returns false if this process wasn't stopped, because it is PID 1 or in an orphaned process
 /// group: the kernel then discards the signal.
@@ -525,20 +529,21 @@ fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
     pending_signals().contains(Signal::SIGCONT)
 }
 
-/// Sends a signal, followed by SIGCONT, to a child of this process. The child's id can't be reused
-/// before the child is reaped, so no other process can get the signals. Returns [`Event::Refused`]
-/// if this process isn't allowed to send the signal.
+/// Sends a signal, followed by SIGCONT, to a child of this process.
+///
+/// Returns [`Event::Refused`] if this process isn't allowed to send the signal. The child's id
+/// can't be reused before the child is reaped, so no other process can get the signals.
 pub fn signal_child(child: Pid, signal: SignalNumber) -> Option<Event> {
     let refused = send_signal(child.as_raw(), signal);
     send_signal(child.as_raw(), SignalNumber::CONT);
     refused
 }
 
-/// Sends a signal with kill(2). A negative `target` is a process group, and 0 is this process's own
-/// group. Unlike nix, this function supports real-time signals.
+/// Sends a signal with kill(2). Unlike nix, this function supports real-time signals.
 ///
-/// Returns [`Event::Refused`] if this process isn't allowed to send the signal. Ignores any other
-/// error, which means that the process no longer exists.
+/// A negative `target` is a process group, and 0 is this process's own group. Returns
+/// [`Event::Refused`] if this process isn't allowed to send the signal. Ignores any other error,
+/// which means that the process no longer exists.
 fn send_signal(target: i32, signal: SignalNumber) -> Option<Event> {
     // SAFETY: kill(2) doesn't access memory.
     let sent = Errno::result(unsafe { libc::kill(target, signal.0) });

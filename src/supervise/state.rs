@@ -230,9 +230,11 @@ pub enum Next {
 /// Something that happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The command ended and was reaped. Once [`Action::Start`] has opened a trial's gate, the
-    /// trial is treated as the command. So this event also occurs if that trial can't rename its
-    /// files or execute the program, and the status is then 78, 126 or 127.
+    /// The command ended and was reaped.
+    ///
+    /// Once [`Action::Start`] has opened a trial's gate, the trial is treated as the command. If it
+    /// then can't rename its files or execute the program, this event has the status 78, 126 or
+    /// 127.
     Ended {
         status: ExitStatus,
         left: Left,
@@ -278,9 +280,10 @@ pub enum Action {
     Deliver,
     /// Fork a process that looks for changed values.
     StartPoll,
-    /// End the trial (a launch in a forked process), if there is one. If the trial is already
-    /// replacing files or becoming the command, let it finish first. From then on, the trial causes
-    /// no new events, but earlier ones may still be in the queue.
+    /// End the trial (a launch in a forked process), if there is one.
+    ///
+    /// If the trial is already replacing files or becoming the command, let it finish first. After
+    /// this action, the trial causes no new events, but earlier ones may still be in the queue.
     CancelPoll,
     /// Remember that the command now has the values that the last poll read.
     Adopt,
@@ -433,9 +436,10 @@ impl Step<'_> {
         SupervisorState::Running(state)
     }
 
-    /// Passes a signal on to the command. If job control stopped the command, also continues it,
-    /// because a stopped command can't handle the signal. Nobody else would continue the command:
-    /// the shell only sees this process, which isn't stopped.
+    /// Passes a signal on to the command, and continues the command if job control stopped it.
+    ///
+    /// A stopped command can't handle the signal. Nobody else would continue it: the shell only
+    /// sees this process, which isn't stopped.
     ///
     /// Notes in `state` that SIGTERM was passed on, or that SIGCONT continues the command.
     fn forward(&mut self, state: &mut RunningState, signal: SignalNumber, sender: Sender) {
@@ -493,10 +497,11 @@ impl Step<'_> {
     }
 
     /// Handles the `result` of a poll: `Unchanged`, `Changed`, or `TrialEnded` if the poll failed.
-    /// Counts failed polls, and reports when polls work again.
     ///
     /// A change takes effect immediately, with one exception: after a SIGTERM, the command may be
     /// about to end, so the next change doesn't stop it.
+    ///
+    /// Also counts failed polls, and reports when polls work again.
     fn on_poll(&mut self, mut state: RunningState, result: Event) -> SupervisorState {
         if result == TrialEnded {
             state.failures = state.failures.saturating_add(1);
@@ -550,9 +555,11 @@ impl Step<'_> {
         })
     }
 
-    /// Gives up on stopping a command that this process isn't allowed to signal. The command keeps
-    /// running, so no second one is started next to it. With `--on-rotation=exit`, this process
-    /// still exits if that ends the command, too (`ends_everything`).
+    /// Gives up on stopping a command that this process isn't allowed to signal.
+    ///
+    /// The command keeps running, so no second one is started next to it. With
+    /// `--on-rotation=exit`, this process still exits if that ends the command, too
+    /// (`ends_everything`).
     fn keep(&mut self, state: Stopping) -> SupervisorState {
         self.actions.push(Action::Report(Notice::NotStopped));
         if state.next == Next::ExitRotated && self.ends_everything {
@@ -655,10 +662,11 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Handles the end of the time limit for stopping. When the time allowed by `--grace` is up,
-    /// kills everything that is left, even if the command itself has already ended (`ended`). After
-    /// SIGKILL, keeps waiting for the command but, if only other processes are left, gives up on
-    /// them.
+    /// Handles the end of the time limit for stopping.
+    ///
+    /// When the time allowed by `--grace` is up, kills everything that is left. When the time after
+    /// SIGKILL is up, too, keeps waiting for the command or, if the command has already `ended`,
+    /// gives up on the processes that are left.
     fn on_time_over(&mut self, mut state: Stopping, ended: Option<ExitStatus>) -> SupervisorState {
         match (state.phase, ended) {
             (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),
@@ -681,13 +689,14 @@ impl Step<'_> {
         self.finish(state, status)
     }
 
-    /// Handles a SIGTERM while processes are being stopped. The first SIGTERM cancels the restart,
-    /// or the exit after a change. The second one kills the processes that are left, unless they
-    /// have already been killed.
+    /// Handles a SIGTERM while processes are being stopped.
     ///
-    /// The first SIGTERM isn't passed on, because the command has already got the stop signal, and
-    /// many programs end immediately on a second signal. If the command ended by itself, SIGTERM is
-    /// passed on like any other signal.
+    /// The first SIGTERM cancels the restart, or the exit after a change. It isn't passed on,
+    /// because the command has already got the stop signal, and many programs end immediately on a
+    /// second signal. The second SIGTERM kills the processes that are left, unless they have
+    /// already been killed.
+    ///
+    /// If the command ended by itself, SIGTERM is passed on like any other signal.
     fn terminate(&mut self, state: &mut Stopping, sender: Sender) {
         match state.next {
             Next::Start | Next::ExitRotated => {
@@ -701,9 +710,10 @@ impl Step<'_> {
         }
     }
 
-    /// Passes a signal on to the command or, once the command has ended, to its group. Does nothing
-    /// after SIGKILL. Also does nothing if only children outside the group are left: without
-    /// secrets-exec, they wouldn't get the signal either.
+    /// Passes a signal on to the command or, once the command has ended, to its group.
+    ///
+    /// Does nothing after SIGKILL. Also does nothing if only children outside the group are left:
+    /// without secrets-exec, they wouldn't get the signal either.
     fn forward_unless_killed(&mut self, state: &Stopping, signal: SignalNumber, sender: Sender) {
         if state.phase != Phase::Grace {
             return;

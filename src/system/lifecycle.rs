@@ -79,22 +79,22 @@ static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
-/// Runs before `main`. Records the inherited action of SIGPIPE, which Rust's runtime is about to
-/// replace. Also clears the dumpable flag (PR_SET_DUMPABLE), so that the kernel writes no core file
-/// and the user's other processes can't read this one's memory.
+/// Runs before `main`, because `main` would be too late for two steps:
 ///
-/// The flag has to be cleared this early, because a process that has already opened /proc/PID/mem
-/// keeps its access. `execve` sets the flag again.
+/// - Records the inherited action of SIGPIPE, which Rust's runtime is about to replace.
+/// - Clears the dumpable flag (PR_SET_DUMPABLE), so that the kernel writes no core file and the
+///   user's other processes can't read this one's memory. A process that has already opened
+///   /proc/PID/mem would keep its access. `execve` sets the flag again.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Holds the termination signals: they stay blocked until [`restore_signals`]. The main thread has
-/// to call this function before it starts other threads.
+/// Holds the termination signals: they stay blocked until [`restore_signals`].
 ///
-/// Also changes how other signals are handled:
+/// The main thread has to call this function before it starts other threads. It also changes how
+/// other signals are handled:
 ///
 /// - SIGTTOU is blocked, so printing from the background doesn't stop this process (`stty tostop`).
 /// - SIGXFSZ is blocked, so a write beyond the file size limit fails instead of ending this
@@ -119,6 +119,7 @@ pub fn block_signals() {
 }
 
 /// Restores the inherited signal mask and actions, so that the command gets them through execve(2).
+///
 /// If a termination signal has arrived since [`block_signals`], it ends the process here.
 /// Otherwise, [`block_signals`] can be called again later.
 ///
@@ -150,8 +151,10 @@ pub fn held_signal() -> Option<Signal> {
         .find(|signal| pending.contains(*signal))
 }
 
-/// Opens a descriptor that is readable while a held signal is pending (signalfd(2)). It is only for
-/// polling: don't read from it. `None` before [`block_signals`], and on systems other than Linux.
+/// Opens a descriptor that is readable while a held signal is pending (signalfd(2)).
+///
+/// It is only for polling: don't read from it. `None` before [`block_signals`], and on systems
+/// other than Linux.
 ///
 /// # Errors
 /// If no file descriptor is free.
@@ -168,10 +171,10 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
 
 struct InheritedSignals {
     mask: SigSet,
-    /// The termination signals that were neither ignored nor blocked when this process started.
-    /// Only these are held. An ignored signal, such as SIGHUP after nohup(1), must not be blocked:
-    /// the kernel queues a blocked signal even if it is ignored, so [`held_signal`] would return
-    /// it.
+    /// The termination signals to hold: those that were neither ignored nor blocked at the start.
+    ///
+    /// An ignored signal, such as SIGHUP after nohup(1), must not be blocked: the kernel queues a
+    /// blocked signal even if it is ignored, so [`held_signal`] would return it.
     to_hold: SigSet,
     /// True if SIGCHLD was ignored when this process started. The kernel would then reap our
     /// children by itself, and their exit status would be lost.
@@ -245,12 +248,13 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
     unsafe { libc::_exit(128 + signal) };
 }
 
-/// Runs `work` on its own thread and returns the result. While the main thread waits, it calls
-/// `tick` before each sleep. `tick` returns how long to sleep at most, or `None` for no limit.
+/// Runs `work` on its own thread and returns the result. Meanwhile, the main thread waits:
 ///
-/// If a termination signal arrives, calls `interrupted`, which has to end this process.
-/// `connection` is our end of a pipe or socket. If the other end closes, nobody wants the result
-/// any more, so this process exits with status 75 and without a message.
+/// - It calls `tick` before each sleep. `tick` returns how long to sleep at most, or `None` for no
+///   limit.
+/// - If a termination signal arrives, it calls `interrupted`, which has to end this process.
+/// - If the other end of `connection`, a pipe or socket, closes, nobody wants the result any more,
+///   so this process exits with status 75 and without a message.
 ///
 /// # Errors
 /// If a thread can't be started or a descriptor can't be opened. In that case, `work` hasn't run.
@@ -305,9 +309,10 @@ pub fn while_working<T: Send>(
     })
 }
 
-/// Runs `work`, such as a write whose reader may stall, so that a termination signal can end the
-/// process even before the work is done. On any thread except the main one, just runs `work`,
-/// because the main thread is already waiting for signals.
+/// Runs `work` so that a termination signal can end the process even before the work is done.
+///
+/// This is for work that may never be done, such as a write whose reader stalls. On any thread
+/// except the main one, just runs `work`, because the main thread is already waiting for signals.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std names the first thread of the process `main`.
@@ -367,9 +372,11 @@ pub struct AskedProgram {
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that we are asking for credentials, if there is one. A thread may reap the program
-/// only while it holds this lock, or after it has taken the program out of this variable.
-/// Otherwise, we could kill another process that has since been given the same id.
+/// The program that we are asking for credentials, if there is one.
+///
+/// A thread may reap the program only while it holds this lock, or after it has taken the program
+/// out of this variable. Otherwise, we could kill another process that has since been given the
+/// same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
 /// Lists the children of a process, in any order. `process` is an id, or `self` for this process.
@@ -395,12 +402,11 @@ pub fn process_name(process: Pid) -> String {
     line.trim_end().to_owned()
 }
 
-/// Ends this process immediately, whatever other threads are doing. First kills the program that we
-/// asked for credentials, if there is one, and calls `print`, which may have to wait for its
-/// reader.
+/// Ends this process immediately, whatever other threads are doing.
 ///
-/// If a signal arrives while `print` is waiting, this function is called again, which is safe at
-/// any point.
+/// First kills the program that we asked for credentials, if there is one, and calls `print`, which
+/// may have to wait for its reader. If a signal arrives while it waits, this function is called
+/// again, which is safe at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
     print();
@@ -442,13 +448,14 @@ pub fn asks_on_terminal() -> bool {
         .is_some_and(|program| program.terminal.is_some())
 }
 
-/// Kills the program that we asked for credentials and its descendants, unless the program has
-/// already ended. If the program has its own session, also kills what is left of its process group.
-/// If this process is in the foreground of the terminal, restores the terminal's modes, which the
-/// program may have changed to ask for a password.
+/// Kills the program that we asked for credentials, and its descendants, if it hasn't ended yet.
 ///
 /// Returns the program, so that the caller can wait until it has ended. `None` if there's no
 /// program, or if it is still starting.
+///
+/// Also kills the rest of the program's process group, if the program has its own session. Restores
+/// the terminal's modes, which the program may have changed to ask for a password, if this process
+/// is in the foreground.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
     let id = program

@@ -16,9 +16,10 @@ pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Describes an errno in lower case, as in `permission denied`. For EMFILE (too many open files),
-/// also suggests raising the limit, because any system call that opens a file can fail with this
-/// error.
+/// Describes an errno in lower case, as in `permission denied`.
+///
+/// For EMFILE (too many open files), also suggests raising the limit, because any system call that
+/// opens a file can fail with this error.
 ///
 /// The text comes from a table in nix, because strerror(3) has different texts in glibc and musl.
 pub fn errno_text(errno: Errno) -> String {

@@ -52,10 +52,10 @@ const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(nix::libc::O_SEARCH).unio
 #[cfg(target_os = "linux")]
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// Opens the directory at `path`, one component at a time (path_resolution(7)). A relative path
-/// begins at the working directory.
+/// Opens the directory at `path`, component by component, so that it can check each link's owner.
 ///
-/// `noun` is the directory's name in messages, such as `the directory of "/run/${APP}/key"`.
+/// A relative path begins at the working directory. `noun` is the directory's name in messages,
+/// such as `the directory of "/run/${APP}/key"`.
 ///
 /// # Errors
 /// If a component doesn't exist, can't be opened, or is neither a directory nor a link. Also if
@@ -162,9 +162,10 @@ fn reversed_components(path: &OsStr) -> Vec<OsString> {
         .collect()
 }
 
-/// Creates an empty file in an open directory, and opens it for writing. The file's mode is 0600,
-/// less the umask. Also returns the file's temporary name, `.START.xxxxxxxx`, which ends in eight
-/// random characters.
+/// Creates an empty file in an open directory, and opens it for writing.
+///
+/// Also returns the file's temporary name, `.START.xxxxxxxx`, which ends in eight random
+/// characters. The file's mode is 0600, less the umask.
 ///
 /// # Errors
 /// If openat(2) fails.
@@ -188,9 +189,10 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
     }
 }
 
-/// Creates or replaces a file in an open directory. The replacement is atomic: a process that reads
-/// the file sees either the old content or the new one. The new file gets the owner, group and mode
-/// of `alike` or, without `alike`, mode 0600.
+/// Creates or replaces a file in an open directory.
+///
+/// The replacement is atomic: a process that reads the file sees either the old content or the new
+/// one. The new file gets the owner, group and mode of `alike` or, without `alike`, mode 0600.
 ///
 /// # Errors
 /// If the new file can't be created, written or renamed, or if this process can't set its owner or
@@ -260,13 +262,13 @@ fn distrust(metadata: &Metadata) -> Option<Distrust> {
     }
 }
 
-/// Opens the file `name` in `directory` for reading. Refuses symbolic links, and files that another
-/// user could have written.
+/// Opens the file `name` in `directory` for reading, unless another user could have written it.
+/// Also refuses symbolic links.
 ///
 /// # Errors
-/// The outer error means that the file can't be opened. The inner error means that the file or its
-/// directory isn't trusted. It consists of a noun for the message (`it` for the file,
-/// `directory_noun` for the directory) and the reason.
+/// - The outer error means that the file can't be opened.
+/// - The inner error means that the file or its directory isn't trusted. It consists of a noun for
+///   the message (`it` for the file, `directory_noun` for the directory) and the reason.
 pub fn open_trusted(
     directory: &Path,
     directory_noun: &'static str,
@@ -356,10 +358,10 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
 
 /// Reads the owner and the target of a symbolic link. The error is ENOTDIR if `name` isn't a link.
 ///
-/// macOS has no O_PATH, so this takes two calls, and the link could be replaced between them. In a
-/// sticky directory such as /tmp, only the owner of the link, the owner of the directory and root
-/// can do that. In any other directory, a user who can replace the link can replace any other
-/// entry, too.
+/// macOS has no O_PATH, so this takes two calls, and the link could be replaced between them. But
+/// that gains nobody anything: in a sticky directory such as /tmp, only the owner of the link, the
+/// owner of the directory and root can do that. In any other directory, a user who can replace the
+/// link can replace any other entry, too.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::fcntl::AtFlags;

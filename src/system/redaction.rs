@@ -26,9 +26,11 @@ const MAX_LINE_LENGTH: usize = 600;
 /// Shown instead of a server's text that contains a credential.
 const HIDDEN: &str = "(not shown, because it contains a credential)";
 
-/// Makes text from a server or a library safe to print. The result is one line without control
-/// characters or [tokens](without_tokens), cut off if it is too long. If the text contains one of
-/// this process's credentials, returns [`HIDDEN`] instead.
+/// Makes text from a server or a library safe to print.
+///
+/// The result is one line without control characters or [tokens](without_tokens), cut off if it is
+/// too long. If the text contains one of this process's credentials, the result is [`HIDDEN`]
+/// instead.
 pub fn redacted_line(text: &str) -> String {
     if contains_concealed(text) {
         return HIDDEN.to_owned();
@@ -83,11 +85,11 @@ pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
 }
 
-/// True if a server's text contains a concealed credential, even if the credential is escaped for a
-/// URL, JSON or XML, or encoded in base64.
+/// True if a server's text contains a concealed credential, even an escaped or encoded one.
 ///
-/// An escape usually replaces a character that is neither a letter nor a digit. So this function
-/// removes escapes and punctuation, and looks for the credential's letters and digits in the rest.
+/// The credential may be escaped for a URL, JSON or XML, or encoded in base64. An escape usually
+/// replaces a character that is neither a letter nor a digit. So this function removes escapes and
+/// punctuation, and looks for the credential's letters and digits in the rest.
 fn contains_concealed(text: &str) -> bool {
     let letters = letters_and_digits(text);
     locked(&CREDENTIALS)
@@ -100,10 +102,11 @@ fn contains_concealed(text: &str) -> bool {
         })
 }
 
-/// The strings that reveal a credential: its own letters and digits, and those of its base64
-/// encodings. There are three encodings, because base64 encodes groups of three bytes, and the
-/// credential can begin at any byte of a group. Leaves out characters that also depend on
-/// neighboring bytes, and strings shorter than [`MIN_LETTERS`].
+/// The strings that reveal a credential: its letters and digits, and those of its base64 encodings.
+///
+/// There are three encodings, because base64 encodes groups of three bytes, and the credential can
+/// begin at any byte of a group. Leaves out characters that also depend on neighboring bytes, and
+/// strings shorter than [`MIN_LETTERS`].
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential)];
     for before in 0..3 {

@@ -60,9 +60,11 @@ pub fn may_write(terminal: impl AsFd) -> bool {
     is_ours && wait_until_writable(terminal, Duration::ZERO)
 }
 
-/// Waits for at most `limit` until a write wouldn't block. The write can have up to [`PIPE_BUF`]
-/// bytes if it is to a pipe, or [`ROOM_OF_TERMINAL`] bytes if it is to a terminal. Returns false if
-/// the time is up, if a signal arrives, or if the descriptor only reports an error or a hangup.
+/// Waits for at most `limit` until a write wouldn't block.
+///
+/// The write can have up to [`PIPE_BUF`] bytes if it is to a pipe, or [`ROOM_OF_TERMINAL`] bytes if
+/// it is to a terminal. Returns false if the time is up, if a signal arrives, or if the descriptor
+/// only reports an error or a hangup.
 pub fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::NONE);

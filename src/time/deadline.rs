@@ -111,9 +111,10 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Wraps `future` in a time limit, which starts now, not when the future is first polled. Until
-    /// the returned future is ready, [`Self::left`] returns at most what remains of `limit`. The
-    /// limit doesn't cancel `future`, but the requests in `future` fail when no time is left.
+    /// Wraps `future` in a time limit, which starts now, not when the future is first polled.
+    ///
+    /// Until the returned future is ready, [`Self::left`] returns at most what remains of `limit`.
+    /// The limit doesn't cancel `future`, but the requests in `future` fail when no time is left.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -227,9 +228,10 @@ impl Progress {
         self.with_state(|state| state.attempts)
     }
 
-    /// The time from `begun` until the launch last stopped waiting for a request or a file, or zero
-    /// if it hasn't waited since. Requests that only ask STS who the caller is aren't included,
-    /// because no value depends on them.
+    /// The time from `begun` until the launch last stopped waiting for a request or a file.
+    ///
+    /// Zero if it hasn't waited since `begun`. Requests that only ask STS who the caller is aren't
+    /// included, because no value depends on them.
     pub fn waited_since(&self, begun: Instant) -> Duration {
         let waited_until = self.with_state(|state| state.waited_until);
         waited_until.unwrap_or(begun).duration_since(begun)

@@ -40,9 +40,11 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 /// the same limit since 2026.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that doesn't fit into the remaining time is shortened, but only if at least this much
-/// time is left. With less time, no further attempt is made. The first pause is an exception: it is
-/// shortened in any case.
+/// A pause that doesn't fit into the remaining time is shortened if at least this much time is
+/// left.
+///
+/// With less time, no further attempt is made. The first pause is an exception: it is shortened in
+/// any case.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
 /// No further attempt is made after this many answers that are damaged or not from AWS, such as a
@@ -116,10 +118,12 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Repeats `attempt` until it succeeds or fails with an error that rules out another attempt
-    /// ([`Again`]), until the endpoint has failed as often as allowed, or until the budget ends.
-    /// While the endpoint fails, the requests that share `turns` take turns. `attempt` is passed
-    /// the time for which the server may be silent.
+    /// Repeats `attempt` until it succeeds, or until no further attempt is allowed.
+    ///
+    /// That's the case after an error that rules out another attempt ([`Again`]), once the endpoint
+    /// has failed as often as allowed, and when the budget ends. `attempt` is passed the time for
+    /// which the server may be silent. While the endpoint fails, the requests that share `turns`
+    /// take turns.
     ///
     /// # Errors
     /// If no attempt succeeds. The error comes from the last attempt that ended or, if this request
@@ -194,8 +198,10 @@ impl<'r> RetryBudget<'r> {
         Err(self.with_attempts(error, attempts, begun))
     }
 
-    /// Divides the time from `begun` to the deadline among the regions. Each region has one turn,
-    /// and the first one has another turn at the end. With the default `--timeout`:
+    /// Divides the time from `begun` to the deadline among the regions.
+    ///
+    /// Each region has one turn, and the first one has another turn at the end. With the default
+    /// `--timeout`:
     ///
     /// ```text
     /// us-east-1 is down    ├─ us-east-1: 6 s ─┼─ us-west-2: at most 12 s ─┼─ us-east-1 again ─┤
@@ -284,9 +290,10 @@ impl<'r> RetryBudget<'r> {
         });
     }
 
-    /// Adds a detail such as `3 attempts in 1.2s` to certain outages, such as a timeout. If the
-    /// request was never sent, adds a note that says so instead. Other errors, and all errors of
-    /// requests without a name, are returned unchanged.
+    /// Adds a detail such as `3 attempts in 1.2s` to certain outages, such as a timeout.
+    ///
+    /// If the request was never sent, adds a note that says so instead. Other errors, and all
+    /// errors of requests without a name, are returned unchanged.
     fn with_attempts(&self, error: FetchError, attempts: u32, begun: Instant) -> FetchError {
         use OutageKind::{Service, Silent, Throttled, Timeout};
         if self.request.is_none() {
@@ -379,9 +386,10 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Chooses the length of the pause before the next attempt, or returns `None` if too little time is
-/// `left` for a pause and an attempt. `failures` is the number of failures in a row, and `last` is
-/// the latest one.
+/// Chooses the length of the pause before the next attempt.
+///
+/// `failures` is the number of failures in a row, and `last` is the latest one. `None` if too
+/// little time is `left` for a pause and an attempt.
 ///
 /// The length is random, between zero and a maximum (full jitter), so that clients that were
 /// throttled together spread out (AWS Architecture Blog, "Exponential Backoff And Jitter"). If AWS
@@ -428,9 +436,10 @@ pub struct RegionTurn<'r> {
 }
 
 impl RegionTurn<'_> {
-    /// True if a request that failed with `errors` in earlier turns should be sent again in this
-    /// one. After a final answer from a fallback region, such as an absence, only the first region
-    /// is asked again, and only if its answer may change.
+    /// True if a request that failed with `errors` in earlier turns should be sent in this one.
+    ///
+    /// After a final answer, such as an absence, no other fallback region is asked. The first
+    /// region is asked again only if its answer may change, and if enough time is left.
     pub fn may_help(&self, errors: &[(Region, FetchError)]) -> bool {
         if self.is_second {
             let is_in_time = self.budget.left() >= SHORTEST_REST;
@@ -454,10 +463,11 @@ enum Company {
 
 /// The longest possible pause after `failures` failures in a row.
 ///
-/// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
-/// fleet (docs/ecs.md, "Many services that start at once"). If several of this launch's requests
-/// take turns, each of them already asks less often, so the pauses are shorter. Other outages may
-/// be over in a moment, so their pauses start short and stay shorter.
+/// - After throttling, other clients retry, too, so the pauses quickly become long enough for a
+///   large fleet (docs/ecs.md, "Many services that start at once").
+/// - If several of this launch's requests take turns after throttling, each of them already asks
+///   less often, so the pauses are shorter.
+/// - Other outages may be over in a moment, so their pauses start short and stay shorter.
 fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
     let is_throttled = cause == Cause::Outage(OutageKind::Throttled);
     // The maximum length of the first pause, the factor by which the maximum grows from one pause

@@ -171,9 +171,10 @@ impl Turns {
     }
 
     /// Records a failure after which the request is retried, and returns the failures since the
-    /// endpoint last answered. `sent` is what [`Self::sent`] returned when the attempt was sent,
-    /// and `silence` is how long the server was allowed to be silent. After a timeout, later
-    /// attempts allow twice as long.
+    /// endpoint last answered.
+    ///
+    /// `sent` is what [`Self::sent`] returned when the attempt was sent, and `silence` is how long
+    /// the server was allowed to be silent. After a timeout, later attempts allow twice as long.
     pub(super) fn failed(&self, sent: u32, silence: Duration, outage: &FetchError) -> Failures {
         if outage.cause() == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);

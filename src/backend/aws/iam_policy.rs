@@ -36,8 +36,10 @@ pub struct PolicyRequest<'a> {
 }
 
 /// Builds the policy for the caller, for the role that `options` names, or for the AWS Secrets
-/// Manager Agent. `settings` must include the profile's settings, and `chain` is the profile's role
-/// chain, if it has one.
+/// Manager Agent.
+///
+/// `settings` must include the profile's settings. `chain` is the profile's role chain, if it has
+/// one.
 ///
 /// # Errors
 /// If `options` names a role that the launch doesn't assume.
@@ -86,10 +88,11 @@ struct PolicyOwner<'a> {
 
 impl<'a> PolicyOwner<'a> {
     /// Determines whom the policy is for: the role that `--for-role` names or, without this option,
-    /// the caller. Fails if the launch doesn't assume the named role.
+    /// the caller.
     ///
     /// `chain` lists the roles that the launch assumes, one after the other, to get its
-    /// credentials. The last one is the caller's role.
+    /// credentials. The last one is the caller's role. Fails if the launch doesn't assume the named
+    /// role.
     fn for_options(
         chain: Vec<Arn>,
         located: &BTreeSet<Locator>,
@@ -191,9 +194,11 @@ fn statements<'a>(
     statements
 }
 
-/// The warnings and notes for the person who attaches the policy. We warn if the policy allows
-/// every region, and if it must be attached to the agent's role. The notes mention what the policy
-/// doesn't cover, such as decryption with a customer managed key, or explain why it is empty.
+/// The warnings and notes for the person who attaches the policy.
+///
+/// A warning says that the policy allows every region, or that it must be attached to the agent's
+/// role. A note says what the policy doesn't cover, such as decryption with a customer managed key,
+/// or why it is empty.
 fn notices(
     owner: &PolicyOwner<'_>,
     locators: &[&Locator],
@@ -255,6 +260,7 @@ impl Statements<'_> {
     }
 
     /// Adds the permission to read what a locator names or, for `check --metadata`, to describe it.
+    ///
     /// The permission is for `region` or, if that is `None`, for every region. It covers all
     /// versions, because an ARN doesn't name a version. Also records which service decrypts the
     /// value, for the condition on `kms:Decrypt`.
@@ -288,15 +294,17 @@ impl Statements<'_> {
         }
     }
 
-    /// Lists the actions that reading a locator requires, each with its resource, which is given as
-    /// a service and the last part of an ARN. For example, `ssm:/prod/db` requires GetParameters on
-    /// `parameter/prod/db`. The agent also needs DescribeSecret for each secret. With
-    /// `check --metadata`, only DescribeSecret is needed, and the locator must name a secret.
+    /// Lists the actions that reading a locator requires, each with its resource.
+    ///
+    /// The resource is given as a service and the last part of an ARN. For example, `ssm:/prod/db`
+    /// requires GetParameters on `parameter/prod/db`. The agent also needs DescribeSecret for each
+    /// secret. With `check --metadata`, only DescribeSecret is needed, and the locator must name a
+    /// secret.
     ///
     /// - AWS always compares the policy with a secret's complete ARN, which ends with six random
     ///   characters, even if the request names the secret differently.
-    /// - For a name such as `/aws/reference/secretsmanager/prod/db`, Parameter Store reads a secret
-    ///   with the caller's own permissions, so the policy must allow reading that secret, too.
+    /// - For `/aws/reference/secretsmanager/prod/db`, Parameter Store reads a secret with the
+    ///   caller's own permissions, so the policy must allow reading that secret, too.
     /// - AWS authorizes a path as the request spells it, so `/prod/app/` needs
     ///   `parameter/prod/app/*`. In case AWS removes the trailing slash, `parameter/prod/app` is
     ///   allowed, too.

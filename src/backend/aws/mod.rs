@@ -77,12 +77,14 @@ impl Aws {
         }
     }
 
-    /// Reads everything in `wanted` from AWS, and returns an answer for each locator. If no session
-    /// is open yet, first reads AWS's configuration files, and may ask the user for an MFA code. If
-    /// AWS refuses credentials that the AWS CLI stored, requests everything again without them.
+    /// Reads everything in `wanted` from AWS, and returns an answer for each locator.
     ///
     /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
     /// the time that the user takes to type an MFA code.
+    ///
+    /// If no session is open yet, first reads AWS's configuration files, and may ask the user for
+    /// an MFA code. If AWS refuses credentials that the AWS CLI stored, requests everything again
+    /// without them.
     ///
     /// # Errors
     /// If AWS's configuration files, the profile or a region is invalid, or if a launch with
@@ -134,10 +136,11 @@ impl Aws {
         }
     }
 
-    /// Builds a locator's cache key. The hash of this text becomes the name of the cache entry. Two
-    /// requests have different keys if they read different things, read them in different places,
-    /// or have different options or variables that select the caller. Reads no files. The key must
-    /// never be printed, because it contains an access key id.
+    /// Builds a locator's cache key, a text whose hash becomes the name of the cache entry.
+    ///
+    /// Two requests have different keys if they read different things, read them in different
+    /// places, or have different options or variables that select the caller. Reads no files. The
+    /// key must never be printed, because it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let located = settings.with_defaults(locator);
@@ -159,14 +162,14 @@ impl Aws {
         format!("{:?}", (parts, endpoints, profile, variables, files))
     }
 
-    /// Finds out which of the secrets in `wanted` exist, without reading their values. Returns the
-    /// secrets' descriptions, and the answers that follow from them: for each locator, a document
-    /// without a value, or the failure that a launch would report. Parameters get no answer, and
-    /// neither does a version id that isn't in the description.
+    /// Finds out which of the secrets in `wanted` exist, without reading their values.
+    ///
+    /// Returns the secrets' descriptions, and the answers that follow from them: for each locator,
+    /// a document without a value, or the failure that a launch would report. Parameters get no
+    /// answer, and neither does a version id that isn't in the description.
     ///
     /// Asks AWS about each secret only in the secret's own region, and asks STS who the caller is.
-    /// If no session is open yet, first reads AWS's configuration files, and may ask the user for
-    /// an MFA code.
+    /// Opens a session first if necessary, like [`Self::answers`].
     ///
     /// # Errors
     /// If AWS's configuration files, the profile or a region is invalid.
@@ -210,9 +213,10 @@ impl Aws {
         Circumstances::of_aws(defaults, profile.map(|profile| profile.value.clone()))
     }
 
-    /// The identity that sent the requests, and where its credentials came from. The ARN is missing
-    /// if STS wasn't asked or didn't answer. Returns `None` before the first request, without
-    /// credentials, and if the default role wasn't assumed. Doesn't send a request.
+    /// The identity that sent the requests, and where its credentials came from.
+    ///
+    /// The ARN is missing if STS wasn't asked or didn't answer. Returns `None` before the first
+    /// request, without credentials, and if the default role wasn't assumed. Never asks STS itself.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
@@ -242,9 +246,10 @@ async fn describe_requests(
     (answers, described)
 }
 
-/// Adds details to the failed answers of [`Aws::metadata`]. If AWS refused the credentials, the
-/// failure mentions where they come from. If a policy denied a request, the failure records that
-/// the request was for a description, so that the help names the right permission.
+/// Adds details to the failed answers of [`Aws::metadata`].
+///
+/// If AWS refused the credentials, adds where they come from. If a policy denied a request, records
+/// that the request was for a description, so that the help names the right permission.
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
@@ -291,9 +296,10 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Sends the requests in batches, and returns each batch's answers. Assumes each role only once.
-/// With `-vv` and for `check`, also asks STS who the caller is. If no credentials are found,
-/// nothing is sent, and all requests fail with the same error.
+/// Sends the requests in batches, and returns each batch's answers.
+///
+/// Assumes each role only once. With `-vv` and for `check`, also asks STS who the caller is. If no
+/// credentials are found, nothing is sent, and all requests fail with the same error.
 async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<AnsweredRequests> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
@@ -383,12 +389,13 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 }
 
 /// Sends a batch of requests with the same store, region and role, and returns their answers.
+///
 /// Requests that fail with an outage are sent again in the fallback regions, and then once more in
 /// their own region ([`RetryBudget::region_turns`]). If this machine's wrong clock caused the
 /// outage, no other region is asked, because the outage would occur there, too.
 ///
 /// Only the secret's own region decides whether a secret exists and whether access to it is denied.
-/// If a fallback region reports an absence or a denial, no other fallback region is asked, but the
+/// After an absence or a denial in a fallback region, no other fallback region is asked, but the
 /// secret's own region can still answer in its second turn.
 ///
 /// `begun` is the time just before the first batch was started.
@@ -480,9 +487,11 @@ async fn read_in_region(
     }
 }
 
-/// Adds details to a request's error. For a denial, adds who the caller is, which may take a
-/// request to STS. AWS isn't asked if its message already names the caller
-/// (`User: ARN is not authorized …`). If AWS refused the credentials, adds where they come from.
+/// Adds details to a request's error.
+///
+/// For a denial, adds who the caller is, which may take a request to STS. STS isn't asked if AWS's
+/// message already names the caller (`User: ARN is not authorized …`). If AWS refused the
+/// credentials, adds where they come from.
 async fn explained(
     session: &Session,
     request: &Request,

@@ -57,9 +57,8 @@ pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// request, in the same order.
 ///
 /// If access to one parameter is denied or one name is invalid, AWS refuses the whole batch. A
-/// simulation of AWS may also do so if one parameter doesn't exist. After such an error, each
-/// parameter is requested separately, and gets its own result. These requests are sent one after
-/// the other, to stay within the limit on requests in flight.
+/// simulation of AWS may also do so if one parameter doesn't exist. Each parameter is then
+/// requested separately, one after the other, to stay within the limit on requests in flight.
 pub(super) async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -130,13 +129,14 @@ struct Page {
 /// its name after the path (`db/password` for `/prod/db/password` below `/prod/`), and its text.
 type PageContents = (Vec<(String, Zeroizing<String>)>, Option<String>);
 
-/// Reads all parameters below a path in the client's region, page by page, and returns them as one
-/// document. `path` is the path of `locator`. A page can be empty even if more pages follow.
+/// Reads all parameters below a path in the client's region, and returns them as one document.
+///
+/// `path` is the path of `locator`. A page can be empty even if more pages follow.
 ///
 /// # Errors
-/// If a page can't be read, if the pages have more than [`MAX_BELOW_PATH`] parameters, or if AWS
-/// returns the token of an earlier page again, because then the list would never end. If there are
-/// no parameters, the error is [`Cause::Absent`].
+/// If a page can't be read, if there are no parameters ([`Cause::Absent`]) or more than
+/// [`MAX_BELOW_PATH`], or if AWS returns the token of an earlier page again, because then the list
+/// would never end.
 async fn read_path(
     client: &Client,
     locator: &Locator,
@@ -177,7 +177,8 @@ async fn read_path(
     document_of(&found)
 }
 
-/// Combines the parameters from all pages of a path into one document. Fails if there aren't any.
+/// Combines the parameters from all pages of a path into one document. Fails if there are no
+/// parameters.
 pub(super) fn document_of(found: &[(String, Zeroizing<String>)]) -> FetchResult<Document> {
     // The map sorts the parameters and drops duplicates.
     let texts = found
@@ -248,9 +249,10 @@ pub(super) fn parse_parameters(
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response, and returns its document, or an error if
-    /// it has no value. If AWS lists the requested name as invalid, the error is [`Cause::Absent`].
-    /// Returns `None` if the response doesn't mention the parameter at all.
+    /// Removes the requested parameter from the response, and returns its document.
+    ///
+    /// Returns an error if the parameter has no value, or if AWS lists the requested name as
+    /// invalid ([`Cause::Absent`]). Returns `None` if the response doesn't mention the parameter.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let position = parameters.iter().position(|parameter| {
@@ -279,9 +281,10 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// True unless the ARN in the response contradicts the ARN in the request. If both ARNs are
-    /// present, their partition, region and account must match. `region` replaces the region of the
-    /// requested ARN, because the request may have gone to a fallback region.
+    /// True unless the ARN in the response contradicts the ARN in the request.
+    ///
+    /// If both ARNs are present, their partition, region and account must match. `region` replaces
+    /// the region of the requested ARN, because the request may have gone to a fallback region.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let Some(requested) = requested.arn() else {
             return true;
@@ -292,10 +295,11 @@ impl Parameter {
             .all(|arn| arn.resource_in_account_of(&requested).is_some())
     }
 
-    /// Finds the part of the parameter's name after the path of `locator`: `db/password` for
-    /// `/prod/db/password` below `/prod/`. Returns `None` if the parameter isn't below the path, if
-    /// the response contains neither its name nor its ARN, or if the name, the ARN and `locator`
-    /// contradict each other.
+    /// Finds the part of the parameter's name after the path of `locator`.
+    ///
+    /// For example, this is `db/password` for `/prod/db/password` below `/prod/`. Returns `None` if
+    /// the parameter isn't below the path, if the response contains neither its name nor its ARN,
+    /// or if the name, the ARN and `locator` contradict each other.
     fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&locator.id, region) {
             return None;

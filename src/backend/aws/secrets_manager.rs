@@ -112,9 +112,10 @@ pub fn parse_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResul
     })
 }
 
-/// Asks AWS to describe each secret, with many requests at the same time. A description covers all
-/// versions, so each secret is described only once, whichever of its versions are in `requests`.
-/// The returned descriptions are sorted by request.
+/// Asks AWS to describe each secret, with many requests at the same time.
+///
+/// Each secret is described only once, whichever of its versions are in `requests`, because a
+/// description covers all versions. The result is sorted by request.
 pub(super) async fn describe_all(
     session: &Session,
     mut requests: Vec<Request>,
@@ -217,9 +218,11 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     }
 }
 
-/// Answers requests with what their secrets' descriptions say. An answer is either a document
-/// without a value, or the failure that a launch would report. Leaves out requests whose secret
-/// isn't in `described`, and requests for a version id that the description doesn't list.
+/// Answers requests with what their secrets' descriptions say.
+///
+/// An answer is a document without a value, or the failure that a launch would report. A request
+/// gets no answer if its secret isn't in `described`, or if the description doesn't list its
+/// version id.
 pub(super) fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
@@ -240,10 +243,11 @@ pub(super) fn answers_from_descriptions(
     answers
 }
 
-/// Looks up a version in a secret's description. Returns a document without a value, or the failure
-/// that a launch would report. `None` means that the description doesn't list the requested version
-/// id. A launch might still be able to read that version, because DescribeSecret lists only
-/// versions with a staging label.
+/// Looks up a version in a secret's description.
+///
+/// Finds a document without a value, or the failure that a launch would report. `None` if the
+/// description doesn't list the requested version id. A launch might still be able to read that
+/// version, because DescribeSecret lists only versions with a staging label.
 fn found_in_description(
     secret: &DescribedSecret,
     version: &Version,

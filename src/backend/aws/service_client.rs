@@ -139,9 +139,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Sends a request for one of the SDK's operations, and returns what `read` makes of the
-    /// operation's output. Repeats the request after a temporary outage, for as long as the budget
-    /// lasts. `name` is the request's name in the output of `-vv`.
+    /// Sends a request for one of the SDK's operations, and converts the output with `read`.
+    ///
+    /// Repeats the request after a temporary outage, for as long as the budget lasts. `name` is the
+    /// request's name in the output of `-vv`.
     pub async fn call<I, O, E, T>(
         &self,
         operation: impl RuntimePlugin,
@@ -164,9 +165,10 @@ impl Client {
         .await
     }
 
-    /// Sends a request for one of the SDK's operations once, without retries, and returns the
-    /// operation's output. Outside [`Self::call`], use this only for requests that no value depends
-    /// on. `silence` is how long AWS may stay silent before each part of the response.
+    /// Sends a request for one of the SDK's operations once, and returns the operation's output.
+    ///
+    /// `silence` is how long AWS may stay silent before each part of the response. Outside
+    /// [`Self::call`], which retries, use this only for requests that no value depends on.
     pub async fn call_once<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -219,11 +221,11 @@ impl Client {
         Err(error.classify())
     }
 
-    /// Sends a request in AWS's JSON protocol, and returns what `parse` makes of the response's
-    /// body. Repeats the request after a temporary outage, for as long as the budget lasts.
+    /// Sends a request in AWS's JSON protocol, and converts the response's body with `parse`.
     ///
     /// `target` names the service and the operation, such as `secretsmanager.GetSecretValue`.
-    /// `about` lists the ids of what is read, such as `prod/db`, for the output of `-vv`.
+    /// `about` lists the ids of what is read, such as `prod/db`, for the output of `-vv`. Repeats
+    /// the request after a temporary outage, for as long as the budget lasts.
     pub(super) async fn call_json<T>(
         &self,
         target: &str,
@@ -259,6 +261,7 @@ impl Client {
     }
 
     /// Signs a request, sends it and reads the whole response, which may be an error from AWS.
+    ///
     /// `silence` is how long AWS may stay silent before each part of the response. Once a response
     /// has arrived, messages conceal the request's signature until the next response arrives.
     async fn send(
@@ -289,13 +292,15 @@ impl Client {
         }
     }
 
-    /// The error for a request that got no response because of `failure`. If the user configured
-    /// the endpoint, the help names the setting ([`Self::with_remedy`]). If the configured host
-    /// doesn't speak TLS, the result is a refusal, so the request isn't repeated.
+    /// The error for a request that got no response because of `failure`.
     ///
-    /// If AWS's own host doesn't exist, and its region isn't in our list, the region is probably
-    /// misspelled. The result is then [`OutageKind::UnknownRegion`], and the request is repeated
-    /// only twice. Any other failure of AWS's endpoint stays as it is.
+    /// - If the user configured the endpoint, the help names the setting ([`Self::with_remedy`]).
+    ///   If the configured host doesn't speak TLS, the error is a refusal, so the request isn't
+    ///   repeated.
+    /// - If AWS's own host doesn't exist, and its region isn't in our list, the region is probably
+    ///   misspelled. The error is [`OutageKind::UnknownRegion`], and the request is repeated only
+    ///   twice.
+    /// - Any other failure of AWS's endpoint stays as it is.
     fn no_response_error(&self, failure: FetchError) -> FetchError {
         if let Some(place) = &self.endpoint_place {
             // `for_host_named_in` turns the failure into a refusal only if the host doesn't speak
@@ -310,9 +315,10 @@ impl Client {
             .or_help(self.region.similar_region())
     }
 
-    /// If the user configured the endpoint, and it can't be reached or doesn't answer like AWS,
-    /// adds a help text that names the setting. Leaves any other error as it is, because the usual
-    /// help text is the right one.
+    /// Adds a help text that names the setting, if the user configured the endpoint.
+    ///
+    /// Does so only if the endpoint can't be reached or doesn't answer like AWS. For any other
+    /// error, the usual help text is the right one.
     fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let Some(place) = &self.endpoint_place else {
@@ -408,9 +414,10 @@ pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<
     Ok(Zeroizing::new(response.into_body()))
 }
 
-/// Parses the body of a response, which must be a JSON object. On its own, serde would also accept
-/// an array for a struct. If the body can't be parsed, the error says that the request got
-/// `unexpected`, such as `a response that can't be read`.
+/// Parses the body of a response, which must be a JSON object.
+///
+/// If it can't be parsed, the error says that the request got `unexpected`, such as
+/// `a response that can't be read`. Refuses an array, which serde itself would accept for a struct.
 pub(super) fn read_object<'b, T: Deserialize<'b>>(
     body: &'b [u8],
     unexpected: &str,

@@ -92,9 +92,11 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Decides what the error means. The order of the match arms matters: an arm that checks the
-    /// message comes before the general arm for the same code, and the arms for an HTTP status come
-    /// after all codes whose meaning doesn't depend on the status.
+    /// Decides what the error means.
+    ///
+    /// The order of the match arms matters. An arm that checks the message comes before the general
+    /// arm for the same code. The arms for an HTTP status come after all codes whose meaning
+    /// doesn't depend on the status.
     pub(super) fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
@@ -254,10 +256,11 @@ const POLICY_KINDS: [&str; 7] = [
     "session policy",
 ];
 
-/// Finds the kind of policy that AWS's message blames for a denial. The policy either explicitly
-/// denies the request (`with an explicit deny in a session policy`) or doesn't allow it
-/// (`because no session policy allows the … action`). Returns `None` if the message doesn't blame a
-/// policy, or if it only says that the caller's own policies don't allow the request.
+/// Finds the kind of policy that AWS's message blames for a denial.
+///
+/// The policy either explicitly denies the request (`with an explicit deny in a session policy`) or
+/// doesn't allow it (`because no session policy allows the … action`). `None` if the message
+/// doesn't blame a policy, or only says that the caller's own policies don't allow the request.
 fn denying_policy(message: &str) -> Option<PolicyDenial> {
     let kind_after = |words: &str| {
         let (_, policy) = message.split_once(words)?;
@@ -274,9 +277,10 @@ fn denying_policy(message: &str) -> Option<PolicyDenial> {
     Some(PolicyDenial::Implicit(kind))
 }
 
-/// The error for a response that doesn't look like AWS's: it is damaged, or a proxy sent it. The
-/// error is an outage. `detail` is either the body's content type or the target of a redirect, such
-/// as `a redirect to example.com`.
+/// The error for a response that doesn't look like AWS's: it is damaged, or a proxy sent it.
+///
+/// The error is an outage. `detail` is either the body's content type or the target of a redirect,
+/// such as `a redirect to example.com`.
 pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     let suffix = detail.map_or(String::new(), |detail| {
         format!(", {}", redacted_line(detail))

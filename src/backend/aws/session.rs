@@ -81,10 +81,11 @@ pub(super) struct Session {
 type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
-    /// Opens a session. Reads AWS's configuration files and, if a role of the profile needs an MFA
-    /// code, the credentials that the AWS CLI may have stored for this role. If a code is still
-    /// needed and isn't in `kept`, asks the user for it, and waits for the answer without a time
-    /// limit.
+    /// Opens a session: reads AWS's configuration files, and asks the user for an MFA code if a
+    /// role of the profile needs one.
+    ///
+    /// Doesn't ask if the AWS CLI has stored a valid session of the role, or if the code is already
+    /// in `kept`. Waits for the answer without a time limit.
     ///
     /// # Errors
     /// If the configuration files or the profile are invalid, or if a launch with `--on-rotation`
@@ -161,9 +162,10 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets everything that failed, so that the next fetch tries it again: failed endpoints, a
-    /// failed search for the region, and roles that couldn't be assumed. Also forgets roles whose
-    /// credentials have expired. Keeps the base credentials, so call this only if
+    /// Forgets everything that failed, so that the next fetch tries it again.
+    ///
+    /// This includes failed endpoints, a failed search for the region, and roles that couldn't be
+    /// assumed or whose credentials have expired. Keeps the base credentials, so call this only if
     /// [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
         self.clients.forget_failures();
@@ -192,12 +194,12 @@ impl Session {
         Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Searches for the base credentials, unless an earlier call has already done so. Fails if the
-    /// search failed, now or earlier. Also prepares the roles of `requests`, so that
-    /// [`Self::caller_with`] can assume them.
+    /// Searches for the base credentials, and prepares the roles of `requests` for
+    /// [`Self::caller_with`].
     ///
-    /// Asks STS in the configured region or, without one, in the first request's region, and after
-    /// that in the fallback regions.
+    /// Only the first call searches. If it fails, later calls fail, too. Asks STS in the configured
+    /// region or, without one, in the first request's region, and after that in the fallback
+    /// regions.
     pub(super) async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
         let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
@@ -275,8 +277,10 @@ impl Session {
     }
 
     /// If AWS refused the credentials, adds to the error what is wrong with them and where they
-    /// come from. They are the credentials of `role` or, without a role, the base credentials.
-    /// Leaves any other error as it is.
+    /// come from.
+    ///
+    /// They are the credentials of `role` or, without a role, the base credentials. Any other error
+    /// stays as it is.
     pub(super) fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -309,8 +313,9 @@ impl Session {
         }
     }
 
-    /// Describes the caller: its ARN and its account, and the provider of its credentials. With a
-    /// default role, the ARN and the account belong to this role. Returns `None` if there are no
+    /// Describes the caller: its ARN and its account, and the provider of its credentials.
+    ///
+    /// With a default role, the ARN and the account belong to this role. `None` if there are no
     /// credentials, or if the role wasn't assumed. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
@@ -326,11 +331,12 @@ impl Session {
         })
     }
 
-    /// Describes, for messages, where secrets were looked up: the place where the region is set,
-    /// and the account. The account is taken from a role's ARN, so no request is needed. Without a
-    /// role, the provider of the credentials is named instead of the account.
+    /// Describes, for messages, where secrets were looked up: where the region is set, and the
+    /// account.
     ///
-    /// Returns `None` if there is neither a role nor credentials.
+    /// The account is taken from a role's ARN, so no request is needed. Without a role, the
+    /// provider of the credentials is named instead of the account. `None` if there is neither a
+    /// role nor credentials.
     pub fn looked_up(&self) -> Option<LookedUp> {
         let configured = self.settings.region.as_ref();
         let region_place = configured.map(|region| region.place.clone());
@@ -378,9 +384,11 @@ impl Session {
         Ok(client)
     }
 
-    /// The caller's ARN according to STS, with the credentials of `role` or, without a role, with
-    /// the base credentials. The first call asks STS, and may assume the role. Returns `None` if
-    /// there are no credentials, or if STS refused the request or didn't answer in time.
+    /// Asks STS for the caller's ARN, and keeps the answer for later calls.
+    ///
+    /// Uses the credentials of `role`, and assumes the role if necessary. Without a role, uses the
+    /// base credentials. `None` if there are no credentials, or if STS refused the request or
+    /// didn't answer in time.
     pub(super) async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {

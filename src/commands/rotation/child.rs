@@ -27,9 +27,10 @@ pub enum Message {
     /// Assignments for the service manager, such as `STATUS=…`. The parent passes them on, because
     /// the service manager only listens to the unit's main process.
     Notify(String),
-    /// The trial has read every value, and now waits until the parent lets it continue. A poll that
-    /// found no change sends this, too, right before it ends. The first trial has no earlier values
-    /// to compare with, so its changes are empty.
+    /// The trial has read every value, and now waits until the parent lets it continue.
+    ///
+    /// A poll that found no change sends this, too, right before it ends. The first trial's changes
+    /// are empty, because it has no earlier values to compare with.
     Ready(Fingerprint, Changes),
     /// The trial's files are in place, under their final names.
     Placed(Vec<PlacedFile>),
@@ -100,8 +101,10 @@ impl Trial<'_> {
         Ok((values, fingerprint))
     }
 
-    /// Writes the files, sends `ready` to the parent, waits until the parent opens the gate, and
-    /// becomes the command. Returns the exit status 0 if the parent closes the gate instead.
+    /// Writes the files, waits until the parent opens the gate, and becomes the command.
+    ///
+    /// `ready` tells the parent that the trial is waiting. If the parent closes the gate instead,
+    /// returns the exit status 0.
     ///
     /// If renaming the files or execve fails, tells the parent, prints the error and returns its
     /// exit status. Even a poll prints this error itself, because once the gate is open, the parent
@@ -127,9 +130,10 @@ impl Trial<'_> {
         Ok(Report::from(problem).print())
     }
 
-    /// Replaces the running command's files. Writes the new files under temporary names, sends
-    /// `ready` to the parent, and renames the files when the parent opens the gate. If the parent
-    /// closes the gate instead, removes the new files. Either way, returns the exit status 0.
+    /// Replaces the running command's files once the parent opens the gate.
+    ///
+    /// First writes the new files under temporary names, and sends `ready` to the parent. If the
+    /// parent closes the gate instead, removes the new files. Either way, the exit status is 0.
     ///
     /// Leaves out files in memory, because a running command can't get new ones.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
@@ -171,9 +175,11 @@ struct Poll<'a> {
 }
 
 impl Poll<'_> {
-    /// Reads the values, and reports to the parent what changed. If something changed and the
-    /// parent opens the gate, becomes the command or, with `signal=NAME`, replaces the command's
-    /// files. If this process doesn't become the command, returns the exit status.
+    /// Reads the values, reports to the parent what changed, and delivers the changes.
+    ///
+    /// To deliver them, becomes the command or, with `signal=NAME`, replaces the command's files,
+    /// once the parent opens the gate. If this process doesn't become the command, returns the exit
+    /// status.
     ///
     /// First leaves the parent's process group. Otherwise, the poll would get the terminal's
     /// signals, such as Ctrl-C.
@@ -243,8 +249,10 @@ impl Messenger for Poll<'_> {
 }
 
 /// The warning about a failed poll: the first of `errors` with its notes and help, and the number
-/// of other errors. `command` is already quoted. `since` is when polls began to fail, or `None` if
-/// this is the first failure.
+/// of other errors.
+///
+/// `command` is already quoted. `since` is when polls began to fail, or `None` if this is the first
+/// failure.
 pub(super) fn failed_poll_warning(
     command: &str,
     since: Option<SystemTime>,

@@ -25,9 +25,11 @@ use crate::report::Record;
 pub(super) struct Fingerprint {
     /// The hashed values. Each key is a hash of the variable or path that gets the value.
     values: BTreeMap<u64, HashedValue>,
-    /// The secrets, parameters and parameter paths that were read. The key is the name used in
-    /// messages, such as `the secret "prod/db"`. The value is the id as written in the reference,
-    /// and the version id. Parameter paths and local files have no version id.
+    /// The secrets, parameters and parameter paths that were read.
+    ///
+    /// The key is the name used in messages, such as `the secret "prod/db"`. The value is the id as
+    /// written in the reference, and the version id. Parameter paths and local files have no
+    /// version id.
     secrets: BTreeMap<String, (String, Option<String>)>,
     /// The `env-from` objects that were read but set no variables. Each is identified by its place
     /// in the order of precedence ([`Standing::place`]). A path without parameters isn't included,
@@ -39,10 +41,10 @@ pub(super) struct Fingerprint {
 struct HashedValue {
     label: String,
     hash: u64,
-    /// Shows whether the value is blank or only a default. There is one item for each `{{ … }}` in
-    /// a template, and a single item for any other value. If a later poll has a greater item, the
-    /// command would lose something. A value that matches its entry's `pattern` is never treated as
-    /// blank.
+    /// For each `{{ … }}` in a template, whether its text is blank or only a default.
+    ///
+    /// Any other value has a single item. If a later poll has a greater item, the command would
+    /// lose something. A value that matches its entry's `pattern` is never treated as blank.
     lookups: Vec<Lack>,
     standing: Standing,
     /// The secrets that the value was read from, as keys of [`Fingerprint::secrets`].
@@ -260,10 +262,10 @@ impl HashedValue {
         })
     }
 
-    /// True if a poll would take this value away from the command. `new` is the poll's value for
-    /// the same variable or path, and `later` has all of the poll's values.
+    /// True if a poll would take this value away from the command.
     ///
-    /// A value is lost in these cases:
+    /// `new` is the poll's value for the same variable or path, and `later` has all of the poll's
+    /// values. A value is lost in these cases:
     ///
     /// - The value becomes empty, or the result of a `{{ … }}` in it does.
     /// - Something else takes its place: a default, an inherited variable, or an entry with lower

@@ -173,12 +173,11 @@ impl Notices<'_> {
         terminal::print_unless_stalled([note.with("pid", child.as_raw())]);
     }
 
-    /// The message about the command's end. Usually, this is a note that only `--verbose` shows.
-    /// But if the command was killed by the signal in `--on-rotation signal=NAME`, it is a warning,
-    /// because the command doesn't handle that signal.
+    /// The message about the command's end, usually a note that only `--verbose` shows.
     ///
-    /// SIGTERM is an exception: this process passes SIGTERM on to the command, so somebody probably
-    /// just asked the command to end.
+    /// It is a warning if the command was killed by the signal in `--on-rotation signal=NAME`,
+    /// because the command doesn't handle that signal. SIGTERM is an exception: this process passes
+    /// SIGTERM on to the command, so somebody probably just asked the command to end.
     fn end_record(&self, status: ExitStatus, pid: Pid) -> Record {
         let command = &self.command;
         let (how, signal) = match status {

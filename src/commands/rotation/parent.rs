@@ -50,9 +50,10 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 /// work once the parent lets it continue.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
-/// Runs a launch with `--on-rotation`. In a forked process, the first trial reads the values and
-/// becomes the command. This process supervises the command, and finally returns its own exit
-/// status.
+/// Runs a launch with `--on-rotation`, and returns the exit status of this process.
+///
+/// The first trial, a forked process, reads the values and becomes the command. This process
+/// supervises the command.
 ///
 /// # Errors
 /// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
@@ -126,9 +127,10 @@ struct Parent<'a> {
     /// The command's files on disk, to be removed once the command has ended.
     placed: Vec<PlacedFile>,
     bystanders: Bystanders,
-    /// The children to spare when the processes that the command left behind are ended: the trials,
-    /// including the command itself, which was a trial, and the children from before the first
-    /// trial. A child is removed from the set when it is reaped.
+    /// The children to spare when the processes that the command left behind are ended.
+    ///
+    /// These are the trials, including the command itself, which was a trial, and the children from
+    /// before the first trial. A child is removed from the set when it is reaped.
     spared: BTreeSet<Pid>,
     /// The process id of the command, even after the command has ended. Before the first start,
     /// this process's own id.
@@ -240,6 +242,7 @@ impl Parent<'_> {
     }
 
     /// Sends a signal to the processes that the command left behind ([`Self::other_children`]).
+    ///
     /// SIGKILL goes to all of them. SIGTERM goes only to those that haven't been sent it before,
     /// and a note is printed for each. Returns [`Event::Refused`] if the system refuses the signal
     /// for one of them.
@@ -268,9 +271,10 @@ impl Parent<'_> {
         others
     }
 
-    /// Lets the waiting trial (a launch in a forked process) become the command. The state machine
-    /// orders this only while a trial is waiting. If there is no trial after all, lets this process
-    /// exit with status 75, as after a change, so that a service manager restarts it: it must not
+    /// Lets the waiting trial (a launch in a forked process) become the command.
+    ///
+    /// The state machine orders this only while a trial is waiting. If there is no trial after all,
+    /// lets this process exit with status 75, so that a service manager restarts it: it must not
     /// keep running without a command.
     fn start(&mut self) {
         let Some(process) = &mut self.trial else {
@@ -284,9 +288,10 @@ impl Parent<'_> {
         process.open_gate();
     }
 
-    /// Sleeps until a signal or a message from the trial arrives, until the timer elapses, or until
-    /// it is time to check which processes the command left behind ([`LEFT_INTERVAL`]). Then reaps
-    /// children, and queues the events for the state machine.
+    /// Sleeps until something happens, reaps children, and queues the events for the state machine.
+    ///
+    /// Wakes up for a signal, a message from the trial or the timer. Once the command has ended,
+    /// also wakes up after [`LEFT_INTERVAL`], to check which processes the command left behind.
     fn wait(&mut self, state: &SupervisorState, signals: &mut Signals) {
         // After the command has ended, processes that it started may still be running.
         let awaits_rest = state.has_command_ended();
@@ -378,8 +383,9 @@ impl Parent<'_> {
         self.trial.as_ref()?.descriptor()
     }
 
-    /// Waits for the first trial, a launch in a forked process. Returns `None` once the trial is
-    /// ready to become the command. If the trial ends before that, returns its exit status.
+    /// Waits until the first trial, a launch in a forked process, is ready to become the command.
+    ///
+    /// Returns `None` then. If the trial ends before that, returns its exit status.
     ///
     /// A termination signal is passed on to the trial, which reports what it was waiting for. Once
     /// the trial has ended, or after [`TIME_TO_END`], the signal ends this process, too.
@@ -429,8 +435,9 @@ impl Parent<'_> {
         }
     }
 
-    /// Forks a trial: a launch that reads the values and then waits at its gate. SIGALRM ends a
-    /// trial that still hasn't reached its gate [`TIME_TO_END`] after its deadline.
+    /// Forks a trial: a launch that reads the values and then waits at its gate.
+    ///
+    /// SIGALRM ends a trial that still hasn't reached its gate [`TIME_TO_END`] after its deadline.
     ///
     /// # Errors
     /// If no process can be started. The error text says why.
@@ -523,8 +530,9 @@ impl Parent<'_> {
 
     /// Handles a child that ended and was reaped. If the child was the trial, queues an event.
     ///
-    /// Also prints why a poll failed, unless the trial has already reported the reason before
-    /// exiting, or was killed by SIGTERM or SIGINT, which are probably meant for the whole service.
+    /// If a poll was killed, also prints why it failed: a trial that exits has already reported the
+    /// reason. SIGTERM and SIGINT are exceptions, because they are probably meant for the whole
+    /// service.
     fn note_reaped(&mut self, child: Pid, status: ExitStatus) {
         self.receive();
         // `receive` already handled the end of a trial whose gate was opened.
@@ -571,8 +579,9 @@ impl Parent<'_> {
         self.trial = None;
     }
 
-    /// Waits for at most [`TIME_TO_END`] until the trial has ended or become the command. Acts on
-    /// its messages, but drops the events that follow from them.
+    /// Waits for at most [`TIME_TO_END`] until the trial has ended or become the command.
+    ///
+    /// Acts on the trial's messages, but drops the events that follow from them.
     ///
     /// A trial that is stuck on a hanging file system doesn't end in that time. But it has already
     /// received a signal, or gets one when this process ends (PR_SET_PDEATHSIG), so it removes its

@@ -324,9 +324,11 @@ fn with_declarations(command: Command) -> Command {
         .args(OPTIONS.iter().map(option_argument))
 }
 
-/// Shortens a subcommand's help. Options that the subcommand doesn't use are hidden: those with the
-/// topic `ignored`, and all options about a running command. Of the other options that it shares
-/// with a launch, `-h` shows only the most common ones, and refers to `--help` for the rest.
+/// Shortens a subcommand's help.
+///
+/// Options with the topic `ignored` and all options about a running command are hidden, because the
+/// subcommand doesn't use them. Of the other options that it shares with a launch, `-h` shows only
+/// the most common ones.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")

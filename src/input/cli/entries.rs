@@ -108,9 +108,11 @@ impl<'t> Assignment<'t> {
     }
 }
 
-/// The error for an entry that doesn't begin with a valid name. `text`, the part before `=`, may be
-/// a password, as in `"$DB_PASSWORD=prod/db:password"`. So the message shows it only if the part
-/// after `=` is a valid name, in which case the user has probably swapped the two.
+/// The error for an entry that doesn't begin with a valid name.
+///
+/// `text`, the part before `=`, may be a password, as in `"$DB_PASSWORD=prod/db:password"`. So the
+/// message shows it only if `reference`, the part after `=`, is a valid name: then, the user has
+/// probably swapped the two.
 fn invalid_name_problem(
     option: Argument,
     shown_option: &str,
@@ -143,9 +145,10 @@ fn usage(option: Argument) -> &'static str {
     }
 }
 
-/// True if `name` and `rest`, the parts of an entry before and after its first colon, come from
-/// `NAME:PATH=REF`. PATH must be absolute, or begin with `~` or a placeholder such as `$HOME`. Two
-/// slashes after the colon mean a URL.
+/// True if an entry has the form `NAME:PATH=REF`.
+///
+/// `name` and `rest` are the parts before and after its first colon. PATH must be absolute, or
+/// begin with `~` or a placeholder such as `$HOME`. Two slashes after the colon mean a URL.
 fn is_before_path(name: &str, rest: &str) -> bool {
     !name.contains('=') && rest.starts_with(['/', '$', '~']) && !rest.starts_with("//")
 }

@@ -152,9 +152,11 @@ fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
     find_subcommand(arguments.first()?.to_str()?)
 }
 
-/// Reports each argument before `--` that is empty, is several arguments in one, or
-/// has a character that is easy to overlook, such as a line feed. Skips ARNs and most entries
-/// (`NAME=REF`), because they are checked when they are parsed, with more precise messages.
+/// Reports the arguments before `--` that are probably mistakes.
+///
+/// These are empty, are several arguments in one, or have a character that is easy to overlook,
+/// such as a line feed. Skips ARNs and most entries (`NAME=REF`), because they are checked when
+/// they are parsed, with more precise messages.
 fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
     let has_separator = arguments.iter().any(|argument| argument == "--");
     let mut problems = Vec::new();
@@ -447,13 +449,14 @@ impl Inputs {
         options
     }
 
-    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. Skips empty variables:
-    /// [`Self::for_declarations`] reports those that mustn't be empty.
+    /// Reads the [`OPTIONS`] from the `SECRETS_EXEC_*` variables.
     ///
-    /// Adds an error for each value that its option doesn't accept, and for a variable such as
-    /// `SECRETS_EXEC_ENV`, because variables can't declare entries. Adds a warning for each name
-    /// that looks like a misspelled option. Ignores all other names, because Kubernetes sets
-    /// variables such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+    /// - A value that its option doesn't accept is an error. So is a variable such as
+    ///   `SECRETS_EXEC_ENV`, because variables can't declare entries.
+    /// - A name that looks like a misspelled option leads to a warning.
+    /// - Any other name is ignored, because Kubernetes sets variables such as `SECRETS_EXEC_PORT`
+    ///   for a service called secrets-exec.
+    /// - Empty variables are skipped. [`Self::for_declarations`] reports some of them.
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {

@@ -180,9 +180,10 @@ impl Line<'_> {
         Problem::usage(format!("{program} has no {} option", shown(option))).help(help)
     }
 
-    /// The error for an argument that is neither an option nor an option's value. The message
-    /// identifies it by its number and by the option before it. The argument itself may be a
-    /// secret, so it is shown only if it is another tool's subcommand.
+    /// The error for an argument that is neither an option nor an option's value.
+    ///
+    /// The message identifies it by its number and by the option before it. The argument itself may
+    /// be a secret, so it is shown only if it is another tool's subcommand.
     fn stray_word(&self, word: &str) -> Problem {
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);

@@ -55,10 +55,11 @@ pub enum DeclarationChoice {
 }
 
 impl DeclarationChoice {
-    /// Returns a note in two cases: the declaration in the working directory isn't read because the
-    /// user named other files, or the working directory can't be searched for a declaration. In the
-    /// first case, there is no note if there are `errors`, such as a missing `-f` file, because it
-    /// wouldn't help.
+    /// A note for a user who may wonder why no declaration in the working directory is read:
+    ///
+    /// - There is one, but the user named other files. With `errors`, such as a missing `-f` file,
+    ///   there is no note, because it wouldn't help.
+    /// - The working directory can't be searched for one.
     pub fn note(&self, errors: &[Problem]) -> Option<Record> {
         let text = match self {
             Self::Named {
@@ -171,8 +172,8 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory. It is an error if there are several. Returns
-/// `None` if there is none, or if this process isn't allowed to enter the directory.
+/// Opens the declaration in the working directory. It is an error if there are several. `None` if
+/// there is no declaration, or if this process isn't allowed to enter the directory.
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -194,9 +195,10 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
     }
 }
 
-/// The name of the declaration in the working directory that is ignored because the user named
-/// `files` instead. `None` if the directory has no declaration or several, if its declaration can't
-/// be trusted, or if the user named that file, too.
+/// The declaration in the working directory that isn't read because the user named `files`.
+///
+/// `None` if the directory has no declaration or several, if its declaration can't be trusted, or
+/// if it is one of `files`.
 fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -208,11 +210,12 @@ fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     Some(name.display().to_string())
 }
 
-/// Warns about aliases that no entry uses: about all of them with `lists_all`, which `check` sets.
+/// Warns about aliases that no entry uses.
 ///
-/// A launch warns only about an uppercase name, such as API_TOKEN, because the user probably meant
-/// to set this variable. It skips a name if the command gets a variable with this name anyway, and
-/// a file that only defines aliases for other files.
+/// With `lists_all`, which `check` sets, the warning names all of them. A launch names only those
+/// in uppercase, such as API_TOKEN, because the user probably meant to set this variable. It skips
+/// a name if the command gets a variable with this name anyway, and a file that only defines
+/// aliases for other files.
 pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<Record> {
     let mut used = BTreeSet::new();
     for entry in layers.iter().flat_map(|layer| &layer.entries) {
@@ -295,9 +298,10 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
         })
 }
 
-/// Parses a declaration's text. Returns the options under `defaults`, the layer of entries and
-/// aliases, and the errors in the order of the lines. If the syntax is wrong, returns nothing but
-/// that error. A repeated key is an error, too, but the rest of the declaration is still read.
+/// Parses a declaration's text into options (`defaults`), entries and aliases, and errors.
+///
+/// The errors are in the order of the lines. If the syntax is wrong, there is only that error. A
+/// repeated key is an error, too, but the rest of the declaration is still read.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
@@ -413,9 +417,10 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
     options
 }
 
-/// Sets an option to a value in a declaration. Adds a mistake if the value has the wrong type,
-/// isn't accepted by the option, or has a character that is easy to overlook. Each item of a list
-/// is checked.
+/// Sets an option to a value in a declaration.
+///
+/// Adds a mistake if the value has the wrong type, isn't accepted by the option, or has a character
+/// that is easy to overlook. Each item of a list is checked.
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &Place, value: &Item<'_>) {
     // If the value has the wrong type, `option_texts` has reported this and returned `None`.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
@@ -426,9 +431,10 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &Place, valu
     }
 }
 
-/// Converts a value in a declaration to the texts that the option's parser expects: the items of a
-/// list, `1` or `0` for a flag that is `true` or `false`, and any other text as written. If the
-/// value has the wrong type, adds a mistake and returns `None`.
+/// Converts a value in a declaration to the texts that the option's parser expects.
+///
+/// A list becomes the texts of its items, and a flag that is `true` or `false` becomes `1` or `0`.
+/// If the value has the wrong type, adds a mistake and returns `None`.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {

@@ -136,9 +136,9 @@ impl<'a> Item<'a> {
         self.add(&format!("{}: ", self.subject), mistake.into());
     }
 
-    /// Adds a mistake at the item's position. The message is `subject`, followed directly by the
-    /// text of `fault`. Parts of the subject that look like a credential are masked here, rather
-    /// than when the item is created, because most items have no mistake.
+    /// Adds a mistake at the item's position. The message is `subject`, then directly `fault`.
+    ///
+    /// Masks parts of the subject that look like a credential.
     ///
     /// Entries with the same mistake and the same help are reported in one error, whose headline is
     /// about the first entry. Help that shows how to write an entry may differ: the first entry's
@@ -316,8 +316,9 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Adds a mistake and returns true if `key` has a character that is easy to overlook. The item
-    /// must have the position of the key. If that character is at the start of a line, it was
+    /// If `key` has a character that is easy to overlook, adds a mistake and returns true.
+    ///
+    /// The item must have the position of the key. At the start of a line, such a character was
     /// probably meant as indentation, so the message is about the line instead of the key.
     pub(super) fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
@@ -386,9 +387,11 @@ impl<'a> Item<'a> {
         found
     }
 
-    /// Parses a variable's name, which is this node's text or key. If the name isn't valid, adds
-    /// one mistake and returns `None`. The mistake is about a character that is easy to overlook,
-    /// about an assignment (`NAME:value` or `NAME=value`), or otherwise about the name itself.
+    /// Parses a variable's name, which is this node's text or key.
+    ///
+    /// If the name isn't valid, adds one mistake and returns `None`. The mistake is about a
+    /// character that is easy to overlook, about an assignment (`NAME:value` or `NAME=value`), or
+    /// otherwise about the name itself.
     pub(super) fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         let has_value = !self.node.is_null() && !name.contains(['=', '：']);
@@ -475,9 +478,10 @@ impl SourceFile {
     }
 }
 
-/// The error message about an unknown key. The key is shown only if it is short and plain, because
-/// it may contain a secret: in `{ value "hunter2" }`, a colon is missing, so everything between the
-/// braces is a key.
+/// The error message about an unknown key.
+///
+/// The key is shown only if it is short and plain, because it may contain a secret. For example, a
+/// colon is missing in `{ value "hunter2" }`, so everything between the braces is a key.
 fn unknown_key_text(key: &str) -> String {
     if is_quotable(&key.replace(':', "")) {
         return format!("has an unknown key {:?}", shown(key));

@@ -23,9 +23,10 @@ use crate::model::reference::{
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
-/// Reads the section `secrets`, which defines aliases. Also returns the names of the refused
-/// aliases, both as written (`my-db`) and as the help corrects them (`my_db`), so that a template
-/// that uses one of these names doesn't get a second error.
+/// Reads the section `secrets`, which defines aliases, and returns them with the refused names.
+///
+/// A refused name is returned both as written (`my-db`) and as the help corrects it (`my_db`), so
+/// that a template that uses one of these names doesn't get a second error.
 ///
 /// Only an alias without a valid id is left out. An alias with any other mistake, even in its name,
 /// is kept. Otherwise, the entries that use it would get an error as well.
@@ -328,9 +329,10 @@ fn read_entry(item: &Item<'_>, target: Option<Target>, origin: Origin) -> Option
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads the keys that variables and files have in common, such as `from` and `default`, and builds
-/// the entry. Returns `None` if the target or the source has a mistake, but only after reading all
-/// keys, so that their mistakes are reported, too.
+/// Builds an entry from the keys that variables and files have in common, such as `from`.
+///
+/// `None` if the target or the source has a mistake. Even then, all keys are read, so that their
+/// mistakes are reported, too.
 fn read_entry_fields(
     mut fields: Fields<'_>,
     target: Option<Target>,
@@ -356,10 +358,11 @@ fn read_entry_fields(
     })
 }
 
-/// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, or if its value can't be read, adds a mistake and returns `None`. If all
-/// three are missing and there is an unknown key, that key has already been reported, so no mistake
-/// is added.
+/// Reads the key that gives an entry its value: `from`, `value` or `template`.
+///
+/// If there isn't exactly one of them, or if its value can't be read, adds a mistake and returns
+/// `None`. No mistake is added if all three are missing and there is an unknown key, because that
+/// key has already been reported.
 fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
     match ["from", "value", "template"].map(|key| fields.take(key)) {
         [Some(from), None, None] => read_reference(&from, REFERENCE).map(Source::Reference),

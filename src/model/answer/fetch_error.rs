@@ -209,9 +209,11 @@ impl FetchError {
         self
     }
 
-    /// If this is an outage, puts `headline` in front of its text, such as `the role "…" couldn't
-    /// be assumed`. It shows the reader that AWS wasn't even asked for the secret. The message then
-    /// names the secret only in the lines about its entries.
+    /// If this is an outage, puts `headline` in front of its text.
+    ///
+    /// The headline, such as `the role "…" couldn't be assumed`, shows the reader that AWS wasn't
+    /// even asked for the secret. The message then names the secret only in the lines about its
+    /// entries.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.text = format!("{headline}: {}", self.sentence());
@@ -511,9 +513,10 @@ pub enum Mention {
     /// As the subject of the headline, as in `the secret "prod/db" has no value`. The failure's
     /// text is the rest of the sentence.
     AsSubject,
-    /// In the headline, after this string: for example, after `access to `, as in `access to the
-    /// secret "prod/db" was denied`. The failure's text is the rest of the sentence. Secrets that
-    /// fail for the same reason can share a message.
+    /// In the headline, between this string and the failure's text.
+    ///
+    /// In `access to the secret "prod/db" was denied`, they are `access to ` and `was denied`.
+    /// Secrets that fail for the same reason can share a message.
     InHeadline(&'static str),
 }
 
@@ -542,9 +545,10 @@ impl FetchFailure {
         }
     }
 
-    /// Combines the errors from all regions that were tried, in order. The first region is the
-    /// secret's own. Its error becomes the main one, because a denial or an absence in a fallback
-    /// region only says something about the replica there.
+    /// Combines the errors from all regions that were tried, the secret's own region first.
+    ///
+    /// The first error becomes the main one, because a denial or an absence in a fallback region
+    /// only says something about the replica there.
     pub fn in_regions(mut errors: Vec<(Region, FetchError)>) -> Self {
         let (own_region, own_error) = errors.remove(0);
         Self {

@@ -81,6 +81,7 @@ pub struct Document {
 
 impl Document {
     /// Creates the document for a path such as `/prod/`: a JSON object of all parameters below it.
+    ///
     /// The keys of `texts` are the parameters' names without the path, such as `db/host` for
     /// `/prod/db/host`. If `texts` is empty, returns the error for a path that doesn't exist.
     pub fn from_parameters(texts: &BTreeMap<&str, &str>) -> FetchResult<Self> {
@@ -112,9 +113,10 @@ impl Document {
 /// The bytes of a value, or of a secret that becomes a part of a value.
 ///
 /// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so a value can't be
-/// printed, copied, compared or stored by accident. The bytes are overwritten on drop. This
-/// shortens the time that a value spends in memory, but doesn't reach every copy: the HTTP library
-/// and the environment of the process have copies of their own.
+/// printed, copied, compared or stored by accident.
+///
+/// The bytes are overwritten on drop, to shorten the time that they spend in memory. This doesn't
+/// reach every copy: the HTTP library and the environment of the process have their own.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
@@ -129,8 +131,9 @@ impl SecretValue {
     }
 
     /// True if logs should hide this part of a larger value, such as the password in a URL.
-    /// Numbers, region codes, `localhost`, and texts of up to eight characters stay visible,
-    /// because otherwise every `5432` and every `postgres` would disappear from the logs.
+    ///
+    /// Numbers, region codes, `localhost`, and texts of up to eight characters stay visible.
+    /// Otherwise, every `5432` and every `postgres` would disappear from the logs.
     pub fn is_hidden_as_part(&self) -> bool {
         let text = String::from_utf8_lossy(self.expose());
         text.chars().count() > 8

@@ -98,12 +98,13 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Finds what already holds a target's variable or path: an entry that was added, or an
-    /// inherited variable that `--keep-existing` keeps. `None` if the target is still free. Always
-    /// `None` for an `env-from` object, whose variables are looked up one by one.
+    /// Finds what already holds a target's variable or path. `None` if the target is still free.
     ///
-    /// If `origin` is an inherited variable, ignores `--keep-existing`, because such an entry only
-    /// replaces the references in that variable with their values.
+    /// The holder is an entry that was added, or an inherited variable that `--keep-existing`
+    /// keeps. If `origin` is an inherited variable, `--keep-existing` doesn't count, because such
+    /// an entry only replaces the references in that variable with their values.
+    ///
+    /// Always `None` for an `env-from` object, whose variables are looked up one by one.
     pub fn holder(&self, target: &Target, origin: &Origin) -> Option<Holder> {
         let mut claims = target.claims();
         if let Some(entry) = claims.find_map(|claim| self.holders.get(&claim)) {

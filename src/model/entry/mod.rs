@@ -162,14 +162,14 @@ pub struct Naming {
     pub keeps_case: bool,
 }
 
-/// The names of variables that `env-from` refuses to set, grouped by the harm they can do. The
-/// first group, [`SAFE`], lists exceptions. The same names in lowercase are refused, too, because
-/// programs also read `https_proxy`, for example.
+/// The names of variables that `env-from` refuses to set, grouped by the harm they can do.
+///
+/// The first group, [`SAFE`], lists exceptions. The same names in lowercase are refused, too,
+/// because programs also read `https_proxy`, for example.
 ///
 /// Anyone who can write a secret chooses its keys, so a key must not set a variable that makes
 /// programs run code, talk to other hosts, or misread their surroundings. Users can still set these
-/// variables under `env`. No list of names can be complete, so the safest way is to select keys
-/// with `only`.
+/// variables under `env`.
 ///
 /// The names that the AWS SDKs read are taken from botocore's configprovider.py and credentials.py,
 /// and from <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
@@ -179,14 +179,16 @@ const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 /// later group matches them, too. This group must come first, because the first match decides.
 const SAFE: &str = "is safe";
 
-/// The variables that `env-from` sets only if their value is empty or a plain word, such as
-/// `production`. Other values are dangerous: an interactive shell expands ENV, and runs the file
-/// that it names, and .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
+/// The variables that `env-from` sets only if their value is empty or a plain word (`production`).
+///
+/// Other values are dangerous. An interactive shell expands ENV, and runs the file that it names.
+/// .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
-/// The heading of the pattern `*_PROXY`. It is the last group of [`UNSAFE_NAMES`], so it applies
-/// only to names that no other group matches. Even so, `env-from` sets such a variable if its value
-/// is a switch, as in `TRUST_PROXY=1`, unless [`PROXIES`] lists it.
+/// The heading of the pattern `*_PROXY`, the last group of [`UNSAFE_NAMES`].
+///
+/// It applies only to names that no other group matches. Even so, `env-from` sets such a variable
+/// if its value is a switch, as in `TRUST_PROXY=1`, unless [`PROXIES`] lists it.
 const PROXY: &str = "can make programs send their requests through someone else's proxy";
 
 /// The heading of the variables that the AWS SDKs and the AWS CLI read.
@@ -224,9 +226,10 @@ impl Naming {
         EnvName::parse(&name).ok_or(name)
     }
 
-    /// The names of all variables that the object can set. `None` without `only`, because the names
-    /// aren't known until the object is read. Also `None` if a name is illegal or unsafe, which is
-    /// reported later, when the object is resolved.
+    /// The names of all variables that the object can set.
+    ///
+    /// `None` without `only`, because the names aren't known until the object is read. Also `None`
+    /// if a name is illegal or unsafe, which is reported later, when the object is resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         self.only
             .as_ref()?
@@ -252,11 +255,12 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
 }
 
 /// The harm that an unsafe variable can do, such as `can make programs run someone else's code`.
-/// `None` if the variable is safe.
 ///
-/// For some names, that depends on the value. A variable in [`SAFE_AS_WORDS`] is safe if its value
-/// is empty or a plain word. A variable that only `*_PROXY` matches, such as TRUST_PROXY, is safe
-/// if its value is a switch, unless [`PROXIES`] lists the variable.
+/// `None` if the variable is safe. For some names, that depends on the value:
+///
+/// - A variable in [`SAFE_AS_WORDS`] is safe if its value is empty or a plain word.
+/// - A variable that only `*_PROXY` matches, such as TRUST_PROXY, is safe if its value is a switch,
+///   unless [`PROXIES`] lists the variable.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
         UNSAFE_NAMES

@@ -95,9 +95,10 @@ impl Subject {
     }
 
     /// Changes the entry's reference with `change`, and returns what the user should write instead:
-    /// the whole option (`--env NAME=REFERENCE`), the whole command for `get`, and only the
-    /// reference for any other entry. That includes an `--as-file` with a PATH, since the subject
-    /// doesn't have the PATH.
+    ///
+    /// - for `get`, the whole command
+    /// - for `--env`, or `--as-file` without a PATH, the whole option: `--env NAME=REFERENCE`
+    /// - for any other entry, only the reference
     ///
     /// `None` if the entry has no reference, or if the reference may contain a credential.
     pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {

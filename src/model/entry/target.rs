@@ -33,8 +33,7 @@ pub struct FileTarget {
 }
 
 impl FileTarget {
-    /// Parses the path of a file to write. It may contain placeholders such as `${HOME}`, which the
-    /// plan expands later.
+    /// Parses the path of a file to write. The plan later expands placeholders such as `${HOME}`.
     ///
     /// # Errors
     /// If the path contains `{{` or a character that is easy to overlook, or if it ends like a

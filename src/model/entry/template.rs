@@ -137,9 +137,10 @@ fn position(text: &str, at: usize) -> String {
     }
 }
 
-/// Finds a Jinja statement (`{% … %}`) or comment (`{# … #}`) at the beginning of a text. `None`
-/// for any other text. Also `None` if its end isn't on the same line, because a `{#` may be part of
-/// a shell's `${#list[@]}`.
+/// Finds a Jinja statement (`{% … %}`) or comment (`{# … #}`) at the beginning of a text.
+///
+/// `None` for any other text. Also `None` if its end isn't on the same line, because a `{#` may be
+/// part of a shell's `${#list[@]}`.
 fn statement(text: &str) -> Option<&str> {
     let end = match text.get(..2)? {
         "{%" => "%}",
@@ -225,9 +226,10 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     Ok(Part::Lookup(operand, printing))
 }
 
-/// Parses the source of a lookup: `env.NAME`, an alias by itself, or an alias with a key, such as
-/// `db.password`. `None` for any other text. Accepts a hyphen in an alias, although no alias can
-/// contain one, so that a later error can say that the alias doesn't exist.
+/// Parses the source of a lookup: `env.NAME`, or an alias with or without a key (`db.password`).
+///
+/// `None` for any other text. A hyphen in an alias is accepted, although no alias can contain one,
+/// so that a later error can say that the alias doesn't exist.
 fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     let (alias, path) = text.split_at(end);

@@ -257,12 +257,13 @@ impl TypedOptions {
         }
     }
 
-    /// Turns off options that conflict with `higher`, the options of a place with higher
-    /// precedence. On systems other than Linux, also turns off options that require Linux.
+    /// Turns off options that can't be used with `higher`, the options of a place with higher
+    /// precedence.
     ///
-    /// Adds a note or a warning for each of them, except for `quiet`, and for options that are
-    /// turned off only because they need another one. The patterns of `pass` are moved to
-    /// `ignored_pass` instead.
+    /// - Each of these options gets a note or a warning, except for `quiet`.
+    /// - Options that need one of them are turned off, too, without a note.
+    /// - The patterns of `pass` are moved to `ignored_pass` instead.
+    /// - On systems other than Linux, options that require Linux are turned off with a note.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -325,9 +326,11 @@ impl TypedOptions {
         Some(place)
     }
 
-    /// Finds the place where an option is set. `None` if it isn't set, or if its value turns it
-    /// off: `0` or `false` for `agent` and `clean-env`, and an empty list for `fallback-region`.
-    /// Any other value leaves the option on, even `0` for `quiet`.
+    /// Finds the place where an option is turned on. `None` if it isn't set, or if its value turns
+    /// it off.
+    ///
+    /// Only `agent` and `clean-env` (`0` or `false`) and `fallback-region` (an empty list) have
+    /// such a value. Any other option that is set is on, even `quiet` with `0`.
     fn on(&self, option: OptionId) -> Option<&Place> {
         let without_fallback = value(&self.fallback_regions).is_some_and(|list| list.is_empty());
         let is_off = (option == OptionId::Agent && value(&self.agent) == Some(AgentChoice::Off))
@@ -338,9 +341,9 @@ impl TypedOptions {
 
     /// Reports every option that is set without another option that it needs.
     ///
-    /// On systems other than Linux, also reports flags that require Linux. If a variable or a
-    /// declaration sets such an option, [`Self::turn_off_below`] has already turned it off, so that
-    /// the same declaration can be used on a Mac.
+    /// On systems other than Linux, also reports flags that require Linux. Variables and
+    /// declarations needn't be checked for them: [`Self::turn_off_below`] has already turned off
+    /// these options, so that the same declaration can be used on a Mac.
     pub fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
         for (option, needed, value) in NEEDS {

@@ -109,12 +109,12 @@ fn add<T>(field: &mut Option<Placed<List<T>>>, value: T, place: &Place) {
 /// The values of a repeatable option, each with the place where it was set.
 type List<T> = Vec<Placed<T>>;
 
-/// Generates the table [`OPTIONS`], the struct [`TypedOptions`] and the enum [`OptionId`] from rows
-/// of this form, grouped by their headings in `--help`:
+/// Generates [`OPTIONS`], [`TypedOptions`] and [`OptionId`] from a table of all options.
+///
+/// The rows are grouped by their headings in `--help`, and a row's doc comment is the option's text
+/// there. A row has this form:
 ///
 /// `field: type = set(Variant "name" 'short', topic, takes, parser);`
-///
-/// A row's doc comment is the option's text in `--help`.
 macro_rules! options {
     ($($heading:literal {
         $($(#[doc = $help:literal])+ $field:ident: $type:ty = $put:ident(
@@ -138,10 +138,11 @@ macro_rules! options {
             $($($(#[doc = $help])+ pub(super) $field: Option<Placed<$type>>,)*)*
             /// Notes and warnings about options that have no effect.
             ///
-            /// A note, which is printed only with `--verbose`, says that an option is turned off:
-            /// either it is excluded by an option with higher precedence, or it requires Linux. A
-            /// warning says that an external id is ignored, because the role comes from a place
-            /// with higher precedence.
+            /// - A note says that an option is turned off, because an option with higher precedence
+            ///   excludes it, or because it requires Linux. Notes are printed only with
+            ///   `--verbose`.
+            /// - A warning says that an external id is ignored, because the role comes from a place
+            ///   with higher precedence.
             pub notices: Vec<Record>,
             /// The patterns of `pass` that have no effect, because a place with higher precedence
             /// sets `pass` or `clean-env`.
@@ -150,11 +151,12 @@ macro_rules! options {
 
         impl TypedOptions {
             /// Merges these options with `lower`, the options of a place with lower precedence.
-            /// Turns off options in `lower` that conflict with these ([`Self::turn_off_below`]).
             ///
-            /// If both set an option, the value in `self` takes precedence. Only the patterns of
-            /// `unset` are combined: if one list replaced the other, the command would get
-            /// variables that the replaced list is meant to remove.
+            /// If both set an option, the value in `self` is used. Options in `lower` that conflict
+            /// with `self` are turned off ([`Self::turn_off_below`]).
+            ///
+            /// Only the patterns of `unset` are combined. Otherwise, the command would get
+            /// variables that the list in `lower` is meant to remove.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
@@ -362,12 +364,11 @@ impl SignalNumber {
     pub const TTIN: Self = Self(21);
     pub const TTOU: Self = Self(22);
 
-    /// Parses the name of a signal that a command can handle. Upper and lower case are accepted,
-    /// with or without `SIG`: for example, `HUP` or `sighup`.
+    /// Parses the name of a signal that a command can handle, such as `HUP` or `sighup`.
     ///
     /// # Errors
-    /// If no signal has this name, if secrets-exec never passes the signal on to the command, or if
-    /// it reports a fault, as SIGSEGV does. The error lists the valid names.
+    /// If no signal has this name, if secrets-exec never passes it on to the command (SIGKILL), or
+    /// if it reports a fault (SIGSEGV). The error lists the valid names.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -449,9 +450,10 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", 
 
 const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 
-/// Parses the value of `--agent`: a URL, `0` for off, or `1` for the default URL, which is also
-/// used if `--agent` has no value. Requests to the agent contain a token, and its answers contain
-/// secrets, so an agent on a different host must use https.
+/// Parses the value of `--agent`: a URL, `0` for off, or `1` for the default URL.
+///
+/// An agent on a different host must use https, because requests to it contain a token, and its
+/// answers contain secrets.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let text = match value.to_str() {
         Some("0" | "false") => return Ok(AgentChoice::Off),

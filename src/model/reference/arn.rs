@@ -320,10 +320,10 @@ impl Role {
     }
 
     /// Checks that a text can be an external id (`ExternalId` of AssumeRole), and returns it.
-    /// Illegal characters are rejected here, because STS would show the id in its error message.
     ///
     /// # Errors
-    /// If the text has an illegal character. The error describes valid ids.
+    /// If the text has an illegal character. The error describes valid ids. This check isn't left
+    /// to STS, because its error message would show the id.
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
         let is_legal = text
             .bytes()

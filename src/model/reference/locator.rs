@@ -31,8 +31,9 @@ pub struct Locator {
 }
 
 /// Names the request in a progress line: `secret prod/db in us-east-1`, `parameters below /prod/`.
-/// A whole ARN would be too long, so only the name in it is shown. Credentials are masked later,
-/// when the progress line is actually printed, which never happens in a fast launch.
+///
+/// Only the name in an ARN is shown. Credentials are masked later, when the progress line is
+/// actually printed, which never happens in a fast launch.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.id.name();

@@ -107,9 +107,10 @@ impl Reference {
         })
     }
 
-    /// True for a text that was certainly meant as a reference, even if it is malformed: an ARN
-    /// followed by a KEY, a STAGE or a VERSION-ID, or a text with one of CloudFormation's dynamic
-    /// references, such as `{{resolve:ssm:name}}`.
+    /// True for a text that was certainly meant as a reference, even if it is malformed.
+    ///
+    /// This is an ARN followed by a KEY, a STAGE or a VERSION-ID, or any text with one of
+    /// CloudFormation's dynamic references, such as `{{resolve:ssm:name}}`.
     pub fn is_meant_by(text: &str) -> bool {
         let (secret, fields) = split_secret(text);
         let is_arn_with_fields = Arn::has_prefix(text)
@@ -128,7 +129,8 @@ impl Reference {
     }
 
     /// Turns the reference into a request, and a selector that picks the value from the answer.
-    /// `alias` is the alias that SECRET names, or `None` if SECRET is the name or ARN of a secret.
+    ///
+    /// `alias` is the alias that SECRET names. `None` if SECRET is the name or ARN of a secret.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, if the name or ARN is malformed, if a path is
@@ -202,9 +204,9 @@ fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
         .or_else(|| overlooked_in_fields([secret, plain_key]))
 }
 
-/// Finds NAME in an id that is nothing but `${NAME:-}`, whose variable may be empty. For a
-/// parameter or path, the id also has the prefix `ssm:`, and may have a trailing `/` or `/*`.
-/// `None` for any other id.
+/// Finds NAME in an id that is nothing but `${NAME:-}`. `None` for any other id.
+///
+/// For a parameter or path, the id is `ssm:${NAME:-}`, possibly with a trailing `/` or `/*`.
 pub fn optional_variable(id: &str) -> Option<&str> {
     let (store, name) = Store::split_prefix(id);
     let path = name.strip_suffix("/*").or(name.strip_suffix('/'));
@@ -269,9 +271,10 @@ fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
     Fault::new(format!("uses the variable {name}, which is empty")).help(help)
 }
 
-/// True if an empty variable removed a part of a name, or the whole name: for example,
-/// `prod/${APP:-}` became `prod/`, or `ssm:/${APP:-}` became `ssm:/`. Reading a path that is too
-/// short, such as `ssm:/prod/`, would even return other programs' parameters.
+/// True if an empty variable removed a part of a name, or the whole name.
+///
+/// For example, `prod/${APP:-}` became `prod/`, or `ssm:/${APP:-}` became `ssm:/`. Reading a path
+/// that is too short, such as `ssm:/prod/`, would even return other programs' parameters.
 fn lacks_part(expanded: &str, written: &str) -> bool {
     let (_, name) = Store::split_prefix(expanded.trim_end_matches('*'));
     let ends_early = name.ends_with('/') && !written.trim_end_matches('*').ends_with('/');
@@ -306,9 +309,10 @@ fn illegal_character(character: char) -> Fault {
     Fault::new(format!("contains {shown}, {rule}")).help(FORMS)
 }
 
-/// Splits a reference at the colon that ends SECRET, and returns SECRET and the fields after it. If
-/// SECRET is an ARN or begins with `ssm:`, this isn't the first colon. If no colon follows SECRET,
-/// the fields are `None`.
+/// Splits a reference at the colon that ends SECRET, and returns SECRET and the fields after it.
+///
+/// This isn't the first colon if SECRET is an ARN or begins with `ssm:`. The fields are `None` if
+/// no colon follows SECRET.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let mut fields_of_secret = if Store::has_prefix(text) {
         2
@@ -391,9 +395,10 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
 /// Parses a STAGE or a VERSION-ID in a reference or an alias.
 ///
 /// # Errors
-/// If the text is empty, or contains a space, a `$`, or a character that is easy to overlook
-/// ([`overlooked`]). `${STAGE}` must not be accepted: AWS would answer that the version doesn't
-/// exist, and an optional entry would be left out.
+/// If the text has a mistake that is easy to overlook ([`overlooked`]), a space, or a `$`.
+///
+/// `${STAGE}` must not be accepted, because AWS would answer that the version doesn't exist. An
+/// optional entry would then be left out without an error.
 pub fn parse_label(text: &str) -> Result<String, Fault> {
     if let Some(fault) = overlooked(text) {
         return Err(fault);
@@ -488,9 +493,10 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 
 /// The value that replaces `${NAME}` in the name or ARN of a secret.
 ///
-/// If the whole id is `${NAME}` (`is_only_variable`), the value may be an ARN. Otherwise, it can't
-/// contain a colon, because it could then choose a different account, region or service. The value
-/// can never begin with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
+/// - If the whole id is `${NAME}` (`is_only_variable`), the value may be an ARN.
+/// - Otherwise, it can't contain a colon, because it could then choose a different account, region
+///   or service.
+/// - It can never begin with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
 fn part_of_id<'a>(
     name: &str,
     default: Option<&'a str>,
@@ -522,9 +528,10 @@ fn part_of_id<'a>(
     Ok(value)
 }
 
-/// A variable's value or, if the variable isn't set, the default from `${NAME:-default}`. As in a
-/// shell, the default also replaces an empty value, and may itself be empty. Without a default, an
-/// empty value is an error. `is_only_variable` affects only the help text of that error.
+/// A variable's value or, if it isn't set or is empty, the default from `${NAME:-default}`.
+///
+/// The default may itself be empty. Without a default, both cases are errors. `is_only_variable`
+/// affects only the help text for an empty value.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,

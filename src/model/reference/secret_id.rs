@@ -87,9 +87,10 @@ impl SecretId {
         Some(arn)
     }
 
-    /// The id with which to request the same secret in another region. An ARN gets the new region,
-    /// and a name stays the same. The ARN of a public parameter, which has no account, is replaced
-    /// with the parameter's name.
+    /// The id with which to request the same secret in another region.
+    ///
+    /// A name stays the same, and an ARN gets the new region. The ARN of a public parameter, which
+    /// has no account, is replaced with the parameter's name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) => self.clone(),
@@ -177,9 +178,10 @@ fn is_random_ending(text: &str) -> bool {
         .is_some_and(|end| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// Splits off a random ending like the one that AWS adds in ARNs: `prod/db-CxwhVq` becomes
-/// `prod/db` and `-CxwhVq`. The six characters must include a capital letter or a digit, so
-/// `prod/db-master` isn't split. `None` if the name has no such ending.
+/// Splits off a random ending like the one in ARNs: `prod/db-CxwhVq` becomes `prod/db` and
+/// `-CxwhVq`. `None` if the name has no such ending.
+///
+/// The six characters must include a capital letter or a digit, so `prod/db-master` isn't split.
 pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
     let (before, ending) = name.split_at(name.rfind('-')?);
     let is_word = ending

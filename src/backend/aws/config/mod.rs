@@ -117,13 +117,14 @@ pub struct MetadataSettings {
 
 impl MetadataSettings {
     /// True if a metadata service that doesn't answer now might answer later, as on an EC2 instance
-    /// that is still booting. Always false on Fargate and in Lambda. Elsewhere, true if the user
-    /// has configured an endpoint, or if this machine may be an EC2 instance.
+    /// that is still booting.
     ///
-    /// An instance is recognized by its firmware, which names the vendor `Amazon EC2`. On older
-    /// instance types, the vendor is `Xen`, as in other clouds. A bare-metal instance can have any
-    /// vendor, but its asset tag is the instance id, or its BIOS is from Amazon. A machine whose
-    /// firmware names no vendor may be an instance, too.
+    /// Always false on Fargate and in Lambda. Elsewhere, true if the user has configured an
+    /// endpoint, or if this machine may be an EC2 instance, because its firmware
+    ///
+    /// - names the vendor `Amazon EC2`, or no vendor,
+    /// - names the vendor `Xen`, as on older instance types, but also in other clouds, or
+    /// - has an instance id as its asset tag, or a BIOS from Amazon, as on bare-metal instances.
     pub fn may_answer_later(&self) -> bool {
         let is_instance = ["", "amazon ec2", "xen"].contains(&firmware_entry("sys_vendor").trim())
             || firmware_entry("bios_version").contains("amazon")
@@ -141,9 +142,10 @@ fn firmware_entry(name: &str) -> String {
 }
 
 impl Settings {
-    /// Combines the options with AWS's environment variables, but doesn't read the configuration
-    /// files yet. With `--local`, reads nothing and returns the defaults. Leaves `is_unattended`
-    /// and `asks_identity` for the caller to set.
+    /// Combines the options with AWS's environment variables.
+    ///
+    /// Doesn't read the configuration files yet. With `--local`, reads nothing and returns the
+    /// defaults. Leaves `is_unattended` and `asks_identity` for the caller to set.
     ///
     /// # Errors
     /// If a variable has an invalid value, or if AWS_CA_BUNDLE names a file that can't be reached.
@@ -231,9 +233,11 @@ impl Settings {
     /// The help text for a missing region or missing credentials.
     ///
     /// Begins with `here`, the help for this platform (such as ECS), if it is set. Otherwise,
-    /// suggests one of the profiles in the configuration files, or falls back to `general` if there
-    /// are no profiles or the user has already chosen one. If the working directory has a file for
-    /// `--local`, suggests that file as well, but not in CI or in a deployment.
+    /// suggests one of the profiles in the configuration files. If there are no profiles, or if the
+    /// user has already chosen one, uses `general` instead.
+    ///
+    /// If the working directory has a file for `--local`, suggests that file as well, but not in CI
+    /// or in a deployment.
     pub fn setup_help(&self, here: Option<&str>, general: &str) -> String {
         let mut help = if let Some(here) = here {
             here.to_owned()
@@ -302,9 +306,11 @@ impl Settings {
         regions
     }
 
-    /// Refuses mistyped regions such as `us-east1`. Checks the default region, the fallback
-    /// regions, and the regions of the locators that are read from AWS itself. Checks nothing if
-    /// all locators are read from endpoints that the user configured.
+    /// Refuses mistyped regions such as `us-east1`.
+    ///
+    /// Checks the default region, the fallback regions, and the regions of the locators that are
+    /// read from AWS itself. Checks nothing if all locators are read from endpoints that the user
+    /// configured.
     ///
     /// AWS has no host for a mistyped region. Without this check, a launch would keep trying to
     /// resolve that host's name until the deadline.
@@ -364,8 +370,10 @@ impl Settings {
     }
 
     /// The ARNs of the roles that lead to the caller's credentials, in the order in which they are
-    /// assumed: the role of a web identity or of a stored session, followed by the roles in the
-    /// profile's `chain`. Skips invalid ARNs, which STS will refuse.
+    /// assumed.
+    ///
+    /// The role of a web identity or of a stored session, if any, comes first. The roles in the
+    /// profile's `chain` follow. Skips invalid ARNs, which STS will refuse.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -379,10 +387,11 @@ impl Settings {
     }
 }
 
-/// Reads AWS's configuration files and adds the profile's settings to `settings`. Returns the
-/// profile's role chain, which describes how the profile gets its credentials. Returns `None` if
-/// the profile has no credentials, if those in variables take precedence, or if the user hasn't
-/// chosen a profile and there is no default one.
+/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
+/// profile's role chain.
+///
+/// Returns `None` if the profile has no credentials, if those in variables take precedence, or if
+/// the user hasn't chosen a profile and there is no default one.
 ///
 /// # Errors
 /// If a file, a setting or the role chain is invalid, or if the user chose a profile that doesn't
@@ -398,9 +407,11 @@ pub fn apply_profile(
     }
 }
 
-/// Reads AWS's configuration files and returns the profiles in them. Adds the settings of the
-/// profile in use to `settings`, except for its credentials. Options and variables still take
-/// precedence. Also adds the other profiles' names.
+/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns all
+/// profiles.
+///
+/// Doesn't add the profile's credentials. Options and variables still take precedence over the
+/// profile. Also stores the other profiles' names in `settings`.
 ///
 /// # Errors
 /// If a file or one of the added settings is invalid, or if the user chose a profile that doesn't
@@ -504,6 +515,7 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region
 }
 
 /// Reads the endpoints that the user configured, and whether to use FIPS and dual-stack endpoints.
+///
 /// A variable for a single service, such as AWS_ENDPOINT_URL_SSM, takes precedence over
 /// AWS_ENDPOINT_URL, and both take precedence over the profile. Configuring an endpoint together
 /// with FIPS or dual stack is an error.
@@ -599,9 +611,9 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 }
 
 /// Reads the proxies from `https_proxy`, `http_proxy` and `no_proxy`, or from the same names in
-/// uppercase. As in the AWS CLI, a lowercase variable wins even if it is empty, and ALL_PROXY is
-/// ignored.
+/// uppercase.
 ///
+/// As in the AWS CLI, a lowercase variable wins even if it is empty, and ALL_PROXY is ignored.
 /// HTTP_PROXY is also ignored if REQUEST_METHOD is set: in a CGI program, the client can set
 /// HTTP_PROXY by sending a `Proxy` header (CVE-2016-5385, "httpoxy").
 fn proxy(places: &mut Places<'_>) -> ProxySettings {

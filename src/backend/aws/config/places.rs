@@ -30,9 +30,10 @@ use crate::system::os_error;
 use crate::system::redaction::redacted_line;
 use crate::time::Progress;
 
-/// The places that AWS's settings can come from: the environment variables and, once the
-/// configuration files have been read, the profile. A variable takes precedence over the profile.
-/// An empty variable or setting is treated as unset, as in the AWS CLI.
+/// The places that AWS's settings can come from: the environment variables and the profile.
+///
+/// The profile is missing until the configuration files have been read. A variable takes precedence
+/// over the profile. An empty variable or setting is treated as unset, as in the AWS CLI.
 pub(super) struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
@@ -48,9 +49,11 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Reads a setting from a variable, such as AWS_MAX_ATTEMPTS, or from the profile, where the
-    /// same setting is called `max_attempts`. The variable takes precedence, but both are checked:
-    /// an invalid value adds an error to `errors` and is treated as unset.
+    /// Reads a setting from a variable, such as AWS_MAX_ATTEMPTS, or from the profile
+    /// (`max_attempts`).
+    ///
+    /// The variable takes precedence, but both values are checked: an invalid one adds an error to
+    /// `errors`, and is treated as unset.
     pub fn read_placed<T>(
         &mut self,
         variable: &'static str,
@@ -111,10 +114,11 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)
     }
 
-    /// Reads a service's endpoint from the `services` section that the profile names. `variable`
-    /// identifies the service: for AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below
-    /// `ssm =`. Returns `None` if the service has no such setting. An invalid section or endpoint
-    /// adds an error to `errors`.
+    /// Reads a service's endpoint from the `services` section that the profile names.
+    ///
+    /// `variable` identifies the service: for AWS_ENDPOINT_URL_SSM, the endpoint is the
+    /// `endpoint_url` below `ssm =`. Returns `None` if the service has no such setting. An invalid
+    /// section or endpoint adds an error to `errors`.
     pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<Placed<HttpUrl>> {
         let profile = self.profile?;
         let named = profile.named_section("services", SERVICES, ", or correct services");
@@ -337,9 +341,10 @@ impl ConfigFiles {
     }
 }
 
-/// Maps the name of each setting in a section, in lowercase, to its text. Instead of a value, a
-/// setting such as `s3 =` can have indented settings below it. Its text then consists of the
-/// indented lines, each preceded by a line feed.
+/// The settings of a section: the text of each setting, by its name in lowercase.
+///
+/// A setting such as `s3 =` can have indented settings below it instead of a value. Its text then
+/// consists of the indented lines, each preceded by a line feed.
 pub(super) type Section = BTreeMap<String, String>;
 
 /// Finds the value of a setting. Returns `None` if the setting is unset or empty, or if it has
@@ -398,9 +403,10 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// Finds the section that a profile's setting refers to. For example, `sso_session = work`
-    /// refers to the section `[sso-session work]`, whose `kind` is `sso-session`. Returns `None` if
-    /// the setting is unset.
+    /// Finds the section that the profile's setting `key` refers to.
+    ///
+    /// For example, `sso_session = work` refers to the section `[sso-session work]`, whose `kind`
+    /// is `sso-session`. Returns `None` if the setting is unset.
     ///
     /// # Errors
     /// If the section doesn't exist. The help says to add the section, and ends with `more_help`.
@@ -529,9 +535,11 @@ impl Profiles {
         Problem::usage(text).help(help)
     }
 
-    /// Adds the sections of a file, if the file exists. `parse_header` splits a header into the
-    /// section's kind and name. If it returns `None`, the kind is [`OTHER`]. Warns if `path` is a
-    /// directory, or if `[profile default]` replaces `[default]`.
+    /// Adds the sections of a file, if the file exists.
+    ///
+    /// `parse_header` splits a header into the section's kind and name. If it returns `None`, the
+    /// kind is [`OTHER`]. Warns if `path` is a directory, or if `[profile default]` replaces
+    /// `[default]`.
     fn read_file(
         &mut self,
         path: &Path,
@@ -569,9 +577,10 @@ impl Profiles {
     }
 }
 
-/// Reads a configuration file. Returns `None` if it doesn't exist or can't be reached, for example
-/// in another user's HOME. A directory at `path` causes a warning, but is treated as a missing
-/// file. A file that isn't UTF-8 is an error.
+/// Reads a configuration file, or returns `None` if it doesn't exist.
+///
+/// A file that can't be reached, for example in another user's HOME, is treated as missing. So is a
+/// directory, with a warning. A file that exists but can't be read, or isn't UTF-8, is an error.
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let file = path.display();
@@ -600,9 +609,10 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     }
 }
 
-/// Splits a header in the configuration file into the section's kind and name: `sso-session work`
-/// becomes `sso-session` and `work`. Returns `None` if the kind is unknown, or if the name contains
-/// spaces or quotes without being quoted as a whole.
+/// Splits a header in the configuration file into the section's kind and name.
+///
+/// For example, `sso-session work` becomes `sso-session` and `work`. Returns `None` if the kind is
+/// unknown, or if the name contains spaces or quotes without being quoted as a whole.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));

@@ -114,9 +114,11 @@ pub struct ProfileRole {
     pub mfa_serial: Option<String>,
 }
 
-/// Finds out how a profile gets its credentials, by following `source_profile` from profile to
-/// profile. Returns the source of the first credentials and the roles to assume, or `None` if the
-/// profile doesn't configure any credentials.
+/// Finds out how a profile gets its credentials: the source of the first ones, and the roles to
+/// assume.
+///
+/// Follows `source_profile` from profile to profile. Returns `None` if the profile doesn't
+/// configure any credentials.
 ///
 /// # Errors
 /// If a setting is invalid, or if the settings contradict each other, are incomplete, name a
@@ -229,9 +231,10 @@ fn named_source(text: &str) -> Parsed<RoleSource> {
     choice(text, expected, &sources)
 }
 
-/// Reads the profile's own source of credentials, such as keys. If it has several, the first one in
-/// botocore's order wins. Adds a note if keys compete with a `login_session` or a
-/// `credential_process`. Returns `None` if the profile has no source of its own.
+/// Reads the profile's own source of credentials, such as keys, or returns `None` if it has none.
+///
+/// If the profile has several sources, the first one in botocore's order wins. Adds a note if keys
+/// compete with a `login_session` or a `credential_process`.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));

@@ -67,9 +67,11 @@ use sso::sso_credentials;
 use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The environment variables that decide whose credentials are found, in the order of the
-/// providers. Their values are part of every cache entry's name, so each caller gets separate
-/// entries. AWS_PROFILE isn't included, because the profile is a separate part of the name. Session
-/// names and session tokens aren't included, because they change from launch to launch.
+/// providers.
+///
+/// Their values are part of every cache entry's name, so each caller gets separate entries.
+/// AWS_PROFILE isn't included, because the profile is a separate part of the name. Session names
+/// and session tokens aren't included, because they change from launch to launch.
 pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
     "HOME",
@@ -81,12 +83,11 @@ pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Asks the user for an MFA code, without a time limit, and stores it in `code`. Doesn't ask if
-/// `code` is already set: an earlier try of `--wait` may have failed before sending the code to
-/// STS.
+/// Asks the user for an MFA code, and stores it in `code`, unless a code is already there.
 ///
-/// One code is enough for a chain of roles, because only the first role is assumed by the user, who
-/// has the MFA device.
+/// There is no time limit. An earlier try of `--wait` may have stored a code, but failed before
+/// sending it to STS. One code is enough for a chain of roles, because only the first role is
+/// assumed by the user, who has the MFA device.
 ///
 /// # Errors
 /// If there is no terminal, or if the user ends the input (Ctrl-D).
@@ -108,9 +109,9 @@ pub fn ask_for_missing_code(
 /// Asks one credential provider after the other, and returns the first credentials found.
 ///
 /// # Errors
-/// If no provider has credentials, or if a configured provider fails ([`Cause::NoCredentials`]). A
-/// [`Cause::Refused`], such as an untrusted certificate, is returned unchanged, because the
-/// requests for secrets would fail in the same way.
+/// - [`Cause::NoCredentials`]: no provider has credentials, or a configured provider fails.
+/// - [`Cause::Refused`], such as an untrusted certificate: returned unchanged, because the requests
+///   for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let providers = [
@@ -161,9 +162,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     Err(no_credentials(context.settings, reasons))
 }
 
-/// The error for a search that found no credentials. `reasons` are the providers' errors, each of
-/// which becomes a note. If any of them is temporary, so is the result: for example, the instance
-/// metadata service may still answer later.
+/// The error for a search that found no credentials.
+///
+/// `reasons` are the providers' errors, each of which becomes a note. If any of them is temporary,
+/// so is the result: for example, the instance metadata service may still answer later.
 fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
     let mut notes = Vec::new();
     let mut why = Unsigned::Failed;
@@ -233,9 +235,10 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     }
 }
 
-/// Gets the profile's credentials: first from its source, such as keys or a `credential_process`,
-/// and then by assuming its roles, one after the other. May run a program, read files and send
-/// requests. Stores each role's credentials in `context.kept`.
+/// Gets the profile's credentials: first from its source, and then by assuming its roles in order.
+///
+/// May run a program (`credential_process`), read files and send requests. Stores each role's
+/// credentials in `context.kept`.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
@@ -290,10 +293,11 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Turns the error of a profile's source into the profile's own error. The profile is configured,
-/// so the search must not go on to the next provider. An error that would let it go on becomes one
-/// that ends the search or, if the source didn't answer, an outage. Any other error is returned
-/// unchanged.
+/// Turns the error of a profile's source into one that keeps the search from going on to the next
+/// provider.
+///
+/// The profile is configured, so no other provider may take its place. If the source didn't answer,
+/// the new error is an outage. An error that wouldn't let the search go on is returned unchanged.
 fn profile_failure(error: FetchError, profile: &str) -> FetchError {
     if error.next_try() != Again::NextProvider {
         return error;

@@ -52,9 +52,11 @@ const MAX_OUTPUT: usize = 64 * 1024;
 /// The interval at which we check whether a program that has closed its output has also ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program that should print credentials has failed. If `--wait` starts it again, its
-/// standard error is discarded, so that it doesn't repeat the same message over and over. A program
-/// that can ask the user on the terminal always keeps our standard error.
+/// True once a program that should print credentials has failed.
+///
+/// If `--wait` starts it again, its standard error is discarded, so that it doesn't repeat the same
+/// message over and over. A program that can ask the user on the terminal always keeps our standard
+/// error.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs a profile's `credential_process` in a shell, and returns the credentials that it prints. No
@@ -170,9 +172,11 @@ struct ProcessOutput {
     expiration: Option<String>,
 }
 
-/// Parses the output of a program that prints credentials. Also returns the expiration time for
-/// messages, as the program wrote it, or an empty text if the credentials don't expire. Returns
-/// `None` if the output isn't in AWS's format.
+/// Parses the output of a program that prints credentials, or returns `None` if it isn't in AWS's
+/// format.
+///
+/// Also returns the expiration time as the program wrote it, for messages. This text is empty if
+/// the credentials don't expire.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let output: ProcessOutput = serde_json::from_slice(printed).ok()?;
     if output.version != 1 {
@@ -210,9 +214,11 @@ pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program, and stores it where [`lifecycle::kill_program`] finds it. The program's
-    /// standard input is /dev/null, because ours belongs to the command that will be launched. If
-    /// this process isn't in the terminal's foreground job, the program gets a session of its own.
+    /// Starts a program, and stores it where [`lifecycle::kill_program`] finds it.
+    ///
+    /// The program's standard input is /dev/null, because ours belongs to the command that will be
+    /// launched. If this process isn't in the terminal's foreground job, the program gets a session
+    /// of its own.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let has_own_session = terminal.is_none();
@@ -243,10 +249,11 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits for the program to end, and returns its output. A child that the program leaves behind
-    /// may keep the output open. So once the program has ended, this function returns as soon as
-    /// the output can be parsed. Waits without a time limit: at the deadline, the caller drops the
-    /// program, which kills it.
+    /// Waits for the program to end, and returns its output.
+    ///
+    /// Once the program has ended, returns as soon as the output can be parsed, because a child
+    /// that the program leaves behind may keep the output open. There is no time limit: at the
+    /// deadline, the caller drops the program, which kills it.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, ProgramFailure> {
         let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         let mut pipe = self
@@ -320,9 +327,11 @@ fn foreground_terminal() -> Option<(File, Termios)> {
     Some((tty, modes))
 }
 
-/// Prepares the child process between fork and execve. Restores the signal mask and the signal
-/// actions that secrets-exec inherited and, if `has_own_session` is true, starts a new session. On
-/// Linux, also makes the kernel kill the child when `parent`, the process that forked it, ends.
+/// Prepares the child process between fork and execve.
+///
+/// Restores the signal mask and the signal actions that secrets-exec inherited. If
+/// `has_own_session` is true, starts a new session. On Linux, also makes the kernel kill the child
+/// when `parent`, the process that forked it, ends.
 #[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]

@@ -145,8 +145,10 @@ pub(super) fn unreadable_file(
 }
 
 /// Known reasons why AWS refuses credentials, as quoted from its messages, each with the help to
-/// print. Four are from STS, two from EKS Pod Identity, and one is from ECS. The last two are error
-/// texts of aws-config 1.13 (the private `EcsConfigurationError`), and a test covers both.
+/// print.
+///
+/// Four are from STS, two from EKS Pod Identity, and one is from ECS. The last two are error texts
+/// of aws-config 1.13 (the private `EcsConfigurationError`), and a test covers both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
 /// Looks up the help for the `reason` that AWS gave for refusing credentials. Returns `None` if
@@ -308,10 +310,10 @@ fn credential_defect(text: &str) -> Option<String> {
 }
 
 /// If AWS refused the credentials, replaces the error with one that says what is wrong with them
-/// ([`fault_and_remedy`]). Any other error is returned unchanged.
+/// ([`fault_and_remedy`]).
 ///
-/// The new error has a help text only if the credentials come from variables or from a profile,
-/// because the user may have copied them there.
+/// Any other error is returned unchanged. The new error has a help text only if the credentials
+/// come from variables or from a profile, because the user may have copied them there.
 pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
@@ -333,8 +335,8 @@ pub fn explain_refused_credentials(
     refused
 }
 
-/// Words what is wrong with credentials that AWS refused: a sentence, and a help text for a user
-/// who copied them.
+/// Says what is wrong with credentials that AWS refused: a sentence, and a help text for a user who
+/// copied them.
 ///
 /// The sentence shows the last four characters of the access key id, so the user can recognize it.
 /// An id that doesn't look like one of AWS's isn't shown, because it may contain part of the secret

@@ -117,8 +117,10 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
 }
 
 /// Asks the metadata service for the name of the instance's role, and then for the role's
-/// credentials. Makes only one attempt. The SDK's provider could do both, but would panic on a name
-/// that can't be part of a path, so we check the name first.
+/// credentials.
+///
+/// Makes only one attempt. The SDK's provider could do both, but would panic on a name that can't
+/// be part of a path, so we check the name first.
 async fn read_instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     let client = metadata_client(settings, context.services.clients);
@@ -162,10 +164,11 @@ async fn read_instance_credentials(context: &SearchContext<'_>) -> FetchResult<C
         })
 }
 
-/// The error if the name of the instance's role couldn't be read, because of `error`. If the
-/// service didn't respond, this machine probably isn't an instance, so the provider is
-/// [`not_configured`]. But silence or a missing route can also mean that an instance's network
-/// isn't up yet. In that case, the error is temporary.
+/// The error if the name of the instance's role couldn't be read, because of `error`.
+///
+/// If the service didn't respond, this machine probably isn't an instance, so the provider is
+/// [`not_configured`]. But if it may be an instance whose network isn't up yet, the error is also
+/// temporary.
 fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let why = error_text(error);
     let status = http_status(error);
@@ -305,8 +308,8 @@ fn is_silent_or_unreachable(error: &ImdsError) -> bool {
 /// The configuration for the SDK's providers with link-local endpoints (ECS, EKS and IMDS). Their
 /// requests never use a proxy.
 ///
-/// `hides_status` is called with the URL and the status of every response. It returns true if the
-/// SDK's error would hide the status. The response then becomes an error of our own, from which
+/// `hides_status` gets the URL and the status of every response, and returns true if the SDK's
+/// error would hide the status. The response then becomes an error of our own, from which
 /// [`http_status`] can read the status.
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
     let direct = clients.direct.clone();
@@ -382,9 +385,10 @@ impl SdkConnector {
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
 
-/// The reason given in an error response's body, with a colon before it, as in
-/// `: access denied`. The reason is the `message` of a JSON object or, without a message, the whole
-/// text. Empty if the body is empty or a web page.
+/// The reason given in an error response's body, with a colon before it: `: access denied`.
+///
+/// The reason is the `message` of a JSON object or, without a message, the whole text. Empty if the
+/// body is empty or a web page.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -422,9 +426,10 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     failure.or_provider_help(known_remedy(&why).as_deref())
 }
 
-/// Converts the error of a failed request that the SDK sent. The HTTP status or, without one, our
-/// connector's error decides what kind of failure it is. The message is `why`. Only a connector
-/// error that isn't an outage keeps its own message, which is already complete.
+/// Converts the error of a failed request that the SDK sent. The message is `why`.
+///
+/// The HTTP status or, without one, our connector's error decides what kind of failure it is. A
+/// connector error that isn't an outage keeps its own message, which is already complete.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

@@ -91,9 +91,11 @@ struct StoredToken {
     others: Map<String, Value>,
 }
 
-/// Gets a valid SSO token. If the token that `aws sso login` stored is about to expire, refreshes
-/// it and stores the new one. If the new token can't be stored, for example on a read-only mount,
-/// this launch uses it anyway.
+/// Gets a valid SSO token: the one that `aws sso login` stored or, if that is about to expire, a
+/// new one.
+///
+/// Stores the new token in the file. If that fails, for example on a read-only mount, this launch
+/// uses the token anyway.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let now = SystemTime::now();
     if let Some((token, end)) = &*context.kept.sso_token.borrow()
@@ -171,9 +173,10 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     Ok((stored, end))
 }
 
-/// Requests a new SSO token and stores it in the file at `path`. Returns the file's new content,
-/// and the time at which the new token expires. If `attempts` is set, makes at most that many
-/// attempts.
+/// Requests a new SSO token and stores it in the file at `path`.
+///
+/// Returns the file's new content, and the time at which the new token expires. If `attempts` is
+/// set, makes at most that many attempts.
 ///
 /// AWS accepts a refresh token only once. If AWS refuses it, another process may already have used
 /// it, so this function waits for that process to store its new token ([`renewed_by_another`]).

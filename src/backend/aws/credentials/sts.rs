@@ -66,12 +66,14 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of `caller`, and returns the role's credentials and
-/// identity. `mfa_code` is the code that the user typed, if the role requires one.
+/// identity.
+///
+/// `mfa_code` is the code that the user typed, if the role requires one.
 ///
 /// # Errors
-/// If STS refuses the credentials of `caller` ([`Cause::NoCredentials`]), or if outages last until
-/// the deadline ([`Cause::Outage`]). Any other error, such as a denial of the role, is returned
-/// unchanged.
+/// - [`Cause::NoCredentials`]: STS refuses the credentials of `caller`.
+/// - [`Cause::Outage`]: outages last until the deadline.
+/// - Any other error, such as a denial of the role, is returned unchanged.
 pub(super) async fn assume(
     services: &Services<'_>,
     caller: &Credentials,
@@ -117,12 +119,14 @@ fn assumed_identity(output: AssumeRoleOutput) -> FetchResult<CallerIdentity> {
     })
 }
 
-/// Assumes the role that a request for a secret needs, with the credentials of `caller`. If STS
-/// denies the role or finds the request invalid, the error has a help text about the role.
+/// Assumes the role that a request for a secret needs, with the credentials of `caller`.
+///
+/// If STS denies the role or finds the request invalid, the error has a help text about the role.
 ///
 /// # Errors
-/// If the role can't be assumed ([`Cause::NoCredentials`]), or if outages last until the deadline
-/// ([`Cause::Outage`]). Any other error, such as an untrusted certificate, is returned unchanged.
+/// - [`Cause::NoCredentials`]: the role can't be assumed.
+/// - [`Cause::Outage`]: outages last until the deadline.
+/// - Any other error, such as an untrusted certificate, is returned unchanged.
 pub async fn assume_role(
     services: Services<'_>,
     caller: &Credentials,
@@ -293,9 +297,10 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     request_failure(&headline, error).or_provider_help(Some(&help))
 }
 
-/// Describes the claims of a token that a role's trust policy can check:
-/// `the issuer …, the subject … and the audience …`. Returns `None` if the token isn't a JWT with
-/// these three claims. The claims aren't secret.
+/// Describes the claims of a token that a role's trust policy can check.
+///
+/// The text is `the issuer …, the subject … and the audience …`. Returns `None` if the token isn't
+/// a JWT with these three claims. The claims aren't secret.
 fn described_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -313,9 +318,10 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// If the AWS CLI has stored a valid session of a role that needs an MFA code, makes this session
-/// the source of `chain`. It replaces that role and all roles assumed before it. Adds a note about
-/// the file that is used, and about each file that isn't trusted.
+/// Shortens `chain` if the AWS CLI has stored a valid session of a role that needs an MFA code.
+///
+/// The session becomes the chain's source, and replaces that role and all roles assumed before it.
+/// Adds a note about the file that is used, and about each file that isn't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -327,10 +333,11 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
     }
 }
 
-/// Reads the credentials that the AWS CLI stored for a role that requires an MFA code, and adds a
-/// note that names the file. Returns `None` if the role doesn't require a code, or if the file has
-/// no session of this role that stays valid for over a minute. Also returns `None`, with a note
-/// that says so, if another user could have written the file.
+/// Reads the credentials that the AWS CLI stored for a role that requires an MFA code.
+///
+/// Adds a note that names the file. Returns `None` if the role doesn't require a code, or if the
+/// file has no session of this role that stays valid for over a minute. Also returns `None`, with a
+/// note that says so, if another user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let name = stored_session_name(role) + ".json";
@@ -362,10 +369,11 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     ))
 }
 
-/// The name, without `.json`, of the file in which botocore stores a role's session
-/// (`AssumeRoleCredentialFetcher`). It is the hash of AssumeRole's arguments, written as sorted
-/// JSON with the spacing of Python's json.dumps. A session name that botocore itself chose isn't
-/// part of the hash.
+/// The name, without `.json`, of the file in which botocore stores a role's session.
+///
+/// As in botocore's `AssumeRoleCredentialFetcher`, it is the hash of AssumeRole's arguments,
+/// written as sorted JSON with the spacing of Python's json.dumps. A session name that botocore
+/// itself chose isn't part of the hash.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -395,9 +403,11 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks the user on the terminal for an MFA code, until six digits are typed. Fails if there is no
-/// terminal, or if the user ends the input (Ctrl-D). Without a terminal, the help shows an AWS CLI
-/// command for `profile` that asks for the code.
+/// Asks the user on the terminal for an MFA code, until six digits are typed.
+///
+/// # Errors
+/// If the user ends the input (Ctrl-D), or if there is no terminal. Without a terminal, the help
+/// shows an AWS CLI command for `profile` that asks for the code.
 pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = redacted_line(serial);
     // The question is escaped here, because only errors are escaped later.
@@ -423,9 +433,10 @@ pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     }
 }
 
-/// Prints a question on the terminal, and returns the line that the user types. Returns `None` at
-/// the end of the input (Ctrl-D). The user sees what is typed: an MFA code can be used only once,
-/// so it need not be hidden.
+/// Prints a question on the terminal, and returns the line that the user types.
+///
+/// Returns `None` at the end of the input (Ctrl-D). The user sees what is typed: an MFA code can be
+/// used only once, so it need not be hidden.
 fn ask(question: &str) -> io::Result<Option<String>> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
     // In the background, even an empty read stops this process (SIGTTIN). The read returns once the

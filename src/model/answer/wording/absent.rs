@@ -115,9 +115,10 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help text, if it is certain why the secret doesn't exist: its name is an empty variable,
-    /// is an alias that only a later file declares, or is written like a path of secrets. `None` if
-    /// the reason isn't certain.
+    /// The help text, if it is certain why the secret doesn't exist.
+    ///
+    /// That is certain if its name is an empty variable, is an alias that only a later file
+    /// declares, or is written like a path of secrets.
     fn settled_help(&self) -> Option<String> {
         if let Some((name, "")) = self.only_variable() {
             return Some(format!("set {name}, which is empty"));
@@ -207,8 +208,9 @@ impl FailedRequest<'_> {
         Some((name, value.strip_suffix(after)?))
     }
 
-    /// Explains how keys, parameters and plain text are written, in case the reference wasn't meant
-    /// as a secret's name: it has no KEY, as in `info`, or a number as its KEY, as in
+    /// Explains how to write keys, parameters and plain text, in case one of them was meant.
+    ///
+    /// That is likely if the reference has no KEY, as in `info`, or a number as its KEY, as in
     /// `localhost:5432`. `None` for any other reference, in `env-from` and `get`, and if the help
     /// text already explains the failure.
     pub(super) fn other_forms(&self) -> Option<String> {

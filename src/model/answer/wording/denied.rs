@@ -43,9 +43,10 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
-    /// The help text if giving the caller a permission wouldn't be enough, because a policy
-    /// explicitly denies the request, or because another policy, such as the organization's, has to
-    /// allow it, too. `None` if AWS's message blames no such policy.
+    /// The help text if giving the caller a permission wouldn't be enough.
+    ///
+    /// That is the case if a policy explicitly denies the request, or if another policy, such as
+    /// the organization's, has to allow it, too. `None` if AWS's message blames no such policy.
     pub(super) fn policy_help(&self) -> Option<String> {
         Some(match self.failure.error.denied_by? {
             PolicyDenial::Explicit(kind) => format!(

@@ -101,9 +101,11 @@ impl FetchFailure {
 }
 
 impl FailedRequest<'_> {
-    /// True if AWS certainly received the secret's name: in at least one region, it answered that
-    /// the secret doesn't exist or that access is denied. After any other failure, AWS may not have
-    /// seen the name: for example, the request that failed may have been for credentials.
+    /// True if AWS certainly received the secret's name.
+    ///
+    /// That is certain if, in at least one region, it answered that the secret doesn't exist or
+    /// that access is denied. After any other failure, AWS may not have seen the name: for example,
+    /// the request that failed may have been for credentials.
     fn aws_has_seen_name(&self) -> bool {
         if self.circumstances.local_file.is_some() {
             return false;
@@ -143,9 +145,10 @@ impl FailedRequest<'_> {
         Some(About::new(self.locator))
     }
 
-    /// The help text for this failure, if there is any. For an absence, a denial or a deletion, it
-    /// is tailored to the secret. For any other failure, it is the failure's own help text or,
-    /// without one, the general remedy for the cause.
+    /// The help text for this failure, if there is any.
+    ///
+    /// For an absence, a denial or a deletion, it is tailored to the secret. For any other failure,
+    /// it is the failure's own help text or, without one, the general remedy for the cause.
     fn help(&self) -> Option<String> {
         let error = &self.failure.error;
         match error.cause {

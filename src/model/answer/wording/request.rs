@@ -16,9 +16,11 @@ pub struct FailedRequest<'a> {
 }
 
 impl FailedRequest<'_> {
-    /// Names the region and account where the secret was looked up: `the region (us-east-1, from
-    /// AWS_REGION) and the account (123456789012)`. Leaves out the parentheses if the secret has a
-    /// region or role of its own, or if the defaults aren't known.
+    /// Names the region and account where the secret was looked up.
+    ///
+    /// For example, `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. The
+    /// parentheses are left out if the secret has a region or role of its own, or if the defaults
+    /// aren't known.
     pub fn region_and_account(&self) -> String {
         let Some(LookedUp {
             region_place,
@@ -78,9 +80,11 @@ pub struct CauseFacts {
     /// The exit status of secrets-exec if the command needs the value. After `--wait` has run out,
     /// every cause has the status [`Status::Temporary`] instead.
     pub status: Status,
-    /// True if AWS's answer says that the secret has no value, is marked for deletion or doesn't
-    /// exist, or that access is denied. The cache then deletes its copy of the secret. Other
-    /// failures, such as expired credentials, say nothing about the value, so the copy is kept.
+    /// True if the cache must delete its copy of the secret after this failure.
+    ///
+    /// That is so if AWS's answer says that the secret has no value, is marked for deletion or
+    /// doesn't exist, or that access is denied. Other failures, such as expired credentials, say
+    /// nothing about the value.
     pub withholds_value: bool,
     pub again: Again,
     pub mention: Mention,
