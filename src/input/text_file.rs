@@ -27,8 +27,8 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
         let mut problem = unreadable_from(path.display(), from, &error);
-        // Don't suggest another name for a path in quotes, because `unreadable_from` already says
-        // to remove them, or for a symbolic link, because only its target is missing.
+        // Don't suggest another name for a symbolic link, because only its target is missing. Nor
+        // for a path in quotes: `unreadable_from` already says to remove the quotes.
         if error.kind() == ErrorKind::NotFound
             && !path.is_symlink()
             && !is_in_quotes(&path.to_string_lossy())

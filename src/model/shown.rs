@@ -106,8 +106,8 @@ fn masked_text(text: &str) -> String {
     text
 }
 
-/// True if any part of the text looks like a credential. Messages mask that part, and no help
-/// should repeat or rewrite the text.
+/// True if any part of the text looks like a credential. Messages mask that part, so a help text
+/// can't suggest a correction of the text: it would be masked, too.
 pub fn has_credential(text: &str) -> bool {
     masked_text(text) != text
 }

@@ -119,7 +119,7 @@ impl Host {
             return Ok(None);
         };
         let had_ended = opening.is_finished();
-        // The task isn't cancelled, so it always has a result.
+        // `await` fails only if the task was cancelled or panicked, and neither happens.
         match opening.await.ok().transpose() {
             Err(_) if had_ended => Ok(None),
             opened => opened,

@@ -94,8 +94,8 @@ fn parts_text(parts: &[String]) -> String {
     some_of(&parts)
 }
 
-/// The wording of all remarks on a value, for its row in the table of `check`. `None` if there are
-/// no remarks.
+/// Describes the remarks on a value in a few words, for the table that `check` prints. `None` if
+/// there are no remarks.
 pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
     let mut texts = Vec::new();
     for (remark, parts) in &outcome.made()?.remarks {

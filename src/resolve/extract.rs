@@ -158,7 +158,7 @@ impl Unresolved {
     }
 }
 
-/// A reference that an entry reads, its document, and what an error about it has to mention.
+/// A value to look up: the reference, the document to search, and what an error message mentions.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,

@@ -317,7 +317,8 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
     }
     let name = name.as_str().to_ascii_uppercase();
     let words: Vec<&str> = name.split('_').collect();
-    // Variables often shorten `username` and `password`, the keys of database secrets.
+    // A database secret has the keys `username` and `password`, but the name of a variable often
+    // ends with a short form of them, as in DB_USER and DB_PASS.
     let last_word = match *words.last()? {
         "USER" => "USERNAME",
         "PASS" | "PWD" | "PASSWD" => "PASSWORD",

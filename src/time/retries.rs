@@ -59,8 +59,8 @@ pub struct RetryBudget<'r> {
     max_attempts: Option<u32>,
     /// The end of a region's share of the time. `None` if the time isn't divided among regions.
     share_end: Option<Instant>,
-    /// Becomes true when this endpoint hasn't answered and gives way to another region early
-    /// ([`Turns::gives_way_at`]). `None` if it can't give way.
+    /// Becomes true once this region hasn't answered for so long that the next region is tried
+    /// ([`Turns::gives_way_at`]). `None` if no other region comes next.
     gives_way: Option<&'r Cell<bool>>,
     /// The host that the request goes to, for messages.
     host: &'r str,

@@ -303,8 +303,8 @@ impl Client {
     /// - Any other failure of AWS's endpoint stays as it is.
     fn no_response_error(&self, failure: FetchError) -> FetchError {
         if let Some(place) = &self.endpoint_place {
-            // `for_host_named_in` turns the failure into a refusal only if the host doesn't speak
-            // TLS.
+            // If the host doesn't speak TLS, `for_host_named_in` makes the failure final. Any other
+            // failure is still retried.
             return self.with_remedy(failure.for_host_named_in(place));
         }
         if failure.io_kind() != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str())

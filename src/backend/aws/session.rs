@@ -165,8 +165,8 @@ impl Session {
     /// Forgets everything that failed, so that the next fetch tries it again.
     ///
     /// This includes failed endpoints, a failed search for the region, and roles that couldn't be
-    /// assumed or whose credentials have expired. Keeps the base credentials, so call this only if
-    /// [`Self::has_credentials`] is true.
+    /// assumed or whose credentials have expired. The base credentials stay, even if they expired
+    /// or the search for them failed, so call this only if [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
         self.clients.forget_failures();
         if matches!(self.region.get(), Some(Err(_))) {

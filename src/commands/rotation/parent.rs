@@ -117,8 +117,8 @@ struct Parent<'a> {
     supervision: &'a Supervision,
     launch: Launch<'a>,
     notices: Notices<'a>,
-    /// The service manager's socket. A restart doesn't send `RELOADING=1`, because the unit would
-    /// then stay in the state "reloading" until the next `READY=1`.
+    /// The service manager's socket. `RELOADING=1` is never sent when the command is restarted,
+    /// because the unit would then count as reloading until the new command sent `READY=1`.
     service_manager: Notifier,
     baseline: Baseline,
     /// The current trial (a launch in a forked process). `None` before the first trial, and once a
@@ -273,9 +273,9 @@ impl Parent<'_> {
 
     /// Lets the waiting trial (a launch in a forked process) become the command.
     ///
-    /// The state machine orders this only while a trial is waiting. If there is no trial after all,
-    /// lets this process exit with status 75, so that a service manager restarts it: it must not
-    /// keep running without a command.
+    /// The state machine calls for this only while a trial is waiting. Should there be none, this
+    /// process exits with status 75, so that a service manager restarts it. It must not keep
+    /// running without a command.
     fn start(&mut self) {
         let Some(process) = &mut self.trial else {
             self.exit_reason = Some(ExitReason::Rotated);

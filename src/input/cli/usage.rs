@@ -223,8 +223,9 @@ impl Line<'_> {
             return Problem::usage(format!("`--` is missing before the command ({text})"))
                 .help("put the command after `--`");
         }
-        // A subcommand that doesn't accept entries takes an argument of its own, such as FILE, so
-        // the stray word may not be meant as the option's value.
+        // The unexpected word may be meant as the value of the option before it. But if a
+        // subcommand takes an argument of its own, such as FILE, the word may be meant as this
+        // argument.
         let help = match option {
             Some(option) if self.accepts_entries() => value_help(option),
             _ => self.usage_help(),

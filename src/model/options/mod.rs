@@ -233,8 +233,8 @@ impl TypedOptions {
         Some(Placed::new(options, &on_rotation.place))
     }
 
-    /// Reports every pair of options that are both set, but exclude each other. Call this for one
-    /// place at a time, such as the command line.
+    /// Reports every pair of options that are both set, but exclude each other. Call this before
+    /// options from several places, such as the command line and a declaration, are merged.
     pub fn exclusions(&self) -> impl Iterator<Item = Problem> {
         EXCLUSIONS.into_iter().filter_map(|(option, other, why)| {
             let place = self.on(option)?;
