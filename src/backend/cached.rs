@@ -96,8 +96,8 @@ pub struct CacheEntry {
     pub document: Document,
 }
 
-/// How long AWS has to answer if the cache could provide every value instead. This keeps an outage
-/// from delaying the launch for long.
+/// The time that AWS has to answer if the cache could provide every value instead. This keeps an
+/// outage from delaying the launch for long.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
@@ -218,7 +218,7 @@ impl Cached {
 
     /// Replaces the documents of the `unsuitable` locators, with which the launch would fail.
     ///
-    /// What replaces a document depends on where it comes from:
+    /// The replacement depends on where the document comes from:
     ///
     /// - From a fallback region: the cached document, unless it is too old.
     /// - From a stale cache entry: the failure of the request to AWS.

@@ -18,8 +18,8 @@ use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
 use crate::report::{self, Record, Report, terminal};
 
-/// Where the exported variables go. An existing file is replaced, except for GitHub's file, to
-/// which the variables are appended.
+/// The destination of the exported variables. An existing file is replaced, except for GitHub's
+/// file, to which the variables are appended.
 enum Destination {
     Output,
     File(PathBuf),

@@ -32,10 +32,10 @@ use crate::system::os_error;
 use crate::system::systemd::Notifier;
 use crate::time::{Deadline, Waiting};
 
-/// How long the worker thread may take after the deadline to report which values are missing.
+/// The time that the worker thread may take after the deadline to report which values are missing.
 const OVERTIME: Duration = Duration::from_millis(500);
 
-/// How long a launch stays quiet before it prints what it is waiting for.
+/// The time that a launch stays quiet before it prints what it is waiting for.
 const QUIET_TIME: Duration = Duration::from_secs(2);
 
 /// The time between two messages during a long wait.

@@ -405,7 +405,7 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who chose the file that `export` appends values to: the user or GitHub's runner. Only a file
+/// The origin of the file that `export` appends values to: the user or GitHub's runner. Only a file
 /// chosen by the user must have a trusted owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {

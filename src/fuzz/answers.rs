@@ -69,10 +69,10 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
     Some(failure.problem(&reference, &subject, &Circumstances::default()))
 }
 
-type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
+type RawAnswer<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
 /// Splits `data` into the status, the headers and the body. `None` if it has another form.
-fn parts(data: &[u8]) -> Option<Parts<'_>> {
+fn parts(data: &[u8]) -> Option<RawAnswer<'_>> {
     let (status, mut rest) = line(data)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
     let mut headers = Vec::new();

@@ -186,8 +186,8 @@ impl fmt::Debug for Inherited {
     }
 }
 
-/// What started secrets-exec, such as a pod or a systemd unit. The help about missing credentials
-/// or a missing region depends on it.
+/// The environment in which secrets-exec was started, such as a pod or a systemd unit. The help
+/// about missing credentials or a missing region depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartedBy {
     Ecs,

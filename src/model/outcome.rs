@@ -20,7 +20,7 @@ use super::record::Record;
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
 
-/// What became of an entry, or of a key of an `env-from` entry.
+/// The result for an entry, or for a key of an `env-from` entry.
 #[derive(Debug)]
 pub struct EntryOutcome {
     /// The id of the entry or key. It is unique, unlike `subject`.
@@ -57,7 +57,7 @@ pub struct Made {
     pub json_kind: Option<&'static str>,
 }
 
-/// Whether something is wrong with the text of a `{{ … }}`.
+/// The flaws in the text of a `{{ … }}`, if there are any.
 ///
 /// Comparisons depend on the order of the fields: a blank text is worse than a default, and a
 /// default is worse than a text that was read.
@@ -318,7 +318,7 @@ impl Outcomes {
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Answers,
-    /// How long it took to read the secrets.
+    /// The time that it took to read the secrets.
     pub elapsed: Duration,
     /// The number of requests that were sent, including retries.
     pub requests: usize,

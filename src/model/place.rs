@@ -1,13 +1,14 @@
-//! Where a setting comes from, such as `--region` or AWS_REGION. A setting that a message may name
-//! is a [`Placed`], which keeps the value and its place together. So the message can tell the user
-//! what to change.
+//! The place that a setting comes from, such as `--region` or AWS_REGION. A setting that a message
+//! may name is a [`Placed`], which keeps the value and its place together. So the message can tell
+//! the user what to change.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::problem::Status;
 use super::shown::noun_with_name;
 
-/// Where a setting comes from: a flag, a variable, a declaration, an AWS profile or an alias.
+/// The place that a setting comes from: a flag, a variable, a declaration, an AWS profile or an
+/// alias.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// A command-line option, without its `--`: `region`.

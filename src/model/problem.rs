@@ -113,10 +113,11 @@ impl Default for Headline {
     }
 }
 
-/// What problems must have in common to share a record, besides their status, code and notes.
+/// The parts that problems must have in common to share a record, besides their status, code and
+/// notes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum GroupKey<'p> {
-    /// Whether the problems are about a secret, followed by their texts.
+    /// True if the problems are about a secret, followed by their texts.
     Sentence(bool, Texts<'p>),
     Entry(&'p [String]),
     Secret(Option<SecretKey<'p>>, Texts<'p>),

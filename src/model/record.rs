@@ -57,7 +57,7 @@ pub struct Parts {
     pub event: &'static str,
     /// Additional members of the JSON object. Text output doesn't show them.
     pub json_members: Vec<(&'static str, Value)>,
-    /// What the record is about: variables or files or, in a record about the cache, secrets.
+    /// The variables or files that the record is about or, for the cache, the secrets.
     pub entries: Vec<String>,
     /// True if text output lists only the first few entries.
     pub is_abridged: bool,

@@ -26,8 +26,8 @@ use crate::system::redaction::redacted_line;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a host's name doesn't resolve. `None` means that the name doesn't exist or has no address
-/// (EAI_NONAME).
+/// The reason why a host's name doesn't resolve. `None` means that the name doesn't exist or has no
+/// address (EAI_NONAME).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
 pub(super) struct LookupError(pub Option<String>);

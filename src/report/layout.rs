@@ -39,7 +39,7 @@ const MOST_ENTRIES: usize = 5;
 
 pub(super) const PREFIX: &str = "secrets-exec: ";
 
-/// Where lines are shown, which determines their prefixes, blank lines and colours.
+/// The place where lines are shown, which determines their prefixes, blank lines and colours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
     /// A file, a pipe or a log collector. Every line begins with `secrets-exec: `, so that people

@@ -58,8 +58,8 @@ static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 /// temporary names, or when a line has only been printed in part.
 const TIME_OF_READER: Duration = Duration::from_secs(1);
 
-/// How often this process checks for a termination signal while it waits for the reader of standard
-/// error.
+/// The interval at which this process checks for a termination signal while it waits for the reader
+/// of standard error.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Applies the settings that are needed to report an error in the arguments: the variables TERM,

@@ -118,7 +118,7 @@ impl SupervisorState {
     }
 }
 
-/// What the supervisor keeps track of while the command runs.
+/// The state of the supervisor while the command runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunningState {
     pub(super) trial: Stage,
@@ -156,7 +156,7 @@ pub(super) enum Stage {
     Placed(Purpose),
 }
 
-/// What a waiting trial (a launch in a forked process) is supposed to do once the parent lets it
+/// The purpose of a waiting trial (a launch in a forked process), for when the parent lets it
 /// continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
@@ -169,7 +169,7 @@ pub(super) enum Purpose {
     Delivery(SignalNumber),
 }
 
-/// What the supervisor keeps track of while it stops the command, or processes that the command
+/// The state of the supervisor while it stops the command, or processes that the command
 /// left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stopping {
@@ -213,7 +213,7 @@ pub enum Sender {
     Process,
 }
 
-/// What to do once everything that is being stopped has ended.
+/// The next step, once everything that is being stopped has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
     /// Let the waiting trial, which has the new values, become the command.
@@ -320,7 +320,7 @@ pub enum Delay {
     /// the command started.
     RequestedPoll,
     Grace,
-    /// How long processes may take to end after SIGKILL.
+    /// The time that processes may take to end after SIGKILL.
     Kill,
 }
 

@@ -146,12 +146,12 @@ impl Deadline {
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Mutex<ProgressState>>);
 
-/// What a launch is waiting for, and why its last attempt failed.
+/// A description of what a launch is waiting for, and why its last attempt failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// The request or file that has been awaited the longest.
     pub awaited: Option<String>,
-    /// How many other requests and files the launch is waiting for.
+    /// The number of other requests and files that the launch is waiting for.
     pub others: usize,
     pub reason: Option<String>,
 }
@@ -260,7 +260,7 @@ impl Progress {
         self.with_state(|state| state.notices.values().cloned().collect())
     }
 
-    /// What the launch is waiting for now, and why its last attempt failed.
+    /// Describes what the launch is waiting for now, and why its last attempt failed.
     pub fn waiting(&self) -> Waiting {
         self.with_state(|state| Waiting {
             awaited: state.awaited.values().next().cloned(),

@@ -52,7 +52,7 @@ const SHORTEST_REST: Duration = Duration::from_secs(1);
 /// answer.
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
-/// How much time and how many attempts a request may use.
+/// The time and the number of attempts that a request may use.
 #[derive(Clone)]
 pub struct RetryBudget<'r> {
     deadline: Deadline,
@@ -429,7 +429,7 @@ fn pause_for(
 /// A region's turn to answer a request.
 pub struct RegionTurn<'r> {
     pub region: &'r Region,
-    /// How much time and how many attempts the request may use in this region.
+    /// The time and the number of attempts that the request may use in this region.
     pub budget: RetryBudget<'r>,
     /// True if this is the second turn of the first region.
     pub is_second: bool,
@@ -454,7 +454,7 @@ impl RegionTurn<'_> {
     }
 }
 
-/// Whether the launch has other requests to the same endpoint. If so, they take turns.
+/// The other requests of the launch to the same endpoint, if there are any. They take turns.
 #[derive(Clone, Copy)]
 enum Company {
     Alone,

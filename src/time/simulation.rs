@@ -384,7 +384,7 @@ fn a_slow_request_to_a_failing_service_is_not_overtaken_by_the_next_one() {
     });
 }
 
-/// How an endpoint answers.
+/// The way in which an endpoint answers.
 #[derive(Clone, Copy, Debug)]
 enum Behavior {
     Well,

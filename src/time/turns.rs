@@ -69,8 +69,8 @@ pub struct Turns {
     /// True if a request has used up the allowed attempts. Then all waiting requests end, too.
     is_used_up: Cell<bool>,
     last_failure: RefCell<Option<FetchError>>,
-    /// How long the server may be silent, once a timeout has raised the limit. Zero while the limit
-    /// is still [`SILENCE`].
+    /// The time that the server may be silent, once a timeout has raised the limit. Zero while the
+    /// limit is still [`SILENCE`].
     longer_silence: Cell<Duration>,
     /// When the first request was sent to the endpoint. `None` before that.
     first_sent: Cell<Option<Instant>>,

@@ -22,7 +22,7 @@ pub struct Policy {
     pub notices: Vec<Record>,
 }
 
-/// What the user wants the policy to cover.
+/// The scope that the user wants for the policy.
 pub struct PolicyRequest<'a> {
     /// The AWS account of secrets that are referenced by name, not by ARN.
     pub account: Option<&'a str>,

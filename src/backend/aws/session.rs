@@ -32,8 +32,8 @@ use crate::time::{Deadline, RetryBudget};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// What to read, in which region, and with which role. The region and the role may be the
-    /// defaults.
+    /// A request: what to read, in which region, and with which role. The region and the role may
+    /// be the defaults.
     pub locator: Locator,
     /// The same region as in `locator`, but not optional.
     pub region: Region,
@@ -61,8 +61,8 @@ pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) clients: Clients,
     pub(super) budget: RetryBudget<'static>,
-    /// How the profile gets its credentials. `None` if the profile has no credentials or isn't
-    /// used.
+    /// The chain that leads to the profile's credentials. `None` if the profile has no credentials
+    /// or isn't used.
     chain: Option<RoleChain>,
     /// The region that the instance metadata service returned, or the error if it returned none.
     /// The cell is empty until a request needs this region.
@@ -242,8 +242,8 @@ impl Session {
         assume_role(self.services(&self.sts_regions), &base.credentials, role).await
     }
 
-    /// What a search for credentials needs: the clients, the regions in which to ask STS, and the
-    /// retry budget, which all requests of the search share.
+    /// Everything that a search for credentials needs: the clients, the regions in which to ask
+    /// STS, and the retry budget, which all requests of the search share.
     fn services<'s>(&'s self, sts_regions: &'s [Region]) -> Services<'s> {
         Services {
             clients: &self.clients,

@@ -56,7 +56,7 @@ struct HashedValue {
     is_fixed: bool,
 }
 
-/// Where a value comes from: which entry set it, and whether it is that entry's `default`. A
+/// The origin of a value: which entry set it, and whether it is that entry's `default`. A
 /// fallback's standing compares greater than that of the value it stands in for.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 struct Standing {

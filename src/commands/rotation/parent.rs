@@ -29,9 +29,9 @@ use crate::system::lifecycle::{End, children, end, held_signal, signal_descripto
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
-/// How often secrets-exec checks for processes that the command left behind, once the command has
-/// ended. It has to check, because the kernel reports a process's end only to its parent, which
-/// isn't always secrets-exec.
+/// The interval at which secrets-exec checks for processes that the command left behind, once the
+/// command has ended. It has to check, because the kernel reports a process's end only to its
+/// parent, which isn't always secrets-exec.
 const LEFT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between the command's start and the next poll.
@@ -46,8 +46,8 @@ const JITTER: f64 = 0.1;
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// How long a trial may take to end after its deadline or a termination signal, or to finish its
-/// work once the parent lets it continue.
+/// The time that a trial may take to end after its deadline or a termination signal, or to finish
+/// its work once the parent lets it continue.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// Runs a launch with `--on-rotation`, and returns the exit status of this process.

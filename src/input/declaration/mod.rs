@@ -84,7 +84,7 @@ impl DeclarationChoice {
     }
 }
 
-/// How the user named the declarations.
+/// The way in which the user named the declarations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeclarationsNamedBy {
     /// `-f`

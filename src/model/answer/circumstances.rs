@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::place::Place;
 use crate::model::reference::Locator;
 
-/// What messages about failed requests need to know about the launch as a whole. The default suits
+/// The facts about a launch as a whole that messages about failed requests need. The default suits
 /// a launch that reads no secrets, or reads them from the Secrets Manager Agent.
 #[derive(Debug, Default)]
 pub struct Circumstances {
@@ -20,16 +20,16 @@ pub struct Circumstances {
     /// True if at least three secrets were looked up, all of them in the default region and
     /// account, and none of them exists. In that case, the region or the account is probably wrong.
     pub(super) is_none_found: bool,
-    /// How long secrets-exec kept trying before `--wait` ran out. `None` if `--wait` didn't run
-    /// out.
+    /// The time that secrets-exec kept trying before `--wait` ran out. `None` if `--wait` didn't
+    /// run out.
     pub(super) waited: Option<Duration>,
 }
 
 /// The region and account used for references that have no region or role of their own.
 #[derive(Debug)]
 pub struct LookedUp {
-    /// Where the default region is set, such as `AWS_REGION`. `None` if the region comes from the
-    /// instance metadata.
+    /// The place where the default region is set, such as `AWS_REGION`. `None` if the region comes
+    /// from the instance metadata.
     pub region_place: Option<Place>,
     pub account: CallerAccount,
 }

@@ -289,7 +289,8 @@ impl From<Cause> for FetchError {
     }
 }
 
-/// Why there is no document. An entry's `default` is used only if the cause is [`Cause::Absent`].
+/// The reason why there is no document. An entry's `default` is used only if the cause is
+/// [`Cause::Absent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Absent(Missing),
@@ -342,8 +343,8 @@ pub enum Operation {
     Describe,
 }
 
-/// How a policy denies a request. The string is the kind of policy in AWS's words, such as
-/// `resource-based policy`.
+/// The way in which a policy denies a request. The string is the kind of policy in AWS's words,
+/// such as `resource-based policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyDenial {
     /// A statement of the policy denies the request.
@@ -363,7 +364,7 @@ pub enum DeniedCaller {
     Arn(String),
 }
 
-/// Why secrets-exec has no credentials that AWS accepts for a request.
+/// The reason why secrets-exec has no credentials that AWS accepts for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
     /// A configured source of credentials, or the instance metadata service, didn't answer. A later
@@ -378,7 +379,7 @@ pub enum Unsigned {
     Failed,
 }
 
-/// Why AWS doesn't accept the credentials.
+/// The reason why AWS doesn't accept the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialsFault {
     Expired,
@@ -420,7 +421,7 @@ pub enum OutageKind {
     EarlyCertificate,
 }
 
-/// Why it would be pointless to repeat the request immediately.
+/// The reason why it would be pointless to repeat the request immediately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
@@ -443,7 +444,7 @@ pub enum Refusal {
     Request(RequestFault),
 }
 
-/// What was wrong with a request that AWS refused.
+/// The fault of a request that AWS refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestFault {
     /// The request was signed for a different region or service.
@@ -464,7 +465,7 @@ pub enum Limit {
     MaxAttempts,
 }
 
-/// What to try after a failure.
+/// The next thing to try after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
     /// Nothing. The answer would be the same.
@@ -502,7 +503,7 @@ impl Again {
     }
 }
 
-/// Where the message about a failure names the secret.
+/// The place where the message about a failure names the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mention {
     /// Nowhere, because the failure has nothing to do with a particular secret.

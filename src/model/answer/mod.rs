@@ -1,6 +1,6 @@
-//! What a backend (AWS, the Secrets Manager Agent, the cache or a local file) returns for each
-//! locator, which is one request: a document, or the reason why there is no document. For `check`,
-//! a backend also returns descriptions of secrets.
+//! The answers of a backend (AWS, the Secrets Manager Agent, the cache or a local file), one for
+//! each locator: a document, or the reason why there is no document. For `check`, a backend also
+//! returns descriptions of secrets.
 //!
 //! Every value is a [`SecretValue`]. Its bytes are overwritten when it is dropped, `Debug` doesn't
 //! show them, and only `expose` returns them. `grep -rn 'expose()' src` lists every place that uses
@@ -193,7 +193,7 @@ impl fmt::Debug for SecretValue {
 /// Describes a document that came from the cache (`--cache`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CachedAnswer {
-    /// How long ago AWS gave this answer.
+    /// The time since AWS gave this answer.
     pub age: Duration,
     /// The failure that made secrets-exec fall back to this cached answer. `None` if the answer was
     /// recent enough (`--cache-ttl`) to be used without a request.

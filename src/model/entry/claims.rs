@@ -41,7 +41,8 @@ impl fmt::Display for Claim {
     }
 }
 
-/// Why an entry has no effect: usually because something else sets its variable or writes its file.
+/// The reason why an entry has no effect: usually because something else sets its variable or
+/// writes its file.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry with higher precedence.

@@ -86,7 +86,7 @@ impl Entry {
     }
 }
 
-/// Where an entry's value comes from. Only [`Source::Object`] supplies values for several
+/// The source of an entry's value. Only [`Source::Object`] supplies values for several
 /// variables.
 #[derive(Clone, Debug)]
 pub enum Source<R = Reference> {
@@ -125,7 +125,7 @@ impl<R> Source<R> {
     }
 }
 
-/// How to change a value before the command gets it. Decoding comes first, then encoding.
+/// The changes to make to a value before the command gets it. Decoding comes first, then encoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {
     /// `decode: base64`
@@ -134,8 +134,8 @@ pub struct Transform {
     pub encode: bool,
 }
 
-/// What to do if a secret, a version or a key doesn't exist. If AWS denies a request or doesn't
-/// answer, the entry fails regardless.
+/// The action to take if a secret, a version or a key doesn't exist. If AWS denies a request or
+/// doesn't answer, the entry fails regardless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
     /// Report an error, and don't start the command.

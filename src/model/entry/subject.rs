@@ -9,7 +9,7 @@ use super::target::Target;
 use crate::model::reference::Reference;
 use crate::model::shown::{file_name, has_credential, shell_word, shown};
 
-/// How messages name an entry: `DB_HOST (app.yaml:3, db:host)`.
+/// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The name of the target: a variable, a path, `env-from` or, for `get`, `the value`.
@@ -138,7 +138,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Where the user wrote an entry.
+/// The place where the user wrote an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     Argument(Argument),

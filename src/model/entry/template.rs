@@ -37,7 +37,7 @@ pub enum Part<R = SecretRef> {
     Lookup(Operand<R>, Printing),
 }
 
-/// What a lookup reads: a secret, or an inherited variable.
+/// The source of a lookup: a secret, or an inherited variable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand<R = SecretRef> {
     Secret(R),
@@ -45,7 +45,8 @@ pub enum Operand<R = SecretRef> {
     Variable(String),
 }
 
-/// How a lookup such as `{{ db.password | urlencode }}` is written, and how its value is printed.
+/// A lookup such as `{{ db.password | urlencode }}` as the user wrote it, and the way to print its
+/// value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Printing {
     /// The reference as written, without its filters: `db.password`.

@@ -72,7 +72,7 @@ pub struct Options {
     pub log_format: LogFormat,
 }
 
-/// Where all values of a launch come from: AWS, the Secrets Manager Agent, or a local file.
+/// The source of all values of a launch: AWS, the Secrets Manager Agent, or a local file.
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
@@ -103,7 +103,7 @@ pub struct CacheOptions {
     pub stale: Duration,
 }
 
-/// What to do when a secret changes, and the signals and times involved.
+/// The action to take when a secret changes, with the signals and times involved.
 #[derive(Debug)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,

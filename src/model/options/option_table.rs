@@ -38,7 +38,7 @@ pub struct OptionSpec {
     pub heading: &'static str,
 }
 
-/// What an option is about. A subcommand's help leaves out options on topics that the subcommand
+/// The topic of an option. A subcommand's help leaves out options on topics that the subcommand
 /// ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
@@ -49,7 +49,7 @@ pub enum Topic {
     Requests,
     /// Which inherited variables the command gets.
     Variables,
-    /// What happens once the command has started: `--notify-ready`, and the options for rotations.
+    /// The time after the command has started: `--notify-ready`, and the options for rotations.
     Running,
 }
 
@@ -342,7 +342,7 @@ pub enum KeyExchange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignalNumber(pub i32);
 
-/// Whether and when secrets-exec forwards a signal that it receives to the command.
+/// The condition for forwarding a signal that secrets-exec receives to the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarding {
     Always,

@@ -87,7 +87,7 @@ impl Locator {
         format!("the {} \"{id}\"", self.store)
     }
 
-    /// What messages call a key of the document: `parameter` for a path, and otherwise `key`.
+    /// The noun for a key of the document in messages: `parameter` for a path, and otherwise `key`.
     pub fn key_noun(&self) -> &'static str {
         if self.is_path() { "parameter" } else { "key" }
     }
@@ -234,7 +234,7 @@ pub struct Alias {
     /// The region to ask, unless `id` is an ARN, which has a region of its own.
     pub region: Option<Region>,
     pub role: Option<Role>,
-    /// Where the alias is declared, for messages: a file and a line, as in `prod.yaml:3`.
+    /// The place where the alias is declared, for messages: a file and a line, as in `prod.yaml:3`.
     pub place: String,
 }
 

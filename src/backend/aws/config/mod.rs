@@ -102,7 +102,7 @@ pub enum VariableKeys {
 pub struct MetadataSettings {
     /// The endpoint, if the user configured one. The default is [`METADATA_URL`].
     pub endpoint: Option<HttpUrl>,
-    /// How long to wait for each step of connecting to the service, and for each part of its
+    /// The time limit for each step of connecting to the service, and for each part of its
     /// response. Set by AWS_METADATA_SERVICE_TIMEOUT or, in the profile, by
     /// `metadata_service_timeout`.
     pub timeout: Duration,

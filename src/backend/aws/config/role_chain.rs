@@ -31,7 +31,7 @@ pub struct RoleChain {
     pub roles: Vec<ProfileRole>,
 }
 
-/// Where a profile's first credentials come from, before any role is assumed.
+/// The source of a profile's first credentials, before any role is assumed.
 #[derive(Clone, Debug)]
 pub enum RoleSource {
     Keys(Credentials),

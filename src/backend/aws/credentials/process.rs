@@ -141,7 +141,7 @@ async fn printed_credentials(
 const NOT_FOUND: &str =
     "install the program in credential_process, or write its full path in the profile";
 
-/// Why a program didn't print credentials.
+/// The reason why a program didn't print credentials.
 struct ProgramFailure {
     /// Completes a sentence about the program, for example with `failed (exit status: 1)`.
     why: String,

@@ -1,5 +1,6 @@
-//! What all providers of credentials share: the clients and settings that they use, their failures,
-//! and the origin of credentials. A provider is a source of credentials, such as the profile.
+//! The parts that all providers of credentials share: the clients and settings that they use, their
+//! failures, and the origin of credentials. A provider is a source of credentials, such as the
+//! profile.
 //!
 //! A provider's failure decides how the search for credentials goes on. Each of these functions
 //! makes one kind of failure:
@@ -39,8 +40,8 @@ pub type RenewedToken = Option<(String, SystemTime)>;
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
     pub services: Services<'a>,
-    /// How the profile gets its credentials. `None` if the profile has no credentials or isn't
-    /// used.
+    /// The chain that leads to the profile's credentials. `None` if the profile has no credentials
+    /// or isn't used.
     pub chain: Option<&'a RoleChain>,
     pub kept: &'a Kept,
 }
@@ -74,8 +75,8 @@ impl Kept {
     }
 }
 
-/// What is needed to get credentials from AWS's services: the clients, the regions in which STS is
-/// asked, and the remaining time and attempts.
+/// Everything that is needed to get credentials from AWS's services: the clients, the regions in
+/// which STS is asked, and the remaining time and attempts.
 #[derive(Clone, Copy)]
 pub struct Services<'a> {
     pub clients: &'a Clients,
