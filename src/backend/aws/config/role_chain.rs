@@ -68,17 +68,7 @@ impl RoleSource {
     /// True for a session that the AWS CLI stored. AWS may refuse it even though the user can still
     /// assume the role.
     pub fn is_stored_session(&self) -> bool {
-        match self {
-            Self::StoredSession(..) => true,
-            Self::Keys(_)
-            | Self::Environment
-            | Self::Container
-            | Self::Instance
-            | Self::Process(_)
-            | Self::Login
-            | Self::WebIdentity(_)
-            | Self::Sso(_) => false,
-        }
+        matches!(self, Self::StoredSession(..))
     }
 }
 
