@@ -309,7 +309,7 @@ fn is_one_reference(text: &str) -> bool {
 
 /// True if a value is meant as a reference:
 ///
-/// - It is the ARN of a secret or parameter, or begins with one that is followed by a KEY.
+/// - It is the ARN of a secret or parameter, or begins with an ARN and its KEY.
 /// - It contains a dynamic reference.
 ///
 /// `bare` is the value without the quotes and spaces around it. If a value like this can't be

@@ -135,7 +135,7 @@ pub struct MissingKey {
     /// The key as the user wrote it. It may be a token, so messages mask it with
     /// [`shown`](super::shown::shown()).
     pub key: String,
-    /// The most similar key in the secret, if there is one that is similar enough.
+    /// The most similar key in the secret, if any is similar enough.
     pub similar: Option<String>,
     /// A clause that lists the existing keys, such as `its keys are "host" and "port"`.
     pub existing_keys: String,

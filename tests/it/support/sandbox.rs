@@ -38,7 +38,7 @@ pub fn repository_file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// The text of a key in Cargo.toml. Before the first release, there isn't a repository.
+/// The text of a key in Cargo.toml. Before the first release, there's no repository.
 pub fn manifest(key: &str) -> Option<String> {
     let manifest = repository_file("Cargo.toml");
     let prefix = format!("{key} = \"");

@@ -208,7 +208,7 @@ impl FailedRequest<'_> {
         Some((name, value.strip_suffix(after)?))
     }
 
-    /// Explains how to write keys, parameters and plain text, in case one of them was meant.
+    /// Explains how to write keys, parameters and plain text, in case the user meant that.
     ///
     /// That is likely if the reference has no KEY, as in `info`, or a number as its KEY, as in
     /// `localhost:5432`. `None` for any other reference, in `env-from` and `get`, and if the help
