@@ -12,13 +12,9 @@ mod state;
 pub use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
 pub use processes::{
-    Bystanders, Gate, Job, Signals, StateChange, TrialProcess, adopt_orphans, fork,
-    next_state_change, signal_child,
+    Gate, Job, Signals, Spared, TrialProcess, adopt_orphans, fork, next_state_change, signal_child,
 };
-pub use state::{
-    Action, Delay, Event, ExitReason, ExitStatus, Left, Notice, Supervision, SupervisorState,
-    begin, step,
-};
+pub use state::{Action, Delay, Event, ExitStatus, Left, Notice, Supervision, begin, step};
 
 #[cfg(test)]
 mod exhaustive;

@@ -5,17 +5,17 @@
 //! gate until its parent opens the gate. If the parent closes the gate or ends, the trial ends,
 //! too.
 //!
-//! Two pipes connect parent and trial:
+//! A pair of sockets connects parent and trial:
 //!
 //! ```text
-//! parent                                       trial
-//!   TrialProcess.gate      ── one byte ─────▶    Gate.opening   the gate is open
-//!                          ── end of file ──▶                   the gate is closed: the trial ends
-//!   TrialProcess.messages  ◀─ lines of JSON ─    Gate.messages  what the trial reports
-//!                          ◀─ end of file ───                   the trial is the command, or ended
+//! parent                             trial
+//!   TrialProcess  ── one byte ─────▶   Gate   the gate is open
+//!                 ── end of file ──▶          the gate is closed: the trial ends
+//!                 ◀─ lines of JSON ─          what the trial reports
+//!                 ◀─ end of file ───          the trial is the command, or ended
 //! ```
 //!
-//! Both pipes have FD_CLOEXEC, so execve(2) closes the trial's ends.
+//! Both sockets have FD_CLOEXEC, so execve(2) closes the trial's end.
 //!
 //! The parent blocks all signals that aren't ignored, and reads them from a descriptor
 //! (signalfd(2)). The kernel queues blocked signals even for PID 1, and even if their default
@@ -28,15 +28,16 @@
 )]
 
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{
@@ -46,66 +47,56 @@ use nix::unistd::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::state::{Event, ExitStatus, Left, Sender};
+use super::state::{Event, ExitStatus, Sender};
 use crate::model::options::{Forwarding, SignalNumber};
-use crate::system::lifecycle::{End, end, has_action, pending_signals};
+use crate::system::lifecycle::{End, children, end, has_action, pending_signals};
 use crate::system::streams::is_foreground;
 
 /// A trial (a launch in a forked process) as its parent sees it: the process id, and the parent's
-/// ends of two pipes. Dropping this value closes the gate, which ends a waiting trial.
+/// end of the connection. Dropping this value closes the gate, which ends a waiting trial.
 pub struct TrialProcess {
     pub pid: Pid,
-    gate: PipeWriter,
     /// True once the parent has opened the gate, which lets the trial continue.
     pub is_open: bool,
-    /// The pipe on which the trial's messages arrive. `None` once the pipe has ended or failed.
-    messages: Option<PipeReader>,
+    /// `None` once the trial has closed its end, or reading has failed.
+    connection: Option<UnixStream>,
     /// The beginning of a message that hasn't fully arrived yet.
     received: Vec<u8>,
 }
 
-/// The trial's ends of the two pipes to its parent. The trial waits at this gate until the parent
+/// The trial's end of the connection to its parent. The trial waits at this gate until the parent
 /// lets it continue.
 pub struct Gate {
-    opening: PipeReader,
-    messages: PipeWriter,
+    connection: UnixStream,
     pub parent: Pid,
 }
 
 /// Forks a trial, a process that calls `run` and exits with the status that `run` returns.
 ///
 /// `run` is passed the gate at which the trial waits for its parent. SIGALRM ends a trial that
-/// doesn't reach the gate within `limit`, for example because it is writing to a file system that
-/// hangs. The calling process must have only one thread.
+/// doesn't reach the gate within `limit` (at least a second), for example because it is writing to
+/// a file system that hangs. The calling process must have only one thread.
 ///
 /// # Errors
-/// If the kernel can't create the process or the pipes.
+/// If the kernel can't create the process or the sockets.
 pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialProcess> {
-    let (opening, gate) = pipe()?;
-    let (messages, sender) = pipe()?;
-    fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-
+    let (ours, connection) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
     let parent = getpid();
     // SAFETY: this process has one thread, so the child may call any function.
     match unsafe { fork_process() }? {
         ForkResult::Parent { child: pid } => Ok(TrialProcess {
             pid,
-            gate,
             is_open: false,
-            messages: Some(messages),
+            connection: Some(ours),
             received: Vec::new(),
         }),
         ForkResult::Child => {
-            // Close the child's copies of the parent's two pipe ends. As long as a copy is open,
-            // the trial can't tell that the parent has ended.
-            drop((gate, messages));
-            // With 0 seconds, alarm(2) would not set an alarm.
-            alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
-            let status = run(Gate {
-                opening,
-                messages: sender,
-                parent,
-            });
+            // Close the child's copy of the parent's end. As long as a copy is open, the trial
+            // can't tell that the parent has ended.
+            drop(ours);
+            alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX));
+            let status = run(Gate { connection, parent });
             end(End::Status(status), || ())
         }
     }
@@ -116,23 +107,14 @@ impl TrialProcess {
     /// has already ended, nobody reads the byte.
     pub fn open_gate(&mut self) {
         self.is_open = true;
-        let _ = self.gate.write_all(&[1]);
-    }
-
-    /// Ends the trial with a termination signal, without waiting until the trial has ended.
-    ///
-    /// A trial that is waiting at its gate doesn't check for signals, so this function also opens
-    /// the gate. The trial then finds the pending signal and ends before it executes the command. A
-    /// stopped trial is continued, so that it can end.
-    pub fn terminate(&mut self, signal: Signal) {
-        let _ = kill(self.pid, signal);
-        let _ = kill(self.pid, Signal::SIGCONT);
-        self.open_gate();
+        if let Some(connection) = &mut self.connection {
+            let _ = connection.write_all(&[1]);
+        }
     }
 
     /// Waits until the trial has ended, and reaps it.
     pub fn wait(&self) -> ExitStatus {
-        let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
+        let Some((_, Event::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
             // This is never reached: without options, waitpid(2) only reports the end of a child,
             // and nothing else reaps this child.
             return ExitStatus::Killed(SignalNumber::KILL);
@@ -140,22 +122,22 @@ impl TrialProcess {
         status
     }
 
-    /// The pipe on which messages arrive. It becomes readable when there's a message or when the
-    /// pipe has ended. `None` once [`Self::receive`] has closed the pipe.
+    /// The connection, which becomes readable when there's a message, or when the trial has closed
+    /// its end. `None` once [`Self::receive`] has noticed that.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.messages.as_ref().map(AsFd::as_fd)
+        self.connection.as_ref().map(AsFd::as_fd)
     }
 
-    /// Reads all messages that have fully arrived, without waiting. Closes the pipe if it has ended
-    /// or failed.
+    /// Reads all messages that have fully arrived, without waiting. Closes the connection if the
+    /// trial has closed it, or if reading fails.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
-        if let Some(messages) = &mut self.messages {
+        if let Some(connection) = &mut self.connection {
             // Even if reading fails, `received` contains the bytes that were read before the error.
-            let is_open = messages
+            let is_open = connection
                 .read_to_end(&mut self.received)
                 .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
             if !is_open {
-                self.messages = None;
+                self.connection = None;
             }
         }
 
@@ -169,12 +151,12 @@ impl TrialProcess {
 }
 
 impl Gate {
-    /// Sends a message to the parent. Waits while the pipe is full. Does nothing if the parent has
-    /// ended.
+    /// Sends a message to the parent. Waits while the socket is full. Does nothing if the parent
+    /// has ended.
     pub fn send(&self, message: &impl Serialize) {
         if let Ok(mut line) = serde_json::to_vec(message) {
             line.push(b'\n');
-            let _ = (&self.messages).write_all(&line);
+            let _ = (&self.connection).write_all(&line);
         }
     }
 
@@ -188,7 +170,7 @@ impl Gate {
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
         alarm::cancel();
         self.send(ready);
-        if (&self.opening).read_exact(&mut [0]).is_err() {
+        if (&self.connection).read_exact(&mut [0]).is_err() {
             return false;
         }
         // Options accept only signals with names, so `try_from` always succeeds.
@@ -197,9 +179,9 @@ impl Gate {
         getppid() == self.parent
     }
 
-    /// The pipe that the parent closes to end this process.
+    /// The connection that the parent closes to end this process.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.opening.as_fd()
+        self.connection.as_fd()
     }
 
     /// Moves this process into a process group of its own, which isn't the terminal's foreground
@@ -208,14 +190,6 @@ impl Gate {
     pub fn leave_group(&self) {
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StateChange {
-    /// The child ended and was reaped.
-    Ended(ExitStatus),
-    Suspended(SignalNumber),
-    Continued,
 }
 
 /// Makes this process adopt all descendants whose own parent ends (PR_SET_CHILD_SUBREAPER).
@@ -232,71 +206,86 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Finds a child whose state has changed, and returns its id and the change. `None` if no child's
-/// state has changed. Reaps a child that has ended. Doesn't wait.
-pub fn next_state_change() -> Option<(Pid, StateChange)> {
+/// Finds a child whose state has changed, and returns its id and the event, as if the child were
+/// the command. `None` if no child's state has changed. Reaps a child that has ended. Doesn't wait.
+pub fn next_state_change() -> Option<(Pid, Event)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
 /// Calls waitpid(2) for the child `target`, or for any child if `target` is -1. Returns `None` if
 /// no such child exists or, with WNOHANG, if nothing has changed.
-fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
+fn state_change(target: i32, options: i32) -> Option<(Pid, Event)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
     let pid = unsafe { libc::waitpid(target, &raw mut status, options) };
     if pid <= 0 {
         return None;
     }
-    let change = if libc::WIFEXITED(status) {
+    let event = if libc::WIFEXITED(status) {
         // A status has only one byte.
         let [code, ..] = libc::WEXITSTATUS(status).to_le_bytes();
-        StateChange::Ended(ExitStatus::Exited(code))
+        Event::Ended(ExitStatus::Exited(code))
     } else if libc::WIFSIGNALED(status) {
-        StateChange::Ended(ExitStatus::Killed(SignalNumber(libc::WTERMSIG(status))))
+        Event::Ended(ExitStatus::Killed(SignalNumber(libc::WTERMSIG(status))))
     } else if libc::WIFSTOPPED(status) {
-        StateChange::Suspended(SignalNumber(libc::WSTOPSIG(status)))
+        Event::Suspended(SignalNumber(libc::WSTOPSIG(status)))
     } else {
-        StateChange::Continued
+        Event::Continued
     };
-    Some((Pid::from_raw(pid), change))
+    Some((Pid::from_raw(pid), event))
 }
 
-/// The process groups and sessions of other programs, which secrets-exec never ends.
+/// The processes that secrets-exec never ends because of a change.
 ///
+/// These are the trials (including the command, which was one), the children that it had before the
+/// first trial, and everything in the groups and sessions of those children, or in its own group.
 /// For example, a script may start a sidecar or a log reader before it becomes secrets-exec
 /// (`exec secrets-exec …`). secrets-exec is then the parent of these processes, and also adopts
 /// their orphans.
 ///
-/// The ids stay valid even after the leader of a group or session has ended: the kernel doesn't
+/// The ids of groups and sessions stay valid even after the leader has ended: the kernel doesn't
 /// reuse an id as long as the group or session has a member.
-pub struct Bystanders {
+pub struct Spared {
+    /// The children to spare. Remove a child when it is reaped.
+    pub children: BTreeSet<Pid>,
     groups: BTreeSet<Pid>,
     sessions: BTreeSet<Pid>,
 }
 
-impl Bystanders {
-    /// Collects the groups and sessions whose processes must be left alone.
-    ///
-    /// These are our own group, and the groups and sessions of the `children` that we had before
-    /// the first trial. The command isn't in our group, because it gets one of its own. But it
-    /// shares our session, so that isn't included.
-    pub fn new(children: &BTreeSet<Pid>) -> Self {
+impl Spared {
+    /// Collects the children that exist now, and their groups and sessions. The command isn't in
+    /// our group, because it gets one of its own. But it shares our session, so that isn't
+    /// included.
+    pub fn new() -> Self {
+        let children: BTreeSet<Pid> = children("self").into_iter().collect();
         let mut groups = BTreeSet::from([getpgrp()]);
         let mut sessions = BTreeSet::new();
-        for child in children {
+        for child in &children {
             groups.extend(getpgid(Some(*child)));
             sessions.extend(getsid(Some(*child)));
         }
         if let Ok(own_session) = getsid(None) {
             sessions.remove(&own_session);
         }
-        Self { groups, sessions }
+        Self {
+            children,
+            groups,
+            sessions,
+        }
     }
 
-    /// True if the process is in one of these groups or sessions.
-    pub fn include(&self, process: Pid) -> bool {
-        getpgid(Some(process)).is_ok_and(|group| self.groups.contains(&group))
-            || getsid(Some(process)).is_ok_and(|session| self.sessions.contains(&session))
+    /// Lists the children that aren't spared: what the command left behind, and this process
+    /// adopted. Empty if the system can't list children.
+    pub fn other_children(&self) -> Vec<Pid> {
+        let mut others = children("self");
+        others.retain(|child| {
+            let group = getpgid(Some(*child));
+            let session = getsid(Some(*child));
+            !self.children.contains(child)
+                && !group.is_ok_and(|group| self.groups.contains(&group))
+                && !session.is_ok_and(|session| self.sessions.contains(&session))
+        });
+        others
     }
 }
 
@@ -353,38 +342,19 @@ impl Job {
         }
     }
 
-    /// Records a change in the command's state, and returns the event for it.
-    ///
-    /// If the command has ended, also takes back the terminal. In that case, all other children
-    /// that have ended must already be reaped, because a zombie would count as a process in the
-    /// group. `has_others` is true if a child outside the group still exists.
-    pub fn note_change(&mut self, change: StateChange, has_others: bool) -> Event {
-        match change {
-            StateChange::Ended(status) => {
-                self.leader = None;
-                self.take_terminal();
-                let left = self.left(has_others);
-                Event::Ended { status, left }
-            }
-            StateChange::Suspended(signal) => Event::Suspended(signal),
-            StateChange::Continued => Event::Continued,
-        }
+    /// Records that the command has been reaped, and takes back the terminal.
+    pub fn end(&mut self) {
+        self.leader = None;
+        self.take_terminal();
     }
 
-    /// Checks which processes are left once the command has ended. Forgets the group if nothing is
-    /// left in it, not even a zombie. `has_others` is true if a child outside the group still
-    /// exists.
-    pub fn left(&mut self, has_others: bool) -> Left {
+    /// True if a process of the group is left, even if it is only a zombie. If the group is empty,
+    /// forgets it.
+    pub fn has_members(&mut self) -> bool {
         self.group = self
             .group
             .filter(|group| killpg(*group, None) != Err(Errno::ESRCH));
-        if self.group.is_some() {
-            Left::Group
-        } else if has_others {
-            Left::Others
-        } else {
-            Left::Nothing
-        }
+        self.group.is_some()
     }
 
     /// Makes the command's group the terminal's foreground job, instead of this process's group.
@@ -472,7 +442,7 @@ impl Signals {
     /// Doesn't wait. `None` if there's no such signal, or if the descriptor can't be read. Discards
     /// signals that are meant only for this process, such as SIGCHLD, and signals that this process
     /// sent to itself.
-    pub fn next_to_forward(&mut self) -> Option<(SignalNumber, Sender)> {
+    pub fn next_to_forward(&mut self) -> Option<Event> {
         loop {
             let received = self.0.read_signal().ok()??;
             let signal = SignalNumber(received.ssi_signo.cast_signed());
@@ -495,7 +465,7 @@ impl Signals {
                 Forwarding::Never => false,
             };
             if is_forwarded && !is_own {
-                return Some((signal, sender));
+                return Some(Event::Signal(signal, sender));
             }
         }
     }

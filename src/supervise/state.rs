@@ -1,60 +1,61 @@
-//! The state machine of `--on-rotation`: its states, the events that it receives, and the actions
+//! The state machine of `--on-rotation`: its state, the events that it receives, and the actions
 //! that it orders.
 //!
 //! [`step`] is a function from a state and an event to the next state and a list of actions. It
 //! doesn't use the time, the secrets or the processes. The caller (`commands/rotation/parent`)
 //! turns what happens into events and carries out the actions in order.
 //!
+//! The command is to run, or there is a cause why everything of it has to end ([`Cause`]):
+//!
 //! ```text
-//!           ┌─ nothing is left, and the next step is a start ─┐
-//!           ▼                                                 │
-//! begin ─▶ Running ─┬─ a change: the stop signal ─────────▶ Stopping ── nothing is left ─▶ Exited
-//!           ▲       ├─ the command ends before its group ─▶ Stopping
-//!           │       └─ the command and its group end ──────────────────────────────────▶ Exited
-//!           └──── the system refuses the stop signal ─────────┘
+//! cause       begins with                         once nothing is left
+//!
+//! Change      a change: the stop signal is sent   the waiting trial becomes the command, or exit
+//! Cancelled   SIGTERM after a change              exit with the command's status
+//! Ended       the end of the command              exit with the command's status
 //! ```
 //!
-//! While the supervisor stops the command, three kinds of processes may be left. They end in this
-//! order: the command, its process group, and every other child of this process. Other children are
+//! If the system refuses the stop signal, the command is to run again.
+//!
+//! While there is a cause, three kinds of processes may be left ([`Left`]). They end in this order:
+//! the command, its process group, and every other child of this process. Other children are
 //! orphans that this process has adopted, such as a program that an init started. They are ended
 //! only after a change. Children from before the first start, and orphans of their groups and
 //! sessions, are never ended. They don't appear in the state machine.
 //!
 //! ```text
-//! Grace    the command gets the stop signal. Once it has ended, its group gets SIGTERM. Once the
-//!   │      group is empty, the other children get SIGTERM.
-//!   │ the time is over, or a second SIGTERM comes: SIGKILL to the group, or to the other children
+//! the command gets the stop signal. Once it has ended, its group gets SIGTERM. Once the group is
+//!   │      empty, the other children get SIGTERM.
+//!   │ `--grace` is over, or a second SIGTERM comes: SIGKILL to the group, or to the other children
 //!   ▼
-//! Killed   other children, which may be new, get SIGKILL once the group is empty
+//! killed   other children, which may be new, get SIGKILL once the group is empty
 //!   │ 1 s
 //!   ▼
 //! what is left can't be stopped
 //! ```
 //!
 //! A trial is a launch in a forked process, which waits at a gate before it becomes the command.
-//! Every start and every poll is a trial. There is never more than one trial. While the command
-//! runs, the trial has one of these stages:
+//! Every start and every poll is a trial. There is never more than one trial ([`Stage`]):
 //!
 //! ```text
 //! NoTrial ─ the timer elapses ─▶ Reading ─┬─ no change, or the trial ends ─▶ NoTrial
 //!                                         ├─ a change, `signal=NAME` ──────▶ Opened
-//!                                         ├─ another change after SIGTERM ─▶ NoTrial
-//!                                         └─ any other change ─────────────▶ Stopping
-//! a start ─────────────────────▶ Opened ──┬─ the files are in place ───────▶ Placed
+//!                                         ├─ a change, `restart` ──────────▶ Waiting
+//!                                         └─ a change, `exit`, or SIGTERM ─▶ NoTrial
+//!                                Waiting ─┬─ nothing is left: a start ─────▶ Opened
+//!                                         └─ the trial ends ───────────────▶ NoTrial
+//!                                Opened ──┬─ the files are in place ───────▶ Placed
 //!                                         └─ the trial ends: it failed ────▶ NoTrial
 //!                                Placed ──┬─ it can't become the command ──▶ Opened
 //!                                         └─ the trial ends: it succeeded ─▶ NoTrial
 //! ```
 //!
-//! After a SIGTERM, the command may be about to end, so a change doesn't stop it. During a restart,
-//! the trial waits at its gate while the old command is being stopped. When a trial succeeds, the
-//! command has the trial's values.
+//! After a SIGTERM, the command may be about to end, so a change doesn't stop it. When a trial
+//! succeeds, the command has the trial's values.
+
+use std::mem::{replace, take};
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use Event::{
-    Changed, Continued, Elapsed, Ended, NotStarted, Placed, Refused, Suspended, TrialEnded,
-    Unchanged,
-};
 
 /// The settings that stay the same while the command is supervised.
 #[derive(Debug)]
@@ -65,62 +66,9 @@ pub struct Supervision {
     pub ends_everything: bool,
 }
 
-/// The initial state, and the first action, which lets the first trial become the command. That
-/// trial, a launch in a forked process, has already read the values.
-pub fn begin() -> (SupervisorState, Action) {
-    let running = RunningState {
-        trial: Stage::Opened(Purpose::FirstStart),
-        ..RunningState::default()
-    };
-    (SupervisorState::Running(running), Action::Start)
-}
-
-/// Decides what follows from an event: the next state, and the actions to carry out now, in order.
-///
-/// An event that means nothing in the current state is ignored. For example, a message from a trial
-/// can arrive while the trial is being cancelled.
-pub fn step(
-    supervision: &Supervision,
-    state: SupervisorState,
-    event: Event,
-) -> (SupervisorState, Vec<Action>) {
-    let mut step = Step {
-        rotation: &supervision.rotation,
-        ends_everything: supervision.ends_everything,
-        actions: Vec::new(),
-    };
-    let next = match state {
-        SupervisorState::Running(running) => step.while_running(running, event),
-        SupervisorState::Stopping(stopping) => step.while_stopping(stopping, event),
-        SupervisorState::Exited => SupervisorState::Exited,
-    };
-    (next, step.actions)
-}
-
-/// The state of the supervisor, the process that watches over the command. In `Running`, the
-/// command exists. In `Stopping`, the command may already have ended, leaving behind other
-/// processes that it started.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SupervisorState {
-    Running(RunningState),
-    Stopping(Stopping),
-    /// The last action was [`Action::Exit`], so this process is about to exit.
-    Exited,
-}
-
-impl SupervisorState {
-    /// True if the command has ended, but processes that it started may still be running.
-    pub fn has_command_ended(&self) -> bool {
-        match self {
-            Self::Stopping(stopping) => stopping.ended.is_some(),
-            Self::Running(_) | Self::Exited => false,
-        }
-    }
-}
-
-/// The state of the supervisor while the command runs.
+/// The state of the supervisor, the process that watches over the command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct RunningState {
+pub struct State {
     pub(super) trial: Stage,
     /// The number of failed polls in a row.
     pub(super) failures: u32,
@@ -136,18 +84,26 @@ pub struct RunningState {
     /// True once the system has refused to let this process send a SIGTERM to the command. Only the
     /// first refusal is reported.
     pub(super) is_term_refused: bool,
+    /// Why everything of the command has to end. `None` while the command is to run.
+    pub(super) cause: Option<Cause>,
+    pub(super) left: Left,
+    /// True once the processes that are left got SIGKILL.
+    pub(super) is_killed: bool,
+    /// The exit status of the command. `None` until the command ends.
+    pub(super) ended: Option<ExitStatus>,
 }
 
-/// The stage of the current trial (a launch in a forked process), while the command runs or the
-/// trial is becoming the command. The timer for the next poll is set only while there's no trial.
+/// The stage of the current trial (a launch in a forked process). While the command runs, the timer
+/// for the next poll is set only if there is no trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
-    /// No trial (a launch in a forked process) is under way: the last one ended, found no change,
-    /// or became the command.
+    /// No trial is under way: the last one ended, found no change, or became the command.
     #[default]
     NoTrial,
     /// A poll is reading the values.
     Reading,
+    /// The trial has new values, and waits at its gate until the old command has ended.
+    Waiting,
     /// The parent opened the trial's gate, so the trial continues with the values that it has read.
     /// If the trial ends in this stage, it has failed.
     Opened(Purpose),
@@ -169,32 +125,26 @@ pub(super) enum Purpose {
     Delivery(SignalNumber),
 }
 
-/// The state of the supervisor while it stops the command, or processes that the command
-/// left behind.
+/// The cause for which everything of the command has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Stopping {
-    /// The exit status of the command. `None` until the command ends.
-    pub(super) ended: Option<ExitStatus>,
-    pub(super) left: Left,
-    pub(super) phase: Phase,
-    pub(super) next: Next,
-    /// True if a poll was requested after the last poll began. The requested poll takes place after
-    /// the command has been started again.
-    pub(super) is_poll_requested: bool,
+pub(super) enum Cause {
+    /// A secret changed. Then a waiting trial becomes the command or, if there is none, this
+    /// process exits.
+    Change,
+    /// SIGTERM arrived after a change. Then this process exits with the command's status.
+    Cancelled,
+    /// The command ended by itself. Then this process exits with the same status. Children outside
+    /// the command's group don't have to end.
+    Ended,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Phase {
-    /// The processes have been asked to end, and have until the end of `--grace` to do so.
-    Grace,
-    Killed,
-}
-
-/// The processes that a command leaves behind, not counting a trial that waits to become the next
-/// command. The command's process group has to end first. Only then are the other children asked to
+/// The processes that are left of the command, not counting a trial that waits to become the next
+/// one. The command's process group has to end first. Only then are the other children asked to
 /// end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Left {
+    #[default]
+    Command,
     /// At least one process in the command's group, even if it is only a zombie.
     Group,
     /// The group is empty, but this process has adopted orphans that aren't in the group.
@@ -213,32 +163,15 @@ pub enum Sender {
     Process,
 }
 
-/// The next step, once everything that is being stopped has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Next {
-    /// Let the waiting trial, which has the new values, become the command.
-    Start,
-    /// Exit because a secret changed.
-    ExitRotated,
-    /// Exit with the command's status, because SIGTERM arrived while a rotation was stopping the
-    /// command.
-    ExitCancelled,
-    /// Exit with the command's status, because the command ended by itself.
-    ExitEnded,
-}
-
 /// Something that happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The command ended and was reaped.
+    /// The command ended and was reaped. [`Event::Left`] follows immediately.
     ///
     /// Once [`Action::Start`] has opened a trial's gate, the trial is treated as the command. If it
     /// then can't rename its files or execute the program, this event has the status 78, 126 or
     /// 127.
-    Ended {
-        status: ExitStatus,
-        left: Left,
-    },
+    Ended(ExitStatus),
     /// The processes that are left, according to a check after the command has ended.
     Left(Left),
     /// Job control stopped the command with this signal, such as SIGTSTP.
@@ -306,8 +239,10 @@ pub enum Action {
     /// Set the timer. There is only one timer, so this replaces any earlier delay.
     Arm(Delay),
     Report(Notice),
-    /// Remove the command's files and exit. No other action follows.
-    Exit(ExitReason),
+    /// Remove the command's files and exit with the command's status. `None` if a secret changed:
+    /// EX_TEMPFAIL (sysexits(3)) lets a service manager start the unit again. No other action
+    /// follows.
+    Exit(Option<ExitStatus>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -348,17 +283,8 @@ pub enum Notice {
     NotStopped,
     /// The command ended, but a process that it left behind can't be stopped.
     Survived,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ExitReason {
-    /// A secret changed. The exit status is EX_TEMPFAIL (sysexits(3)), which lets a service manager
-    /// start the unit again.
-    Rotated,
-    /// A secret changed, but the command is still running, because the system refused to stop it.
-    NotStopped,
-    /// The command ended. This process exits with the same status.
-    Command(ExitStatus),
+    /// The command was stopped because of a change, and this process exits.
+    Exiting,
 }
 
 impl ExitStatus {
@@ -373,186 +299,145 @@ impl ExitStatus {
     }
 }
 
-/// One step of the state machine. Its methods return the next state, and append the required
-/// actions to `actions`.
+/// The initial state, and the first action, which lets the first trial become the command. That
+/// trial, a launch in a forked process, has already read the values.
+pub fn begin() -> (State, Action) {
+    let state = State {
+        trial: Stage::Opened(Purpose::FirstStart),
+        ..State::default()
+    };
+    (state, Action::Start)
+}
+
+/// Decides what follows from an event: the next state, and the actions to carry out now, in order.
+///
+/// An event that means nothing in the current state is ignored. For example, a message from a trial
+/// can arrive while the trial is being cancelled.
+pub fn step(supervision: &Supervision, state: State, event: Event) -> (State, Vec<Action>) {
+    let mut step = Step {
+        supervision,
+        state,
+        actions: Vec::new(),
+    };
+    step.handle(event);
+    (step.state, step.actions)
+}
+
+/// One step of the state machine. Its methods change the state, and append the actions that follow.
 struct Step<'a> {
-    rotation: &'a RotationOptions,
-    ends_everything: bool,
+    supervision: &'a Supervision,
+    state: State,
     actions: Vec<Action>,
 }
 
 impl Step<'_> {
-    /// Handles an event while the command runs, and returns the next state.
-    fn while_running(&mut self, mut state: RunningState, event: Event) -> SupervisorState {
-        match (event, state.trial) {
-            (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
+    fn handle(&mut self, event: Event) {
+        let state = &mut self.state;
+        match event {
+            Event::Signal(signal, _) if self.supervision.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
                 // Without a trial, the timer is set for the next scheduled poll, so set it again
-                // for the requested one. During a trial, `schedule_poll` sets the timer once the
-                // trial has ended.
-                if state.trial == Stage::NoTrial {
-                    self.actions.push(Action::Arm(Delay::RequestedPoll));
+                // for the requested one. Otherwise, `schedule_poll` does that once the trial has
+                // ended, or the command has been started again.
+                if state.cause.is_none() && state.trial == Stage::NoTrial {
+                    self.schedule_poll();
                 }
             }
-            (Event::Signal(signal, sender), _) => self.forward(&mut state, signal, sender),
-            (Refused(SignalNumber::TERM), _) => {
-                // The command didn't get this SIGTERM, so it isn't about to end.
-                state.has_term = false;
-                if !state.is_term_refused {
-                    self.actions.push(Action::Report(Notice::TermRefused));
-                }
-                state.is_term_refused = true;
+            Event::Signal(SignalNumber::TERM, _) if state.cause == Some(Cause::Change) => {
+                // This SIGTERM isn't passed on, because the command has already got the stop
+                // signal, and many programs end immediately on a second signal.
+                state.cause = Some(Cause::Cancelled);
+                self.cancel_trial();
+                self.report(Notice::Cancelled);
             }
-            (Elapsed, Stage::NoTrial) => {
-                state.trial = Stage::Reading;
-                state.is_poll_requested = false;
-                self.actions.push(Action::StartPoll);
+            Event::Signal(SignalNumber::TERM, _) if state.cause == Some(Cause::Cancelled) => {
+                self.kill(Notice::SecondTerm);
             }
-            (Unchanged | Changed | TrialEnded, Stage::Reading) => {
-                return self.on_poll(state, event);
-            }
-            (Placed, Stage::Opened(purpose)) => state.trial = Stage::Placed(purpose),
-            (TrialEnded, Stage::Placed(purpose)) => {
-                self.on_success(purpose);
-                self.schedule_poll(&mut state);
-            }
-            (NotStarted, Stage::Placed(purpose)) => state.trial = Stage::Opened(purpose),
-            (TrialEnded, Stage::Opened(purpose)) => {
-                if purpose == Purpose::Restart {
-                    self.actions.push(Action::Report(Notice::NotRestarted));
-                }
-                self.schedule_poll(&mut state);
-            }
-            (Suspended(signal), _) => {
+            Event::Signal(signal, sender) => self.forward(signal, sender),
+            Event::Refused(signal) => self.on_refusal(signal),
+            Event::Ended(status) => self.on_end(status),
+            Event::Left(left) => self.on_left(left),
+            Event::Suspended(signal) => {
                 state.is_suspended = true;
-                self.actions.push(Action::Suspend(signal));
+                self.order(Action::Suspend(signal));
             }
-            (Continued, _) => state.is_suspended = false,
-            (Ended { status, left }, _) => return self.on_end(status, left),
-            // Any other event means nothing in this state ([`step`]).
-            (Event::Left(_) | Refused(_) | Elapsed, _) => {}
-            (Unchanged | Changed | Placed | NotStarted | TrialEnded, _) => {}
+            Event::Continued => state.is_suspended = false,
+            Event::Elapsed => self.on_time_over(),
+            Event::Unchanged | Event::Changed if state.trial == Stage::Reading => {
+                if take(&mut state.failures) > 0 {
+                    self.report(Notice::PollRecovered);
+                }
+                if event == Event::Changed {
+                    self.on_change();
+                } else {
+                    // Even unchanged values can have new version ids.
+                    self.order(Action::Adopt);
+                    self.schedule_poll();
+                }
+            }
+            Event::Unchanged | Event::Changed => {}
+            Event::Placed => {
+                if let Stage::Opened(purpose) = state.trial {
+                    state.trial = Stage::Placed(purpose);
+                }
+            }
+            Event::NotStarted => {
+                if let Stage::Placed(purpose) = state.trial {
+                    state.trial = Stage::Opened(purpose);
+                }
+            }
+            Event::TrialEnded => self.on_trial_end(),
         }
-        SupervisorState::Running(state)
     }
 
-    /// Passes a signal on to the command, and continues the command if job control stopped it.
-    ///
-    /// A stopped command can't handle the signal. Nobody else would continue it: the shell only
-    /// sees this process, which isn't stopped.
-    ///
-    /// Notes in `state` that SIGTERM was passed on, or that SIGCONT continues the command.
-    fn forward(&mut self, state: &mut RunningState, signal: SignalNumber, sender: Sender) {
-        if signal == SignalNumber::CONT {
-            state.is_suspended = false;
-        }
-        self.pass_on(signal, sender);
-        if state.is_suspended {
-            self.actions.push(Action::SignalGroup(SignalNumber::CONT));
-        }
-        state.has_term |= signal == SignalNumber::TERM;
+    fn order(&mut self, action: Action) {
+        self.actions.push(action);
     }
 
-    /// Sends a signal to the command or, if the kernel sent the signal to this process's whole
+    fn report(&mut self, notice: Notice) {
+        self.order(Action::Report(notice));
+    }
+
+    /// Passes a signal on to the command or, if the kernel sent the signal to this process's whole
     /// group, to the command's whole group. SIGCONT always goes to the whole group, because the
-    /// terminal's stop signals do.
-    fn pass_on(&mut self, signal: SignalNumber, sender: Sender) {
-        if sender == Sender::Kernel || signal == SignalNumber::CONT {
-            self.actions.push(Action::SignalGroup(signal));
-        } else {
-            self.actions.push(Action::Signal(signal));
-        }
-    }
-
-    /// Adds the actions that follow when a trial has achieved its purpose.
-    fn on_success(&mut self, purpose: Purpose) {
-        self.actions.push(Action::Adopt);
-        match purpose {
-            Purpose::FirstStart => self.actions.push(Action::AnnounceStart),
-            Purpose::Restart => self.actions.push(Action::Report(Notice::Restarted)),
-            Purpose::Delivery(signal) => {
-                self.actions.push(Action::Report(Notice::Signalled(signal)));
-                // No SIGCONT follows: a suspended command handles the signal once the user
-                // continues it.
+    /// terminal's stop signals do. Once the command has ended, every signal goes to its group.
+    ///
+    /// Does nothing after SIGKILL. Also does nothing if only children outside the group are left:
+    /// without secrets-exec, they wouldn't get the signal either.
+    ///
+    /// Also continues a command that job control stopped, because it can't handle the signal.
+    /// Nobody else would continue it: the shell only sees this process, which isn't stopped.
+    fn forward(&mut self, signal: SignalNumber, sender: Sender) {
+        let state = &mut self.state;
+        let is_cont = signal == SignalNumber::CONT;
+        match state.left {
+            Left::Command | Left::Group if state.is_killed => return,
+            Left::Command if sender == Sender::Process && !is_cont => {
                 self.actions.push(Action::Signal(signal));
             }
+            Left::Command | Left::Group => self.actions.push(Action::SignalGroup(signal)),
+            Left::Others | Left::Nothing => return,
+        }
+        state.has_term |= signal == SignalNumber::TERM;
+        state.is_suspended &= !is_cont;
+        if state.is_suspended {
+            self.order(Action::SignalGroup(SignalNumber::CONT));
         }
     }
 
-    /// Records that the trial is over, and sets the timer for the next poll. A requested poll
-    /// begins as soon as possible, and the first poll after the first start has a delay of its own.
-    fn schedule_poll(&mut self, state: &mut RunningState) {
-        use Purpose::FirstStart;
-        let delay = if state.is_poll_requested {
-            Delay::RequestedPoll
-        } else if let Stage::Opened(FirstStart) | Stage::Placed(FirstStart) = state.trial {
-            Delay::FirstPoll
-        } else {
-            Delay::NextPoll {
-                failures: state.failures,
-            }
-        };
-        state.trial = Stage::NoTrial;
-        self.actions.push(Action::Arm(delay));
-    }
-
-    /// Handles the `result` of a poll: `Unchanged`, `Changed`, or `TrialEnded` if the poll failed.
-    ///
-    /// A change takes effect immediately, with one exception: after a SIGTERM, the command may be
-    /// about to end, so the next change doesn't stop it.
-    ///
-    /// Also counts failed polls, and reports when polls work again.
-    fn on_poll(&mut self, mut state: RunningState, result: Event) -> SupervisorState {
-        if result == TrialEnded {
-            state.failures = state.failures.saturating_add(1);
-        } else if state.failures > 0 {
-            state.failures = 0;
-            self.actions.push(Action::Report(Notice::PollRecovered));
-        }
-
-        if result == Unchanged {
-            // Even unchanged values can have new version ids.
-            self.actions.push(Action::Adopt);
-        }
-        if result != Changed {
-            self.schedule_poll(&mut state);
-        } else if let Some(signal) = self.rotation.on_rotation.signal() {
-            state.trial = Stage::Opened(Purpose::Delivery(signal));
-            self.actions.push(Action::Deliver);
-        } else if state.has_term {
+    /// Handles the system's refusal to send a signal. What is left after the command's end is given
+    /// up only after the time for SIGKILL.
+    fn on_refusal(&mut self, signal: SignalNumber) {
+        let state = &mut self.state;
+        if state.cause.is_none() && signal == SignalNumber::TERM {
+            // The command didn't get this SIGTERM, so it isn't about to end.
             state.has_term = false;
-            // Ignore this change: `--grace` would cut the command's shutdown short, and a restart
-            // would undo the SIGTERM. If the command ignores SIGTERM, the next poll finds the
-            // change again.
-            self.actions.push(Action::CancelPoll);
-            self.schedule_poll(&mut state);
-        } else {
-            return self.stop(state);
-        }
-        SupervisorState::Running(state)
-    }
-
-    /// Begins to stop the command because of a change. With `--on-rotation=restart`, the process
-    /// that read the new values waits until the command has ended. With `--on-rotation=exit`, that
-    /// process is ended.
-    fn stop(&mut self, mut state: RunningState) -> SupervisorState {
-        let next = match self.rotation.on_rotation {
-            OnRotation::Restart => Next::Start,
-            OnRotation::Exit | OnRotation::Signal(_) => {
-                self.actions.push(Action::CancelPoll);
-                Next::ExitRotated
+            if !replace(&mut state.is_term_refused, true) {
+                self.report(Notice::TermRefused);
             }
-        };
-        self.actions.push(Action::Report(Notice::Stopping));
-        self.forward(&mut state, self.rotation.stop_signal, Sender::Process);
-        self.actions.push(Action::Arm(Delay::Grace));
-        SupervisorState::Stopping(Stopping {
-            ended: None,
-            left: Left::Group,
-            phase: Phase::Grace,
-            next,
-            is_poll_requested: state.is_poll_requested,
-        })
+        } else if state.cause.is_some() && state.left == Left::Command {
+            self.keep();
+        }
     }
 
     /// Gives up on stopping a command that this process isn't allowed to signal.
@@ -560,197 +445,184 @@ impl Step<'_> {
     /// The command keeps running, so no second one is started next to it. With
     /// `--on-rotation=exit`, this process still exits if that ends the command, too
     /// (`ends_everything`).
-    fn keep(&mut self, state: Stopping) -> SupervisorState {
-        self.actions.push(Action::Report(Notice::NotStopped));
-        if state.next == Next::ExitRotated && self.ends_everything {
-            self.actions.push(Action::Exit(ExitReason::NotStopped));
-            return SupervisorState::Exited;
+    fn keep(&mut self) {
+        let state = self.state;
+        self.report(Notice::NotStopped);
+        let exits = state.cause == Some(Cause::Change) && state.trial != Stage::Waiting;
+        if exits && self.supervision.ends_everything {
+            return self.order(Action::Exit(None));
         }
-        if state.next == Next::Start {
-            self.actions.push(Action::CancelPoll);
-        }
-        let mut running = RunningState {
+        self.cancel_trial();
+        self.state = State {
             is_poll_requested: state.is_poll_requested,
             // If a SIGTERM cancelled the restart, the next change must not undo the SIGTERM.
-            has_term: state.next == Next::ExitCancelled,
-            ..RunningState::default()
+            has_term: state.cause == Some(Cause::Cancelled),
+            ..State::default()
         };
-        self.schedule_poll(&mut running);
-        SupervisorState::Running(running)
+        self.schedule_poll();
     }
 
-    /// Handles a command that ended by itself: this process exits with the same status. If
-    /// processes in the command's group are left, they are asked to end first.
-    fn on_end(&mut self, status: ExitStatus, left: Left) -> SupervisorState {
-        self.actions.push(Action::Report(Notice::Ended(status)));
-        self.actions.push(Action::CancelPoll);
-        if left != Left::Group {
-            self.actions.push(Action::Exit(ExitReason::Command(status)));
-            return SupervisorState::Exited;
+    /// Ends the trial, if there is one.
+    fn cancel_trial(&mut self) {
+        self.state.trial = Stage::NoTrial;
+        self.order(Action::CancelPoll);
+    }
+
+    /// Records that the trial is over, and sets the timer for the next poll. A requested poll
+    /// begins as soon as possible, and the first poll after the first start has a delay of its own.
+    fn schedule_poll(&mut self) {
+        let trial = replace(&mut self.state.trial, Stage::NoTrial);
+        let delay = if self.state.is_poll_requested {
+            Delay::RequestedPoll
+        } else if trial == Stage::Placed(Purpose::FirstStart) {
+            Delay::FirstPoll
+        } else {
+            let failures = self.state.failures;
+            Delay::NextPoll { failures }
+        };
+        self.order(Action::Arm(delay));
+    }
+
+    /// Lets a change take effect immediately, with one exception: after a SIGTERM, the command may
+    /// be about to end, so the next change doesn't stop it. `--grace` would cut the command's
+    /// shutdown short, and a restart would undo the SIGTERM. If the command ignores SIGTERM, the
+    /// next poll finds the change again.
+    fn on_change(&mut self) {
+        let rotation = &self.supervision.rotation;
+        if let Some(signal) = rotation.on_rotation.signal() {
+            self.state.trial = Stage::Opened(Purpose::Delivery(signal));
+            return self.order(Action::Deliver);
         }
-
-        self.ask_group_to_end();
-        self.actions.push(Action::Arm(Delay::Grace));
-        SupervisorState::Stopping(Stopping {
-            ended: Some(status),
-            left,
-            phase: Phase::Grace,
-            next: Next::ExitEnded,
-            is_poll_requested: false,
-        })
-    }
-
-    /// Asks the processes in the command's group that outlived the command to end. SIGTERM is
-    /// followed by SIGCONT, because some of them may be stopped, and the kernel reports that only
-    /// to their own parent.
-    fn ask_group_to_end(&mut self) {
-        let signals = [SignalNumber::TERM, SignalNumber::CONT];
-        self.actions.extend(signals.map(Action::SignalGroup));
-    }
-
-    /// Handles an event while processes are being stopped, and returns the next state.
-    fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
-        match (event, state.ended) {
-            (Ended { status, left }, None) => {
-                self.actions.push(Action::Report(Notice::Ended(status)));
-                state.ended = Some(status);
-                if left == Left::Group && state.phase == Phase::Grace {
-                    self.ask_group_to_end();
-                }
-                return self.on_left(state, status, left);
-            }
-            (Event::Left(left), Some(status)) => return self.on_left(state, status, left),
-            (Elapsed, ended) => return self.on_time_over(state, ended),
-            (Refused(_), None) => return self.keep(state),
-            (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
-                state.is_poll_requested = true
-            }
-            (Event::Signal(SignalNumber::TERM, sender), _) => self.terminate(&mut state, sender),
-            (Event::Signal(signal, sender), _) => {
-                self.forward_unless_killed(&state, signal, sender);
-            }
-            // The next trial, which was waiting at its gate, has died.
-            (TrialEnded, _) if state.next == Next::Start => state.next = Next::ExitRotated,
-            (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
-            // Any other event means nothing in this state ([`step`]).
-            (Ended { .. } | Suspended(_) | Refused(_), Some(_)) | (Event::Left(_), None) => {}
-            (Continued | Unchanged | Changed | Placed | NotStarted | TrialEnded, _) => {}
+        if take(&mut self.state.has_term) {
+            self.cancel_trial();
+            return self.schedule_poll();
         }
-        SupervisorState::Stopping(state)
+        if rotation.on_rotation == OnRotation::Restart {
+            self.state.trial = Stage::Waiting;
+        } else {
+            self.cancel_trial();
+        }
+        self.report(Notice::Stopping);
+        self.forward(rotation.stop_signal, Sender::Process);
+        self.stop(Cause::Change);
+    }
+
+    /// Handles the end of a trial, or its execve(2).
+    fn on_trial_end(&mut self) {
+        match self.state.trial {
+            Stage::NoTrial => return,
+            Stage::Reading => self.state.failures = self.state.failures.saturating_add(1),
+            Stage::Waiting => {
+                self.state.trial = Stage::NoTrial;
+                return;
+            }
+            Stage::Opened(Purpose::Restart) => self.report(Notice::NotRestarted),
+            Stage::Opened(Purpose::FirstStart | Purpose::Delivery(_)) => {}
+            Stage::Placed(purpose) => self.on_success(purpose),
+        }
+        self.schedule_poll();
+    }
+
+    /// Adds the actions that follow when a trial has achieved its purpose.
+    fn on_success(&mut self, purpose: Purpose) {
+        self.order(Action::Adopt);
+        match purpose {
+            Purpose::FirstStart => self.order(Action::AnnounceStart),
+            Purpose::Restart => self.report(Notice::Restarted),
+            Purpose::Delivery(signal) => {
+                self.report(Notice::Signalled(signal));
+                // No SIGCONT follows: a suspended command handles the signal once the user
+                // continues it.
+                self.order(Action::Signal(signal));
+            }
+        }
+    }
+
+    /// Gives everything of the command the time of `--grace` to end.
+    fn stop(&mut self, cause: Cause) {
+        self.state.cause = Some(cause);
+        self.order(Action::Arm(Delay::Grace));
+    }
+
+    fn on_end(&mut self, status: ExitStatus) {
+        self.report(Notice::Ended(status));
+        self.state.ended = Some(status);
+        self.state.is_suspended = false;
+        if self.state.cause.is_none() {
+            self.cancel_trial();
+            self.stop(Cause::Ended);
+        }
     }
 
     /// Decides what happens to the processes that are left after the command ended: sends them the
-    /// next signal or, if none of them has to end, leaves [`Stopping`].
-    fn on_left(&mut self, mut state: Stopping, status: ExitStatus, left: Left) -> SupervisorState {
-        state.left = left;
-        // If the command ended by itself, processes outside its group are left running.
-        let is_done = match left {
-            Left::Group => false,
-            Left::Others => state.next == Next::ExitEnded,
-            Left::Nothing => true,
-        };
-        if is_done {
-            return self.finish(state, status);
+    /// next signal or, if none of them has to end, takes the next step.
+    ///
+    /// SIGTERM to the group is followed by SIGCONT, because some of its processes may be stopped,
+    /// and the kernel reports that only to their own parent.
+    fn on_left(&mut self, left: Left) {
+        let earlier = replace(&mut self.state.left, left);
+        let is_killed = self.state.is_killed;
+        match left {
+            Left::Group if earlier == left || is_killed => {}
+            Left::Group => {
+                let signals = [SignalNumber::TERM, SignalNumber::CONT];
+                self.actions.extend(signals.map(Action::SignalGroup));
+            }
+            Left::Others if self.state.cause == Some(Cause::Ended) => self.finish(),
+            Left::Others if is_killed => self.order(Action::SignalOthers(SignalNumber::KILL)),
+            Left::Others => self.order(Action::SignalOthers(SignalNumber::TERM)),
+            Left::Command => {}
+            Left::Nothing => self.finish(),
         }
-        if left == Left::Others {
-            let signal = match state.phase {
-                Phase::Grace => SignalNumber::TERM,
-                Phase::Killed => SignalNumber::KILL,
-            };
-            self.actions.push(Action::SignalOthers(signal));
-        }
-        SupervisorState::Stopping(state)
     }
 
-    /// Handles the end of the time limit for stopping.
-    ///
-    /// When the time allowed by `--grace` is up, kills everything that is left. When the time after
-    /// SIGKILL is up, too, keeps waiting for the command or, if the command has already `ended`,
-    /// gives up on the processes that are left.
-    fn on_time_over(&mut self, mut state: Stopping, ended: Option<ExitStatus>) -> SupervisorState {
-        match (state.phase, ended) {
-            (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),
+    /// Starts the waiting trial or, if there is none, exits.
+    fn finish(&mut self) {
+        let state = self.state;
+        if state.trial == Stage::Waiting {
+            self.state = State {
+                trial: Stage::Opened(Purpose::Restart),
+                is_poll_requested: state.is_poll_requested,
+                ..State::default()
+            };
+            return self.order(Action::Start);
+        }
+        if state.cause == Some(Cause::Change) {
+            self.report(Notice::Exiting);
+            return self.order(Action::Exit(None));
+        }
+        self.order(Action::Exit(state.ended));
+    }
+
+    /// Handles the end of a delay: begins a poll, or takes the next step of stopping the command.
+    fn on_time_over(&mut self) {
+        let state = &mut self.state;
+        if state.cause.is_none() {
+            if state.trial == Stage::NoTrial {
+                state.trial = Stage::Reading;
+                state.is_poll_requested = false;
+                self.order(Action::StartPoll);
+            }
+        } else if !state.is_killed {
+            self.kill(Notice::GraceOver);
+        } else if state.left == Left::Command {
             // A command that still exists after SIGKILL is in an uninterruptible wait. Keep
             // waiting, because the command has to be reaped before anything else happens.
-            (Phase::Killed, None) => self.actions.push(Action::Arm(Delay::Kill)),
-            (Phase::Killed, Some(status)) => return self.give_up(state, status),
-        }
-        SupervisorState::Stopping(state)
-    }
-
-    /// Reports that some of the command's processes can't be stopped, and exits, because a second
-    /// command must not run next to them.
-    fn give_up(&mut self, mut state: Stopping, status: ExitStatus) -> SupervisorState {
-        self.actions.push(Action::Report(Notice::Survived));
-        if state.next == Next::Start {
-            self.actions.push(Action::CancelPoll);
-            state.next = Next::ExitRotated;
-        }
-        self.finish(state, status)
-    }
-
-    /// Handles a SIGTERM while processes are being stopped.
-    ///
-    /// The first SIGTERM cancels the restart, or the exit after a change. It isn't passed on,
-    /// because the command has already got the stop signal, and many programs end immediately on a
-    /// second signal. The second SIGTERM kills the processes that are left, unless they have
-    /// already been killed.
-    ///
-    /// If the command ended by itself, SIGTERM is passed on like any other signal.
-    fn terminate(&mut self, state: &mut Stopping, sender: Sender) {
-        match state.next {
-            Next::Start | Next::ExitRotated => {
-                state.next = Next::ExitCancelled;
-                self.actions.push(Action::CancelPoll);
-                self.actions.push(Action::Report(Notice::Cancelled));
-            }
-            Next::ExitCancelled if state.phase != Phase::Grace => {}
-            Next::ExitCancelled => self.kill(state, Notice::SecondTerm),
-            Next::ExitEnded => self.forward_unless_killed(state, SignalNumber::TERM, sender),
+            self.order(Action::Arm(Delay::Kill));
+        } else {
+            // A second command must not run next to what is left.
+            self.report(Notice::Survived);
+            self.cancel_trial();
+            self.finish();
         }
     }
 
-    /// Passes a signal on to the command or, once the command has ended, to its group.
-    ///
-    /// Does nothing after SIGKILL. Also does nothing if only children outside the group are left:
-    /// without secrets-exec, they wouldn't get the signal either.
-    fn forward_unless_killed(&mut self, state: &Stopping, signal: SignalNumber, sender: Sender) {
-        if state.phase != Phase::Grace {
-            return;
+    /// Kills what is left, unless that has already happened. Reports this with `notice`.
+    fn kill(&mut self, notice: impl Fn(Left) -> Notice) {
+        let left = self.state.left;
+        if !replace(&mut self.state.is_killed, true) {
+            self.order(Action::Kill(left, notice(left)));
+            self.order(Action::Arm(Delay::Kill));
         }
-        match (state.ended, state.left) {
-            (None, _) => self.pass_on(signal, sender),
-            (Some(_), Left::Group) => self.actions.push(Action::SignalGroup(signal)),
-            (Some(_), Left::Others | Left::Nothing) => {}
-        }
-    }
-
-    /// Kills the command's group or, if the group is empty, the other children. Reports this with
-    /// `notice`.
-    fn kill(&mut self, state: &mut Stopping, notice: impl Fn(Left) -> Notice) {
-        state.phase = Phase::Killed;
-        let notice = notice(state.left);
-        self.actions.push(Action::Kill(state.left, notice));
-        self.actions.push(Action::Arm(Delay::Kill));
-    }
-
-    /// Leaves [`Stopping`]: starts the command again, or exits. `status` is the exit status of the
-    /// old command.
-    fn finish(&mut self, state: Stopping, status: ExitStatus) -> SupervisorState {
-        let exit_reason = match state.next {
-            Next::Start => {
-                let running = RunningState {
-                    is_poll_requested: state.is_poll_requested,
-                    trial: Stage::Opened(Purpose::Restart),
-                    ..RunningState::default()
-                };
-                self.actions.push(Action::Start);
-                return SupervisorState::Running(running);
-            }
-            Next::ExitRotated => ExitReason::Rotated,
-            Next::ExitCancelled | Next::ExitEnded => ExitReason::Command(status),
-        };
-        self.actions.push(Action::Exit(exit_reason));
-        SupervisorState::Exited
     }
 }

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::state::{
-    Action, Delay, Event, Left, Next, Notice, Phase, RunningState, Sender, Stage, Stopping,
-    Supervision, SupervisorState, step,
-};
+use super::state::{Action, Cause, Delay, Event, Notice, Sender, Stage, State, Supervision, step};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
@@ -29,53 +26,45 @@ pub(super) fn rotation(on_rotation: OnRotation) -> Supervision {
     }
 }
 
-fn running(trial: Stage) -> RunningState {
-    RunningState {
-        trial,
-        ..RunningState::default()
-    }
-}
-
 #[test]
 fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
-    let term = SupervisorState::Running(RunningState {
+    let term = State {
         has_term: true,
-        ..running(Stage::Reading)
-    });
+        trial: Stage::Reading,
+        ..State::default()
+    };
     let result = step(&rotation(OnRotation::Exit), term, Event::Changed);
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
-    let idle = SupervisorState::Running(running(Stage::NoTrial));
-    assert_eq!(result, (idle, vec![Action::CancelPoll, next_poll]));
+    let actions = vec![Action::CancelPoll, next_poll];
+    assert_eq!(result, (State::default(), actions));
 }
 
 #[test]
 fn a_sigterm_still_holds_a_change_back_if_the_command_could_not_be_killed_after_it() {
-    let cancelled = SupervisorState::Stopping(Stopping {
-        ended: None,
-        left: Left::Group,
-        phase: Phase::Killed,
-        next: Next::ExitCancelled,
-        is_poll_requested: false,
-    });
+    let cancelled = State {
+        cause: Some(Cause::Cancelled),
+        is_killed: true,
+        ..State::default()
+    };
     let refused = Event::Refused(SignalNumber::KILL);
     let result = step(&rotation(OnRotation::Restart), cancelled, refused);
-    let kept = SupervisorState::Running(RunningState {
+    let kept = State {
         has_term: true,
-        ..running(Stage::NoTrial)
-    });
+        ..State::default()
+    };
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
-    let actions = vec![Action::Report(Notice::NotStopped), next_poll];
-    assert_eq!(result, (kept, actions));
+    let report = Action::Report(Notice::NotStopped);
+    assert_eq!(result, (kept, vec![report, Action::CancelPoll, next_poll]));
 }
 
 #[test]
 fn a_suspended_command_is_continued_so_that_it_can_handle_a_signal() {
-    let suspended = SupervisorState::Running(RunningState {
+    let suspended = State {
         is_suspended: true,
-        ..running(Stage::NoTrial)
-    });
+        ..State::default()
+    };
     let hup = Event::Signal(HUP, Sender::Process);
-    let result = step(&rotation(OnRotation::Restart), suspended.clone(), hup);
+    let result = step(&rotation(OnRotation::Restart), suspended, hup);
     let continue_group = Action::SignalGroup(SignalNumber::CONT);
     let actions = vec![Action::Signal(HUP), continue_group];
     assert_eq!(result, (suspended, actions));

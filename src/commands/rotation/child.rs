@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Changes, Fingerprint};
+use super::fingerprint::Fingerprint;
 use crate::commands::launch::{Launch, print_and_rename};
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
@@ -29,9 +29,8 @@ pub enum Message {
     Notify(String),
     /// The trial has read every value, and now waits until the parent lets it continue.
     ///
-    /// A poll that found no change sends this, too, right before it ends. The first trial's changes
-    /// are empty, because it has no earlier values to compare with.
-    Ready(Fingerprint, Changes),
+    /// A poll that found no change sends this, too, right before it ends.
+    Ready(Fingerprint),
     /// The trial's files are in place, under their final names.
     Placed(Vec<PlacedFile>),
     /// The trial couldn't become the command, because it failed to rename its files or to execute
@@ -71,34 +70,54 @@ impl Trial<'_> {
     /// Runs the trial and reports any failure. Returns only if this process isn't replaced by the
     /// command: with the exit status of the error, or 0 if there was no error.
     pub fn run(self) -> u8 {
-        let Some(command_values) = &self.baseline.command_values else {
-            return self
-                .start_first()
-                .unwrap_or_else(|report| self.fail(&report));
-        };
-        let poll = Poll {
-            trial: &self,
-            command_values,
-        };
-        poll.run().unwrap_or_else(|report| poll.fail(&report))
+        self.read_and_deliver()
+            .unwrap_or_else(|report| self.fail(&report))
     }
 
-    /// Reads the values and, once the parent allows it, becomes the command.
-    fn start_first(&self) -> Result<u8, Report> {
-        let (values, fingerprint) = self.read(self)?;
-        self.start(values, &Message::Ready(fingerprint, Changes::default()))
+    /// True for a trial that looks for changed values while the command runs.
+    fn is_poll(&self) -> bool {
+        self.baseline.command_values.is_some()
     }
 
-    /// Reads the values, and computes their fingerprint, which the parent will keep. Messages about
-    /// a long wait go to `messenger`.
-    fn read(&self, messenger: &dyn Messenger) -> Result<(Values, Fingerprint), Report> {
+    /// Reads the values, reports to the parent what changed, and delivers the changes.
+    ///
+    /// To deliver them, becomes the command or, with `signal=NAME`, replaces the command's files,
+    /// once the parent opens the gate. If this process doesn't become the command, returns the exit
+    /// status.
+    ///
+    /// A poll first leaves the parent's process group. Otherwise, it would get the terminal's
+    /// signals, such as Ctrl-C.
+    fn read_and_deliver(&self) -> Result<u8, Report> {
+        if self.is_poll() {
+            self.gate.leave_group();
+        }
         let options = &self.launch.prepared().options;
-        let values = worker::run_with(options, messenger, |deadline| {
-            self.launch.all_values(deadline)
-        })?;
-        let hash_key = &self.baseline.hash_key;
-        let fingerprint = Fingerprint::new(hash_key, self.rotation.on_rotation, &values);
-        Ok((values, fingerprint))
+        let values = worker::run_with(options, self, |deadline| self.launch.all_values(deadline))?;
+        let Self {
+            baseline, rotation, ..
+        } = self;
+        let fingerprint = Fingerprint::new(&baseline.hash_key, rotation.on_rotation, &values);
+        let Some(command_values) = &baseline.command_values else {
+            return self.start(values, &Message::Ready(fingerprint));
+        };
+
+        if let Some(error) = command_values.loss_error(&fingerprint) {
+            // Report an error and not a warning, because every later poll will fail, too, until
+            // someone acts.
+            self.report_failure(Label::Error, &[error]);
+            return Ok(0);
+        }
+        let changes = command_values.changes_to(&fingerprint);
+        let is_unchanged = changes.deliverable.labels.is_empty();
+        let ready = Message::Ready(fingerprint);
+        if is_unchanged {
+            self.gate.send(&ready);
+            return Ok(0);
+        }
+        match rotation.on_rotation {
+            OnRotation::Signal(_) => self.replace_files(&values.outcomes, &ready),
+            OnRotation::Restart | OnRotation::Exit => self.start(values, &ready),
+        }
     }
 
     /// Writes the files, waits until the parent opens the gate, and becomes the command.
@@ -154,97 +173,48 @@ impl Trial<'_> {
         }
         Ok(0)
     }
-}
-
-/// The first trial prints its messages like a launch. Only those for the service manager go through
-/// the parent.
-impl Messenger for Trial<'_> {
-    fn notify(&self, assignments: &str) {
-        self.gate.send(&Message::Notify(assignments.to_owned()));
-    }
-
-    fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.gate.descriptor())
-    }
-}
-
-/// A trial that checks for changed values while the command is running.
-struct Poll<'a> {
-    trial: &'a Trial<'a>,
-    command_values: &'a Fingerprint,
-}
-
-impl Poll<'_> {
-    /// Reads the values, reports to the parent what changed, and delivers the changes.
-    ///
-    /// To deliver them, becomes the command or, with `signal=NAME`, replaces the command's files,
-    /// once the parent opens the gate. If this process doesn't become the command, returns the exit
-    /// status.
-    ///
-    /// First leaves the parent's process group. Otherwise, the poll would get the terminal's
-    /// signals, such as Ctrl-C.
-    fn run(&self) -> Result<u8, Report> {
-        let trial = self.trial;
-        trial.gate.leave_group();
-        let (values, fingerprint) = trial.read(self)?;
-        if let Some(error) = self.command_values.loss_error(&fingerprint) {
-            // Report an error and not a warning, because every later poll will fail, too, until
-            // someone acts.
-            self.report_failure(Label::Error, &[error]);
-            return Ok(0);
-        }
-
-        let changes = self.command_values.changes_to(&fingerprint);
-        let is_unchanged = changes.deliverable.labels.is_empty();
-        let ready = Message::Ready(fingerprint, changes);
-        if is_unchanged {
-            trial.gate.send(&ready);
-            return Ok(0);
-        }
-        match trial.rotation.on_rotation {
-            OnRotation::Signal(_) => trial.replace_files(&values.outcomes, &ready),
-            OnRotation::Restart | OnRotation::Exit => trial.start(values, &ready),
-        }
-    }
 
     /// Sends the lines about a failed poll to the parent, which prints them. In JSON output,
     /// `level` becomes the member of the same name.
     fn report_failure(&self, level: Label, errors: &[Record]) {
-        let Trial {
-            launch,
-            gate,
-            baseline,
-            ..
-        } = self.trial;
-        let command = quoted_program(launch.command);
-        let warning = failed_poll_warning(&command, baseline.failing_since, errors);
+        let command = quoted_program(self.launch.command);
+        let warning = failed_poll_warning(&command, self.baseline.failing_since, errors);
         let mut warning = warning.with("level", level.name());
-        if launch.prepared().task.forgoes_fallback {
+        if self.launch.prepared().task.forgoes_fallback {
             warning = warning.with_notes([format!(
                 "a poll asks no fallback region, because its values may be older than those that {command} has"
             )]);
         }
         let lines = terminal::visible_lines([warning]);
-        gate.send(&Message::PollFailed(lines));
+        self.gate.send(&Message::PollFailed(lines));
     }
 }
 
-impl Messenger for Poll<'_> {
+/// The first trial prints its messages like a launch. Only those for the service manager go through
+/// the parent.
+impl Messenger for Trial<'_> {
     /// A poll prints nothing about its progress. It doesn't even print the error about a
     /// termination signal, which usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
-        false
+        !self.is_poll()
     }
 
-    fn notify(&self, _assignments: &str) {}
+    fn notify(&self, assignments: &str) {
+        if !self.is_poll() {
+            self.gate.send(&Message::Notify(assignments.to_owned()));
+        }
+    }
 
     fn fail(&self, failures: &Report) -> u8 {
+        if !self.is_poll() {
+            return failures.print();
+        }
         self.report_failure(Label::Warning, &failures.errors());
         failures.exit_status()
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
-        self.trial.watched_connection()
+        Some(self.gate.descriptor())
     }
 }
 

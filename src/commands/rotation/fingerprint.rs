@@ -31,9 +31,8 @@ pub(super) struct Fingerprint {
     /// written in the reference, and the version id. Parameter paths and local files have no
     /// version id.
     secrets: BTreeMap<String, (String, Option<String>)>,
-    /// The `env-from` objects that were read but set no variables. Each is identified by its place
-    /// in the order of precedence ([`Standing::place`]). A path without parameters isn't included,
-    /// because reading it fails.
+    /// The `env-from` objects that were read but set no variables, by [`HashedValue::place`]. A
+    /// path without parameters isn't included, because reading it fails.
     empty_objects: BTreeSet<usize>,
 }
 
@@ -46,7 +45,10 @@ struct HashedValue {
     /// Any other value has a single item. If a later poll has a greater item, the command would
     /// lose something. A value that matches its entry's `pattern` is never treated as blank.
     lookups: Vec<Lack>,
-    standing: Standing,
+    /// The place in the order of precedence of the entry that set the value. A greater number means
+    /// a lower precedence.
+    place: usize,
+    is_default: bool,
     /// The secrets that the value was read from, as keys of [`Fingerprint::secrets`].
     reads: Vec<String>,
     /// True if the command would inherit the variable from the environment if no entry set it.
@@ -56,17 +58,8 @@ struct HashedValue {
     is_fixed: bool,
 }
 
-/// The origin of a value: which entry set it, and whether it is that entry's `default`. A
-/// fallback's standing compares greater than that of the value it stands in for.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
-struct Standing {
-    /// The entry's place in the order of precedence. A greater number means a lower precedence.
-    place: usize,
-    is_default: bool,
-}
-
 /// The variables and files whose values in a poll differ from those that the command has.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 pub(super) struct Change {
     /// The sorted names of the variables and files.
     pub(super) labels: Vec<String>,
@@ -80,7 +73,6 @@ pub(super) struct Change {
 }
 
 /// All the changes that a poll found: those that can reach the command, and those that can't.
-#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Changes {
     /// The new values that can reach the command. With `signal=NAME`, which doesn't restart the
     /// command, these are only the values of files with a path.
@@ -199,18 +191,13 @@ impl Fingerprint {
         let mut secrets = Vec::new();
         for name in names {
             let [old, new] = [self, later].map(|side| side.secrets.get(name));
-            if old == new {
-                continue;
+            let Some((id, _)) = new.or(old) else { continue };
+            if old != new {
+                let [old, new] = [old, new].map(|secret| secret?.1.as_deref());
+                let shown = [old, new].map(|version| shown_version(version.unwrap_or("none")));
+                texts.push(format!("{name}, version {}", shown.join(" -> ")));
+                secrets.push(json!({"id": id, "old_version": old, "new_version": new}));
             }
-            let id = new.or(old).map(|(id, _)| id);
-            let versions =
-                [old, new].map(|secret| secret.and_then(|(_, version)| version.as_deref()));
-            let shown_versions = versions
-                .map(|id| shown_version(id.unwrap_or("none")))
-                .join(" -> ");
-            texts.push(format!("{name}, version {shown_versions}"));
-            let [old_version, new_version] = versions;
-            secrets.push(json!({"id": id, "old_version": old_version, "new_version": new_version}));
         }
 
         if !texts.is_empty() {
@@ -250,10 +237,8 @@ impl HashedValue {
             label: outcome.subject.label.to_string(),
             hash: hash_key.hash_one(made.value.expose()),
             lookups,
-            standing: Standing {
-                place,
-                is_default: outcome.is_default(),
-            },
+            place,
+            is_default: outcome.is_default(),
             hides_inherited: outcome.is_inherited,
             is_fixed: on_rotation.signal().is_some()
                 && !outcome.target.has_path()
@@ -275,13 +260,13 @@ impl HashedValue {
     /// The first two cases don't apply to a value that was already empty. A value that disappears
     /// without a replacement is only lost in the last case.
     fn is_lost(&self, new: Option<&Self>, later: &Fingerprint) -> bool {
-        if later.empty_objects.contains(&self.standing.place) {
+        if later.empty_objects.contains(&self.place) {
             return true;
         }
         match new {
             _ if self.lookups.iter().all(|lack| lack.is_blank) => false,
             Some(new) if new.hash == self.hash => false,
-            Some(new) if new.standing > self.standing => true,
+            Some(new) if (new.place, new.is_default) > (self.place, self.is_default) => true,
             Some(new) => self
                 .lookups
                 .iter()

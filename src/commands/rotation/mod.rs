@@ -25,8 +25,8 @@
 //!    │◀─ the stop signal ┤
 //!    ┴─ ends ───────────▶│
 //!                        ├── opens the gate ─────────────▶│ renames the files
-//!                        │◀── Placed (paths, inodes) ─────┤ execve closes the pipe
-//!                        │◀── the end of the pipe ────────┤
+//!                        │◀── Placed (paths, inodes) ─────┤ execve closes the socket
+//!                        │◀── the end of file ────────────┤
 //!                        │                                │ command
 //! ```
 //!

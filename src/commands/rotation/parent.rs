@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::iter;
-use std::mem::{replace, take};
+use std::mem::replace;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{Baseline, Message, Trial, failed_poll_warning};
-use super::fingerprint::{Change, Changes, Fingerprint};
+use super::fingerprint::{Change, Fingerprint};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
@@ -21,11 +21,10 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::{Record, Report, terminal};
 use crate::supervise::{
-    Action, Bystanders, Delay, Event, ExitReason, ExitStatus, Job, Left, Pid, Signals, StateChange,
-    Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork, next_state_change,
-    signal_child, step,
+    Action, Delay, Event, ExitStatus, Job, Left, Pid, Signals, Spared, Supervision, TrialProcess,
+    adopt_orphans, begin, fork, next_state_change, signal_child, step,
 };
-use crate::system::lifecycle::{End, children, end, held_signal, signal_descriptor, wait_for};
+use crate::system::lifecycle::{End, end, held_signal, signal_descriptor, wait_for};
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
@@ -50,6 +49,9 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 /// its work once the parent lets it continue.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
+/// The shortest time between two warnings while polls keep failing.
+const REPETITION: Duration = Duration::from_secs(60 * 60);
+
 /// Runs a launch with `--on-rotation`, and returns the exit status of this process.
 ///
 /// The first trial, a forked process, reads the values and becomes the command. This process
@@ -70,30 +72,27 @@ pub fn supervise(
         rotation,
         ends_everything: is_unit || std::process::id() == 1,
     };
-    let notices = Notices {
-        rotation: &supervision.rotation,
-        command: quoted_program(launch.command),
-        change: Change::default(),
-        warned_at: None,
-    };
-    let spared = children("self").into_iter().collect();
     let mut parent = Parent {
         supervision: &supervision,
+        notices: Notices {
+            rotation: &supervision.rotation,
+            command: quoted_program(launch.command),
+            pid: Pid::this(),
+            change: Change::default(),
+        },
         launch,
-        notices,
         service_manager: Notifier::new(inherited),
         baseline: Baseline::default(),
         trial: None,
         placed: Vec::new(),
-        bystanders: Bystanders::new(&spared),
-        spared,
-        pid: Pid::this(),
+        spared: Spared::new(),
         job: Job::default(),
         asked: BTreeSet::new(),
+        warned_at: None,
         timer: None,
         earliest_poll: Instant::now(),
         events: VecDeque::new(),
-        exit_reason: None,
+        exit_status: None,
     };
     // Adopt orphans before the first trial begins, because its `credential_process` may leave
     // processes behind.
@@ -101,10 +100,7 @@ pub fn supervise(
     parent
         .fork_trial()
         .map_err(|why| Problem::nothing_resolved(&why))?;
-    // An exit status means that the first trial failed, and that it reported why.
-    if let Some(status) = parent.await_first()? {
-        return Ok(status);
-    }
+    parent.await_first()?;
     // From now on, every trial is a poll.
     parent.launch = parent.launch.for_poll();
 
@@ -126,41 +122,38 @@ struct Parent<'a> {
     trial: Option<TrialProcess>,
     /// The command's files on disk, to be removed once the command has ended.
     placed: Vec<PlacedFile>,
-    bystanders: Bystanders,
-    /// The children to spare when the processes that the command left behind are ended.
-    ///
-    /// These are the trials, including the command itself, which was a trial, and the children from
-    /// before the first trial. A child is removed from the set when it is reaped.
-    spared: BTreeSet<Pid>,
-    /// The process id of the command, even after the command has ended. Before the first start,
-    /// this process's own id.
-    pid: Pid,
+    spared: Spared,
     job: Job,
     /// The processes left behind by the command that have already been sent SIGTERM.
     asked: BTreeSet<Pid>,
+    /// When failed polls were last reported. `None` before the first report, and again once a poll
+    /// succeeds.
+    warned_at: Option<Instant>,
     timer: Option<Instant>,
     earliest_poll: Instant,
     events: VecDeque<Event>,
-    exit_reason: Option<ExitReason>,
+    exit_status: Option<u8>,
 }
 
 impl Parent<'_> {
     /// Lets the first trial, which has read the values, become the command. Supervises the command,
-    /// and returns the exit status of this process.
+    /// removes its files at the end, and returns the exit status of this process.
     fn run(mut self, mut signals: Signals) -> u8 {
         // The action is [`Action::Start`], which opens the gate.
         let (mut state, action) = begin();
         self.perform(action);
         loop {
-            while let Some(event) = self.next_event() {
+            if let Some(status) = self.exit_status {
+                self.notices.report_errors(remove_files(self.placed));
+                return status;
+            }
+            if let Some(event) = self.next_event() {
                 let (next, actions) = step(self.supervision, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
+            } else {
+                self.wait(&mut signals);
             }
-            if let Some(reason) = self.exit_reason {
-                return self.clean_up(reason);
-            }
-            self.wait(&state, &mut signals);
         }
     }
 
@@ -176,21 +169,6 @@ impl Parent<'_> {
         event
     }
 
-    /// Removes the command's files and returns the exit status of this process. If a change caused
-    /// the exit, also prints a note.
-    fn clean_up(mut self, reason: ExitReason) -> u8 {
-        let placed = take(&mut self.placed);
-        self.notices.report_errors(remove_files(placed));
-        match reason {
-            ExitReason::Rotated => {
-                self.notices.report_exit();
-                Status::Temporary as u8
-            }
-            ExitReason::NotStopped => Status::Temporary as u8,
-            ExitReason::Command(status) => status.code(),
-        }
-    }
-
     /// Carries out an action of the state machine, and queues the events that follow immediately.
     fn perform(&mut self, action: Action) {
         match action {
@@ -204,14 +182,24 @@ impl Parent<'_> {
             }
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
-                self.start_poll();
+                if let Err(why) = self.fork_trial() {
+                    self.report_failed_poll(&why);
+                    self.events.push_back(Event::TrialEnded);
+                }
             }
             Action::CancelPoll => self.cancel(),
             Action::Adopt => {
                 let baseline = &mut self.baseline;
                 baseline.command_values = baseline.latest_values.take();
             }
-            Action::AnnounceStart => self.announce_start(self.pid),
+            Action::AnnounceStart => {
+                if self.launch.prepared().options.notify_ready {
+                    self.service_manager.send("READY=1");
+                }
+                let values = self.baseline.command_values.as_ref();
+                let fixed = values.map(Fingerprint::fixed_labels).unwrap_or_default();
+                self.notices.report_start(fixed);
+            }
             Action::Signal(signal) => self.events.extend(self.job.signal(signal)),
             Action::SignalGroup(signal) => self.events.extend(self.job.signal_group(signal)),
             Action::SignalOthers(signal) => {
@@ -220,11 +208,11 @@ impl Parent<'_> {
             }
             Action::Kill(left, notice) => {
                 let refused = match left {
-                    Left::Group => self.job.signal_group(SignalNumber::KILL),
+                    Left::Command | Left::Group => self.job.signal_group(SignalNumber::KILL),
                     Left::Others | Left::Nothing => self.signal_others(SignalNumber::KILL),
                 };
                 if refused.is_none() {
-                    self.notices.report(notice, self.pid);
+                    self.notices.report(notice);
                 }
                 self.events.extend(refused);
             }
@@ -236,19 +224,22 @@ impl Parent<'_> {
                 let length = delay_length(delay, rotation, until_poll, fastrand::f64());
                 self.timer = Some(now + length);
             }
-            Action::Report(notice) => self.notices.report(notice, self.pid),
-            Action::Exit(reason) => self.exit_reason = Some(reason),
+            Action::Report(notice) => self.notices.report(notice),
+            Action::Exit(status) => {
+                let status = status.map_or(Status::Temporary as u8, ExitStatus::code);
+                self.exit_status = Some(status);
+            }
         }
     }
 
-    /// Sends a signal to the processes that the command left behind ([`Self::other_children`]).
+    /// Sends a signal to the processes that the command left behind ([`Spared::other_children`]).
     ///
     /// SIGKILL goes to all of them. SIGTERM goes only to those that haven't been sent it before,
     /// and a note is printed for each. Returns [`Event::Refused`] if the system refuses the signal
     /// for one of them.
     fn signal_others(&mut self, signal: SignalNumber) -> Option<Event> {
         let mut refused = None;
-        for child in self.other_children() {
+        for child in self.spared.other_children() {
             let is_first = self.asked.insert(child);
             if !is_first && signal != SignalNumber::KILL {
                 continue;
@@ -262,15 +253,6 @@ impl Parent<'_> {
         refused
     }
 
-    /// Lists the processes that the command left behind and that this process adopted: all children
-    /// except the command, the trials, and the bystanders, which have nothing to do with the
-    /// command. Empty if the system can't list children.
-    fn other_children(&self) -> Vec<Pid> {
-        let mut others = children("self");
-        others.retain(|child| !self.spared.contains(child) && !self.bystanders.include(*child));
-        others
-    }
-
     /// Lets the waiting trial (a launch in a forked process) become the command.
     ///
     /// The state machine calls for this only while a trial is waiting. Should there be none, this
@@ -278,10 +260,10 @@ impl Parent<'_> {
     /// running without a command.
     fn start(&mut self) {
         let Some(process) = &mut self.trial else {
-            self.exit_reason = Some(ExitReason::Rotated);
+            self.exit_status = Some(Status::Temporary as u8);
             return;
         };
-        self.pid = process.pid;
+        self.notices.pid = process.pid;
         self.job.start_group(process.pid);
         self.asked.clear();
         self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
@@ -292,13 +274,11 @@ impl Parent<'_> {
     ///
     /// Wakes up for a signal, a message from the trial or the timer. Once the command has ended,
     /// also wakes up after [`LEFT_INTERVAL`], to check which processes the command left behind.
-    fn wait(&mut self, state: &SupervisorState, signals: &mut Signals) {
-        // After the command has ended, processes that it started may still be running.
-        let awaits_rest = state.has_command_ended();
+    fn wait(&mut self, signals: &mut Signals) {
         let mut limit = self
             .timer
             .map(|end| end.saturating_duration_since(Instant::now()));
-        if awaits_rest {
+        if self.job.leader.is_none() {
             limit = Some(limit.unwrap_or(LEFT_INTERVAL).min(LEFT_INTERVAL));
         }
         wait_for(
@@ -306,42 +286,35 @@ impl Parent<'_> {
             limit,
         );
 
-        while let Some((signal, sender)) = signals.next_to_forward() {
-            self.events.push_back(Event::Signal(signal, sender));
-        }
+        self.events
+            .extend(iter::from_fn(|| signals.next_to_forward()));
         self.receive();
         self.reap();
-        if awaits_rest {
-            let has_others = !self.other_children().is_empty();
-            self.events
-                .push_back(Event::Left(self.job.left(has_others)));
+        if self.job.leader.is_none() {
+            let left = if self.job.has_members() {
+                Left::Group
+            } else if self.spared.other_children().is_empty() {
+                Left::Nothing
+            } else {
+                Left::Others
+            };
+            self.events.push_back(Event::Left(left));
         }
     }
 
     /// Reaps all children that have ended, including adopted orphans, and queues the events. If the
     /// command's state changed several times, only the last change matters. Doesn't wait.
     fn reap(&mut self) {
-        let mut command_change = None;
-        while let Some((pid, change)) = next_state_change() {
-            if matches!(change, StateChange::Ended(_)) {
-                self.spared.remove(&pid);
-            }
+        let mut command_event = None;
+        while let Some((pid, event)) = next_state_change() {
             if self.job.leader == Some(pid) {
-                command_change = Some(change);
-            } else if let StateChange::Ended(status) = change {
+                command_event = Some(event);
+            }
+            if let Event::Ended(status) = event {
                 self.note_reaped(pid, status);
             }
         }
-        // Note the end of the command last. All other zombies have been reaped by now, so
-        // `note_change` can see which processes are left.
-        if let Some(change) = command_change {
-            // The command used to be a trial, and its last messages may have arrived since `wait`
-            // called `receive`. Queue their events before the event for the command's end.
-            self.receive();
-            let has_others = !self.other_children().is_empty();
-            self.events
-                .push_back(self.job.note_change(change, has_others));
-        }
+        self.events.extend(command_event);
     }
 }
 
@@ -377,19 +350,19 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
 
 /// The methods that start a trial, act on its messages, and end it.
 impl Parent<'_> {
-    /// The pipe on which the trial's messages arrive. `None` if there is no trial, or once
-    /// [`Self::receive`] has read to the end of the pipe.
+    /// The connection on which the trial's messages arrive. `None` if there is no trial, or once
+    /// [`Self::receive`] has read to its end.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.trial.as_ref()?.descriptor()
     }
 
     /// Waits until the first trial, a launch in a forked process, is ready to become the command.
     ///
-    /// Returns `None` then. If the trial ends before that, returns its exit status.
+    /// If the trial fails, it reports why, and this process ends with the same exit status.
     ///
     /// A termination signal is passed on to the trial, which reports what it was waiting for. Once
     /// the trial has ended, or after [`TIME_TO_END`], the signal ends this process, too.
-    fn await_first(&mut self) -> Result<Option<u8>, Report> {
+    fn await_first(&mut self) -> Result<(), Report> {
         // If no descriptor is free, a signal is noticed only after the trial's next message.
         let held_signals = signal_descriptor().unwrap_or_default();
         // The trial sends its fingerprint when it has reached its gate.
@@ -403,7 +376,10 @@ impl Parent<'_> {
             );
             if let Some(signal) = held_signal() {
                 if let Some(process) = &mut self.trial {
-                    process.terminate(signal);
+                    // A trial that is waiting at its gate doesn't check for signals. Once the gate
+                    // is open, it finds the pending signal, and ends before execve(2).
+                    signal_child(process.pid, SignalNumber(signal as i32));
+                    process.open_gate();
                 }
                 self.await_end();
                 // The trial reported the signal, so nothing is printed here.
@@ -411,28 +387,19 @@ impl Parent<'_> {
             }
 
             self.receive();
-            // The end of the pipe means that the trial has ended.
+            // The end of the connection means that the trial has ended.
             if let Some(process) = &self.trial
                 && process.descriptor().is_none()
             {
                 let signal = match process.wait() {
-                    ExitStatus::Exited(status) => return Ok(Some(status)),
+                    ExitStatus::Exited(status) => end(End::Status(status), || ()),
                     ExitStatus::Killed(signal) => signal,
                 };
                 let why = format!("the process that reads the values was killed by {signal}");
                 return Err(Problem::nothing_resolved(&why).into());
             }
         }
-        Ok(None)
-    }
-
-    /// Forks a process that looks for changed values. If it can't be started, treats this as a
-    /// failed poll.
-    fn start_poll(&mut self) {
-        if let Err(why) = self.fork_trial() {
-            self.report_failed_poll(&why);
-            self.events.push_back(Event::TrialEnded);
-        }
+        Ok(())
     }
 
     /// Forks a trial: a launch that reads the values and then waits at its gate.
@@ -448,16 +415,16 @@ impl Parent<'_> {
             // LISTEN_PID and WATCHDOG_PID still contain the parent's process id, but the command
             // would only accept its own.
             self.launch.replace_process_id(gate.parent.as_raw());
-            let trial = Trial {
+            Trial {
                 launch: &self.launch,
                 gate,
                 baseline: &self.baseline,
                 rotation: &self.supervision.rotation,
-            };
-            trial.run()
+            }
+            .run()
         })
         .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        self.spared.insert(process.pid);
+        self.spared.children.insert(process.pid);
         self.trial = Some(process);
         Ok(())
     }
@@ -475,7 +442,7 @@ impl Parent<'_> {
         for message in messages {
             match message {
                 Message::Notify(assignments) => self.service_manager.send(&assignments),
-                Message::Ready(values, changes) => self.note_ready(values, changes),
+                Message::Ready(values) => self.note_ready(values),
                 Message::Placed(files) => {
                     // This doesn't remove a new file at the same path, because its inode number
                     // differs.
@@ -496,36 +463,25 @@ impl Parent<'_> {
 
     /// Records that the trial has read the values, and stores their fingerprint. For a poll, also
     /// prints what changed, and queues the event that follows.
-    fn note_ready(&mut self, fingerprint: Fingerprint, changes: Changes) {
-        self.baseline.latest_values = Some(fingerprint);
+    fn note_ready(&mut self, fingerprint: Fingerprint) {
         // A poll that reaches its gate hasn't failed.
         self.baseline.failing_since = None;
-        self.notices.warned_at = None;
+        self.warned_at = None;
+        let latest = self.baseline.latest_values.insert(fingerprint);
         // For the first trial, there is no command yet.
-        if self.baseline.command_values.is_none() {
+        let Some(command_values) = &self.baseline.command_values else {
             return;
-        }
-
+        };
+        let changes = command_values.changes_to(latest);
         self.notices.report_changes(&changes);
         if changes.deliverable.labels.is_empty() {
             // The trial sends no other message, and ends by itself.
             self.trial = None;
             self.events.push_back(Event::Unchanged);
-            return;
+        } else {
+            self.notices.change = changes.deliverable;
+            self.events.push_back(Event::Changed);
         }
-        self.notices.change = changes.deliverable;
-        self.events.push_back(Event::Changed);
-    }
-
-    /// Reports the command's first start to the user and, with `--notify-ready`, to the service
-    /// manager. `pid` is the command's process id.
-    fn announce_start(&self, pid: Pid) {
-        if self.launch.prepared().options.notify_ready {
-            self.service_manager.send("READY=1");
-        }
-        let values = self.baseline.command_values.as_ref();
-        let fixed = values.map(Fingerprint::fixed_labels).unwrap_or_default();
-        self.notices.report_start(pid, fixed);
     }
 
     /// Handles a child that ended and was reaped. If the child was the trial, queues an event.
@@ -534,7 +490,13 @@ impl Parent<'_> {
     /// reason. SIGTERM and SIGINT are exceptions, because they are probably meant for the whole
     /// service.
     fn note_reaped(&mut self, child: Pid, status: ExitStatus) {
+        self.spared.children.remove(&child);
+        // Queue the events of the trial's last messages before its end. The command used to be a
+        // trial, too.
         self.receive();
+        if self.job.leader == Some(child) {
+            self.job.end();
+        }
         // `receive` already handled the end of a trial whose gate was opened.
         if self.trial.take_if(|process| process.pid == child).is_none() {
             return;
@@ -557,12 +519,18 @@ impl Parent<'_> {
         self.note_failed_poll(&terminal::visible_lines([warning]));
     }
 
-    /// Prints the lines about a failed poll, and remembers when polls began to fail.
+    /// Remembers when polls began to fail. Prints the lines about a failed poll, but at most once
+    /// an hour while polls keep failing.
     fn note_failed_poll(&mut self, lines: &str) {
         self.baseline
             .failing_since
             .get_or_insert_with(SystemTime::now);
-        self.notices.print_failed_poll(lines);
+        let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
+        // If standard error is stalled, the lines are dropped, and `warned_at` stays unchanged. So
+        // the next failed poll can print its warning.
+        if !warned_lately && terminal::print_text_unless_stalled(lines) {
+            self.warned_at = Some(Instant::now());
+        }
     }
 
     /// Ends the trial, if there is one. If the trial is already replacing files or becoming the
