@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::assigned_name;
-use super::shown::{is_plain_ascii, is_visible, shown};
+use super::shown::{is_in_quotes, is_plain_ascii, is_visible, not_this_value, shown};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds the position of the mistake.
@@ -20,6 +20,8 @@ pub struct Fault {
     /// True if the help shows how to write one particular entry, as an example for all entries with
     /// the same fault.
     is_example: bool,
+    /// True if the text is a whole sentence, because [`Self::about`] has put its subject before it.
+    is_sentence: bool,
 }
 
 /// The help if the user wrote a value, such as JSON or a connection string, instead of a reference.
@@ -63,9 +65,15 @@ impl Fault {
         }
     }
 
+    /// True if [`Self::about`] has made a whole sentence of the text.
+    pub fn is_sentence(&self) -> bool {
+        self.is_sentence
+    }
+
     /// Puts the subject of the sentence before the predicate: `the reference has several lines`.
     pub fn about(mut self, subject: &str) -> Self {
         self.text = format!("{subject} {}", self.text);
+        self.is_sentence = true;
         self
     }
 }
@@ -221,6 +229,16 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     }
     let predicate = "must be a file path, not a URL or the contents of a file";
     Some(Fault::new(predicate).help("save the file, and pass its path"))
+}
+
+/// The mistake in a value that isn't what the option, the variable or the field expects, such as
+/// `a path`. If the value looks like a misspelled word of `expected`, the help suggests that word.
+pub fn wrong_value(value: &str, expected: &str) -> Fault {
+    if is_in_quotes(value) {
+        return Fault::new("includes quotes: remove them");
+    }
+    Fault::new(format!("must be {expected}{}", not_this_value(value)))
+        .help_if_some(similar_word(expected, value))
 }
 
 /// Checks that an option's value is a single line, isn't empty, and has no character that is easy

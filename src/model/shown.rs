@@ -311,14 +311,6 @@ pub fn not_this_value(value: &str) -> String {
     format!(", not {:?}", shown(value))
 }
 
-/// The message about an invalid value of an option or a variable: `NAME must be EXPECTED, not "…"`.
-pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
-    if is_in_quotes(value) {
-        return format!("the value of {name} includes quotes: remove them");
-    }
-    format!("{name} must be {expected}{}", not_this_value(value))
-}
-
 /// True if the text begins with a quote, which was probably meant for a shell.
 pub fn is_in_quotes(text: &str) -> bool {
     text.starts_with(['"', '\''])

@@ -29,14 +29,13 @@ use glob::Pattern;
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy, missing_declaration_help};
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
-use crate::model::fault::{not_a_path, overlooked_in_value, similar_word};
+use crate::model::fault::{not_a_path, overlooked_in_value, wrong_value};
 use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions};
 use crate::model::place::Place;
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
 use crate::model::record::Record;
 use crate::model::reference::Arn;
-use crate::model::shown::invalid_value;
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, Subcommand, SubcommandId,
     completion_script, find_subcommand, man_page, short_help, with_program, with_variables,
@@ -316,12 +315,13 @@ impl Inputs {
 
         inputs.take_entries(matches);
         for text in take_values::<String>(matches, "resolve-env") {
-            let name = "--resolve-env";
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
-                    let message = invalid_value(name, &text, expected);
-                    inputs.errors.push(Problem::usage(message));
+                    let fault = wrong_value(&text, expected).about("--resolve-env");
+                    inputs
+                        .errors
+                        .push(Problem::from_fault(Status::Usage, fault));
                 }
             }
         }
@@ -444,7 +444,9 @@ impl Inputs {
                 Takes::Nothing | Takes::Level => Vec::new(),
                 Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => take_values(matches, name),
             };
-            self.set_option(&mut options, option, &values, &Place::Flag(name));
+            if !values.is_empty() {
+                self.set_option(&mut options, option, &values, &Place::Flag(name));
+            }
         }
         options
     }
@@ -492,8 +494,7 @@ impl Inputs {
     }
 
     /// Sets an option to `values`, which come from a flag or variable (`place`). Adds an error for
-    /// each value that is empty, has a character that is easy to overlook, or isn't accepted by the
-    /// option.
+    /// each value that isn't valid.
     fn set_option(
         &mut self,
         options: &mut TypedOptions,
@@ -501,22 +502,9 @@ impl Inputs {
         values: &[OsString],
         place: &Place,
     ) {
-        let name = &place.to_string();
-        for value in values {
-            let text = value.to_string_lossy();
-            if let Some(found) = overlooked_in_value(&text) {
-                let problem = Problem::from_fault(Status::Usage, found.about(name));
-                self.errors.push(problem);
-            } else if let Err(expected) = (option.set)(options, value, place) {
-                let mut problem = Problem::usage(invalid_value(name, &text, expected))
-                    .help_if_some(similar_word(expected, &text));
-                // If only the unit of a duration is missing, as in `30`, suggest seconds: `30s`.
-                let corrected = format!("{text}s");
-                if matches!(option.takes, Takes::Text("DURATION")) && option.accepts(&corrected) {
-                    problem = problem.help(format!("use {corrected}"));
-                }
-                self.errors.push(problem);
-            }
+        for fault in option.set_all(options, values, place) {
+            let problem = Problem::from_fault(Status::Usage, fault.about(&place.to_string()));
+            self.errors.push(problem);
         }
     }
 

@@ -11,9 +11,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
 use super::command::{SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand};
-use crate::model::fault::{foreign_word, is_one_letter_away, similar_word};
-use crate::model::problem::Problem;
-use crate::model::shown::{invalid_value, shown};
+use crate::model::fault::{foreign_word, is_one_letter_away, wrong_value};
+use crate::model::problem::{Problem, Status};
+use crate::model::shown::shown;
 
 /// Converts clap's error about `arguments` to a problem. `command` is clap's definition of the
 /// whole command line.
@@ -72,8 +72,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
             let expected = error
                 .source()
                 .map_or(format!("one of {valid}"), ToString::to_string);
-            Problem::usage(invalid_value(&subject, &value, &expected))
-                .help_if_some(similar_word(&valid, &value))
+            let fault = wrong_value(&value, &expected).about(&subject);
+            Problem::from_fault(Status::Usage, fault)
         }
         ErrorKind::ArgumentConflict => {
             let other = context(&error, ContextKind::PriorArg);

@@ -13,6 +13,7 @@ mod sections;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::io::ErrorKind::{NotFound, PermissionDenied};
@@ -25,7 +26,7 @@ use crate::input::yaml::{Node, Position, parse_yaml};
 use crate::model::entry::Source;
 use crate::model::environment::Inherited;
 use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
-use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
+use crate::model::options::{OPTIONS, Takes, TypedOptions, find_option};
 use crate::model::place::Place;
 use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::problem::Problem;
@@ -33,7 +34,8 @@ use crate::model::record::Record;
 use crate::model::shown::{file_name, shell_word, shown, some_of};
 use crate::system::os_error::unreadable;
 use crate::system::paths;
-use reader::{Item, ItemKind, MappingEntry, SourceFile, TEXT, THIS_FILE};
+use reader::{Item, MappingEntry, SourceFile, TEXT, THIS_FILE};
+use sections::{read_aliases, read_env_from, read_files, read_variables};
 
 /// The declarations that a launch or subcommand reads.
 #[derive(Clone, Debug, Default)]
@@ -336,66 +338,63 @@ const EMPTY_HELP: &str = "what writes this file may have failed. If --env or --r
 
 /// Reads the sections of a declaration from its tree, and adds their mistakes to `source`.
 fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
-    let item = Item {
+    let file = Item {
         source,
         node,
         position: node.position,
         subject: THIS_FILE.to_owned(),
-        kind: ItemKind::File,
+        kind: None,
         key: "",
+        has_unknown: false,
     };
     if node.is_null() {
-        item.refuse(Fault::new("is empty").help(EMPTY_HELP));
+        file.refuse(Fault::new("is empty").help(EMPTY_HELP));
         return Default::default();
     }
 
-    let mut fields = item.expect_fields(TOP_KEYS);
-    let options = fields.take("defaults").map(|item| read_defaults(&item));
+    let file = file.with_known(TOP_KEYS);
+    let section = |key| Some(file.field(key)?.named(format!("{key:?}")));
+    let options = section("defaults").map(|item| read_defaults(&item));
     let mut layer = Layer::default();
-    if let Some(item) = fields.take("secrets") {
-        (layer.aliases, layer.refused_aliases) = sections::read_aliases(&item);
+    if let Some(item) = section("secrets") {
+        (layer.aliases, layer.refused_aliases) = read_aliases(&item);
     }
     if sections == Sections::All {
         // If `env` is empty and there are unknown keys, they are probably variables that should be
         // indented below `env`. They have already been reported, so don't report the empty `env`,
         // too.
-        if let Some(item) = fields.take("env")
-            && !(fields.has_unknown && item.node.is_null())
-        {
-            layer.entries.extend(sections::read_variables(&item));
-        }
-        if let Some(item) = fields.take("files") {
-            layer.entries.extend(sections::read_files(&item));
-        }
-        if let Some(item) = fields.take("env-from") {
-            layer.entries.extend(sections::read_env_from(&item));
-        }
+        let env = section("env").filter(|env| !(file.has_unknown && env.node.is_null()));
+        layer.entries.extend(env.iter().flat_map(read_variables));
+        layer
+            .entries
+            .extend(section("files").iter().flat_map(read_files));
+        layer
+            .entries
+            .extend(section("env-from").iter().flat_map(read_env_from));
     }
-
     (options.unwrap_or_default(), layer)
 }
 
 /// Reads the section `defaults`. Adds a mistake for each key that can't be set in a declaration,
 /// and for each value that an option doesn't accept.
-fn read_defaults(item: &Item<'_>) -> TypedOptions {
+fn read_defaults(section: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for MappingEntry { name, key, value } in item.expect_entries(None) {
+    for MappingEntry { name, key, value } in section.expect_entries(None) {
         // These command-line options are defined in `cli/command`, not in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
                 let place = Place::Declaration {
-                    position: item.source.position_text(key.position),
+                    position: key.source.position_text(key.position),
                     option: spec.name,
                 };
-                // Even an empty list, such as `pass: []`, sets the option.
-                options.set_empty(spec.id, &place);
-                set_option(
-                    &mut options,
-                    spec,
-                    &place,
-                    &value.named(format!("{name:?}")),
-                );
+                let named_value = value.named(format!("{name:?}"));
+                // If the value has the wrong type, `option_texts` has reported this.
+                if let Some(texts) = option_texts(spec.takes, &named_value) {
+                    for fault in spec.set_all(&mut options, &texts, &place) {
+                        named_value.refuse(fault);
+                    }
+                }
             }
             None if !is_only_flag => {
                 let names: Vec<&str> = OPTIONS
@@ -403,7 +402,7 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
                     .filter(|option| option.is_for_declarations())
                     .map(|option| option.name)
                     .collect();
-                item.refuse_unknown(name, key.position, value.node, &names);
+                key.refuse_unknown(name, &names);
             }
             // `--local`, and the options that aren't in `OPTIONS`, can't be set in a declaration.
             _ => {
@@ -417,34 +416,21 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
     options
 }
 
-/// Sets an option to a value in a declaration.
-///
-/// Adds a mistake if the value has the wrong type, isn't accepted by the option, or has a character
-/// that is easy to overlook. Each item of a list is checked.
-fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &Place, value: &Item<'_>) {
-    // If the value has the wrong type, `option_texts` has reported this and returned `None`.
-    for text in option_texts(spec.takes, value).unwrap_or_default() {
-        let is_refused = value.refuse_if_overlooked(&text);
-        if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref(), place) {
-            value.refuse_value(&text, expected);
-        }
-    }
-}
-
 /// Converts a value in a declaration to the texts that the option's parser expects.
 ///
-/// A list becomes the texts of its items, and a flag that is `true` or `false` becomes `1` or `0`.
-/// If the value has the wrong type, adds a mistake and returns `None`.
-fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
-    let flag_text = |is_set| if is_set { "1" } else { "0" };
+/// A list becomes the texts of its items. If the value has the wrong type, adds a mistake and
+/// returns `None`.
+fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<OsString>> {
     let text = match takes {
-        Takes::Texts(_) if value.node.scalar_text().is_none() => return value.expect_texts(),
-        Takes::Text(_) | Takes::Texts(_) => value.expect_text(TEXT)?,
-        Takes::Nothing => flag_text(value.expect_boolean()?),
+        Takes::Texts(_) if value.node.scalar_text().is_none() => {
+            return Some(value.expect_texts()?.into_iter().map(Into::into).collect());
+        }
+        Takes::Text(_) | Takes::Texts(_) => value.expect_text(TEXT)?.to_owned(),
+        Takes::Nothing => value.expect_boolean()?.to_string(),
         Takes::Level | Takes::Optional(_) => match value.node.boolean() {
-            Some(is_set) => flag_text(is_set),
-            None => value.expect_text("true, false or text")?,
+            Some(is_set) => is_set.to_string(),
+            None => value.expect_text("true, false or text")?.to_owned(),
         },
     };
-    Some(vec![text.to_owned()])
+    Some(vec![text.into()])
 }

@@ -13,12 +13,11 @@ use crate::input::yaml::{FaultAt, Kind, Node, Position};
 use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::{
-    Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
-    similar_word,
+    Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key, wrong_value,
 };
 use crate::model::options::find_option;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{file_name, is_quotable, not_this_value, shown};
+use crate::model::shown::{file_name, is_quotable, shown};
 
 /// A node of a declaration, with the name and the position that messages show for it.
 #[derive(Clone)]
@@ -28,21 +27,13 @@ pub struct Item<'a> {
     pub(super) position: Position,
     /// The entry or section that messages name, such as `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub(super) subject: String,
-    pub(super) kind: ItemKind,
+    /// The kind of the subject. `None` for the whole declaration, and for its top-level keys.
+    pub(super) kind: Option<SubjectKind>,
     /// The node's key, such as `mode` in an entry of `files`. Empty if the node is the subject
     /// itself.
     pub(super) key: &'static str,
-}
-
-/// The part of a declaration that an item belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ItemKind {
-    /// The whole declaration, or one of its top-level keys.
-    File,
-    /// A variable or a file. Its name is the subject of the item.
-    Entry,
-    /// Anything else, such as a section, an alias or a line.
-    Section,
+    /// True if the node is a mapping with unknown keys, which have already been reported.
+    pub(super) has_unknown: bool,
 }
 
 /// A key of a mapping, and its value.
@@ -55,47 +46,17 @@ pub(super) struct MappingEntry<'a> {
     pub value: Item<'a>,
 }
 
-/// The entries of a mapping that accepts only certain keys.
-pub(super) struct Fields<'a> {
-    pub item: Item<'a>,
-    entries: Vec<MappingEntry<'a>>,
-    /// True if the mapping also has unknown keys, which have already been reported.
-    pub has_unknown: bool,
-}
-
 /// The name of a whole declaration in messages.
 pub(super) const THIS_FILE: &str = "this file";
 
 /// The name of a scalar's type in messages, as in `must be text, not a list`.
 pub(super) const TEXT: &str = "text";
 
-pub(super) const VARIABLE_KEYS: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional", "pattern",
-];
-
-pub(super) const FILE_KEYS: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "path",
-    "env", "mode", "owner", "once",
-];
-
-pub(super) const OBJECT_KEYS: &[&str] = &[
-    "from", "prefix", "only", "except", "rename", "case", "optional",
-];
-
-pub(super) const ALIAS_KEYS: &[&str] = &[
-    "id",
-    "stage",
-    "version-id",
-    "region",
-    "role-arn",
-    "external-id",
-];
-
 impl<'a> Item<'a> {
-    fn at(&self, node: &'a Node, position: Position) -> Self {
+    fn at(&self, node: &'a Node) -> Self {
         Self {
             node,
-            position,
+            position: node.position,
             ..self.clone()
         }
     }
@@ -105,7 +66,8 @@ impl<'a> Item<'a> {
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
-            kind: ItemKind::Section,
+            kind: Some(SubjectKind::Section),
+            key: "",
             ..self.clone()
         }
     }
@@ -113,30 +75,27 @@ impl<'a> Item<'a> {
     /// A copy of the item that messages call by `name`, the name of an entry.
     pub fn entry(&self, name: impl Into<String>) -> Self {
         Self {
-            kind: ItemKind::Entry,
-            key: "",
+            kind: Some(SubjectKind::Entry),
             ..self.named(name)
         }
     }
 
     /// Adds a mistake. The message begins with the name of the node: `"mode" for DB_HOST is empty`.
+    /// If the mistake has a subject of its own, the message names only the entry or the section:
+    /// `DB_HOST: the reference has several lines`.
     pub fn refuse(&self, mistake: impl Into<Fault>) {
+        let fault = mistake.into();
         let subject = match self.key {
+            _ if fault.is_sentence() => format!("{}:", self.subject),
             "" => self.subject.clone(),
             // Only a section's name is in quotes: `"path" in "files"`.
             key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
             key => format!("{key:?} for {}", self.subject),
         };
-        self.add(&format!("{subject} "), mistake.into());
+        self.add(&subject, fault);
     }
 
-    /// Adds a mistake whose text is a whole sentence. The message is the subject, a colon, and this
-    /// sentence.
-    pub(super) fn refuse_sentence(&self, mistake: impl Into<Fault>) {
-        self.add(&format!("{}: ", self.subject), mistake.into());
-    }
-
-    /// Adds a mistake at the item's position. The message is `subject`, then directly `fault`.
+    /// Adds a mistake at the item's position. The message is `subject` and then `fault`.
     ///
     /// Masks parts of the subject that look like a credential.
     ///
@@ -146,56 +105,36 @@ impl<'a> Item<'a> {
     fn add(&self, subject: &str, fault: Fault) {
         let position = self.source.position_text(self.position);
         let text = fault.to_string();
-        let headline = format!("{position}: {}{text}", shown(subject));
+        let headline = format!("{position}: {} {text}", shown(subject));
         let mut reason = vec![self.key.to_owned(), text];
         let is_example = fault.is_example();
         let help = fault.into_help();
         if !is_example {
             reason.extend(help.clone());
         }
-        let problem = if self.kind == ItemKind::File {
-            Problem::configuration(headline)
-        } else {
-            let mut subject = Subject::plain(shown(&self.subject), self.origin());
-            if self.kind == ItemKind::Section {
-                subject.kind = SubjectKind::Section;
-            }
-            Problem::of_entry(headline, reason).for_entry(subject)
-        }
-        .help_if_some(help);
+        let problem = match self.kind {
+            None => Problem::configuration(headline),
+            Some(kind) => Problem::of_entry(headline, reason).for_entry(Subject {
+                kind,
+                ..Subject::plain(shown(&self.subject), self.origin())
+            }),
+        };
         let mut mistakes = self.source.mistakes.borrow_mut();
-        mistakes.push((self.position, problem));
-    }
-
-    /// Refuses the value `text`. The message points out a character that is easy to overlook, if
-    /// there is one. Otherwise, it says that the value must be `expected`.
-    pub(super) fn refuse_value(&self, text: &str, expected: &str) {
-        if !self.refuse_if_overlooked(text) {
-            let fault = Fault::new(format!("must be {expected}{}", not_this_value(text)));
-            self.refuse(fault.help_if_some(similar_word(expected, text)));
-        }
+        mistakes.push((self.position, problem.help_if_some(help)));
     }
 
     /// Refuses a node that isn't of the type `expected`. If the node is empty, the message says so,
     /// and there is a help text even if `help` is `None`.
     pub(super) fn refuse_type(&self, expected: &str, help: Option<&str>) {
-        let help = help.map(str::to_owned);
-        if !self.node.is_null() {
-            let text = format!("must be {expected}, not {}", self.node.type_name());
-            return self.refuse(Fault::new(text).help_if_some(help));
-        }
-        if expected == TEXT {
-            let help = "for an empty value, write \"\". A value that begins with # needs quotes, because # begins a comment";
-            return self.refuse(Fault::new("is empty").help(help));
-        }
-        let fault = Fault::new("is empty (is its value commented out or not indented?)");
-        self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
-    }
-
-    /// The value of `parsed`. If `parsed` is an error, adds a mistake with the error's
-    /// text, which must be a whole sentence, and returns `None`.
-    pub(super) fn parsed_or_refused<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
-        parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
+        let fault = if !self.node.is_null() {
+            Fault::new(format!("must be {expected}, not {}", self.node.type_name()))
+        } else if expected == TEXT {
+            Fault::new("is empty").help("for an empty value, write \"\". A value that begins with # needs quotes, because # begins a comment")
+        } else {
+            Fault::new("is empty (is its value commented out or not indented?)")
+                .help(format!("use {expected}"))
+        };
+        self.refuse(fault.help_if_some(help.map(str::to_owned)));
     }
 
     pub fn origin(&self) -> Origin {
@@ -208,25 +147,24 @@ impl<'a> Item<'a> {
     /// Reads the entries of a mapping in the order of the file. If the node isn't a mapping, adds a
     /// mistake, usually with `help`, and returns no entries.
     pub(super) fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
-        let Kind::Mapping(nodes) = &self.node.kind else {
+        let Some(nodes) = self.node.entries() else {
+            let text = self.node.scalar_text().unwrap_or_default();
             // Only an item without a key is refused as an assignment. The help for it suggests a
             // reference, which would be wrong in a mapping within an entry, such as `rename`.
-            let is_refused = self.key.is_empty()
-                && self
-                    .node
-                    .scalar_text()
-                    .is_some_and(|text| self.refuse_if_assignment(text));
-            if !is_refused {
+            if !self.key.is_empty() || !self.refuse_if_assignment(text) {
                 self.refuse_type("a mapping of names to values", help);
             }
             return Vec::new();
         };
 
         let mut entries = Vec::new();
-        for (node_of_key, node) in nodes {
-            let name = &node_of_key.text;
-            let key = self.at(node, node_of_key.position);
-            let value = self.at(node, node.position).entry(name);
+        for (key, node) in nodes {
+            let name = &key.text;
+            let value = self.at(node).entry(name);
+            let key = Self {
+                position: key.position,
+                ..self.at(node)
+            };
             entries.push(MappingEntry { name, key, value });
         }
         entries
@@ -244,51 +182,43 @@ impl<'a> Item<'a> {
         }
         let fault = Fault::new("must be followed by a colon and a space");
         let help = "write NAME: SECRET:KEY on an indented line of its own";
-        self.entry(name).add(&format!("{name} "), fault.help(help));
+        self.entry(name).refuse(fault.help(help));
         true
     }
 
-    /// Reads the entries of a mapping whose valid keys are `known`. Adds a mistake for every other
-    /// key.
-    pub(super) fn expect_fields(&self, known: &'static [&'static str]) -> Fields<'a> {
-        let (entries, unknown): (Vec<_>, Vec<_>) = self
-            .expect_entries(None)
-            .into_iter()
-            .partition(|member| known.contains(&member.name));
-        for MappingEntry { name, key, value } in &unknown {
-            self.refuse_unknown(name, key.position, value.node, known);
+    /// A copy of an item whose node is a mapping with the keys in `known`. Adds a mistake for every
+    /// other key.
+    pub(super) fn with_known(&self, known: &[&str]) -> Self {
+        let mut has_unknown = false;
+        for MappingEntry { name, key, .. } in self.expect_entries(None) {
+            if !known.contains(&name) {
+                key.refuse_unknown(name, known);
+                has_unknown = true;
+            }
         }
-        Fields {
-            item: self.clone(),
-            entries,
-            has_unknown: !unknown.is_empty(),
+        Self {
+            has_unknown,
+            ..self.clone()
         }
     }
 
     /// Refuses a key that isn't in `known`. The help translates another tool's key (`exclude` →
     /// `except: [KEY]`), says where the key belongs, suggests the most similar key, or lists all
-    /// keys.
-    pub(super) fn refuse_unknown(
-        &self,
-        key: &str,
-        position: Position,
-        value: &Node,
-        known: &[&str],
-    ) {
-        let item = self.at(self.node, position);
-        if item.refuse_key_if_overlooked(key) {
+    /// keys. The item must be the [key](MappingEntry::key)'s.
+    pub(super) fn refuse_unknown(&self, key: &str, known: &[&str]) {
+        if self.refuse_key_if_overlooked(key) {
             return;
         }
         // A key with a slash is probably the start of a reference that contains a space, as in
         // `DB_PASSWORD: { prod/db: password }`.
-        if known.contains(&"from") && key.contains('/') && !value.is_null() {
-            return item.refuse(Fault::new("has a space in its reference").help("remove it"));
+        if known.contains(&"from") && key.contains('/') && !self.node.is_null() {
+            return self.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
         let nearest = nearest(key, known.iter().copied());
-        let is_at_top = self.kind == ItemKind::File;
+        let is_at_top = self.kind.is_none();
         if is_at_top && nearest.is_none() && is_name(key) && key == key.to_uppercase() {
             let fault = Fault::new("isn't under \"env\"").help("indent variables under \"env:\"");
-            return item.entry(key).refuse(fault);
+            return self.entry(key).refuse(fault);
         }
 
         let help = match (own_key(key, known), nearest) {
@@ -304,16 +234,14 @@ impl<'a> Item<'a> {
             }
             (None, None) => format!("use one of these keys: {}", known.join(", ")),
         };
-        item.refuse(Fault::new(unknown_key_text(key)).help(help));
-    }
-
-    /// Adds a mistake and returns true if `text` has a character that is easy to overlook.
-    pub(super) fn refuse_if_overlooked(&self, text: &str) -> bool {
-        let Some(found) = overlooked_unless_empty(text) else {
-            return false;
+        // A key is shown only if it is short and plain, because it may contain a secret. In
+        // `{ value "hunter2" }`, a colon is missing, so everything between the braces is a key.
+        let text = if is_quotable(&key.replace(':', "")) {
+            format!("has an unknown key {:?}", shown(key))
+        } else {
+            "has an unknown key (not shown, because it may be a value)".to_owned()
         };
-        self.refuse(found);
-        true
+        self.refuse(Fault::new(text).help(help));
     }
 
     /// If `key` has a character that is easy to overlook, adds a mistake and returns true.
@@ -321,13 +249,61 @@ impl<'a> Item<'a> {
     /// The item must have the position of the key. At the start of a line, such a character was
     /// probably meant as indentation, so the message is about the line instead of the key.
     pub(super) fn refuse_key_if_overlooked(&self, key: &str) -> bool {
-        match overlooked_in_line(key) {
-            Some(found) if self.position.column == 1 => {
-                self.named("this line").refuse(found);
-                true
-            }
-            _ => self.named("this key").refuse_if_overlooked(key),
+        let (subject, found) = match overlooked_in_line(key) {
+            Some(found) if self.position.column == 1 => ("this line", Some(found)),
+            _ => ("this key", overlooked_unless_empty(key)),
+        };
+        let Some(fault) = found else { return false };
+        self.named(subject).refuse(fault);
+        true
+    }
+
+    /// The value of a key in a mapping, which messages call by the key and the mapping's subject
+    /// (`"mode" for DB_HOST`). `None` if the mapping doesn't have the key.
+    pub fn field(&self, key: &'static str) -> Option<Self> {
+        let node = self.node.value_of(key)?;
+        Some(Self {
+            key,
+            ..self.at(node)
+        })
+    }
+
+    /// The value of a required key. If the key is missing, adds a mistake, and returns `None`.
+    pub(super) fn required_field(&self, key: &'static str, expected: &str) -> Option<Self> {
+        let value = self.field(key);
+        if value.is_none() {
+            self.refuse_incomplete(&format!("needs {key:?}, {expected}"));
         }
+        value
+    }
+
+    /// Refuses a mapping without a required key. Does nothing if it has an unknown key, because
+    /// that may be a misspelling of the required one, and has already been reported.
+    pub(super) fn refuse_incomplete(&self, why: &str) {
+        if !self.has_unknown {
+            self.refuse(why);
+        }
+    }
+
+    /// Parses the value of a key. If it isn't a scalar, or if `parse` returns `None`, adds a mistake
+    /// saying that it must be `expected`, and returns `None`. If the key is missing, returns `None`
+    /// without a mistake.
+    pub(super) fn parsed_field<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Option<T> {
+        self.field(key)?.expect_valid(expected, |text| {
+            parse(text).ok_or_else(|| {
+                overlooked_unless_empty(text).unwrap_or_else(|| wrong_value(text, expected))
+            })
+        })
+    }
+
+    /// True if the value of a key is true. A value that isn't a boolean is a mistake.
+    pub(super) fn flag(&self, key: &'static str) -> bool {
+        self.field(key).and_then(|item| item.expect_boolean()) == Some(true)
     }
 
     /// The text of a scalar. If the node isn't a scalar, adds a mistake saying that it must be
@@ -336,19 +312,15 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
-    /// Parses a scalar with `parse`. If the node isn't a scalar, or if `parse` returns `None`, adds
-    /// a mistake saying that the node must be `expected`, and returns `None`.
-    pub(super) fn expect_parsed<T>(
+    /// Parses a scalar with `parse`. If the node isn't a scalar, adds a mistake saying that it must
+    /// be `expected`. If `parse` fails, adds its error. Either way, returns `None`.
+    pub(super) fn expect_valid<T>(
         &self,
         expected: &str,
-        parse: impl FnOnce(&'a str) -> Option<T>,
+        parse: impl FnOnce(&'a str) -> Result<T, Fault>,
     ) -> Option<T> {
-        let text = self.expect_text(expected)?;
-        let parsed = parse(text);
-        if parsed.is_none() {
-            self.refuse_value(text, expected);
-        }
-        parsed
+        let parsed = parse(self.expect_text(expected)?);
+        parsed.map_err(|fault| self.refuse(fault)).ok()
     }
 
     /// The items of a list. If the node isn't a list, adds a mistake saying that it must be
@@ -358,12 +330,7 @@ impl<'a> Item<'a> {
             self.refuse_type(expected, None);
             return None;
         };
-        Some(
-            nodes
-                .iter()
-                .map(|node| self.at(node, node.position))
-                .collect(),
-        )
+        Some(nodes.iter().map(|node| self.at(node)).collect())
     }
 
     /// Reads a list of strings. If the node isn't a list, or if an item isn't text, adds a mistake
@@ -401,50 +368,9 @@ impl<'a> Item<'a> {
         {
             let fault = Fault::new("isn't a valid variable name");
             let help = "use letters, digits and \"_\", and don't start with a digit";
-            self.entry(name)
-                .add(&format!("{name:?} "), fault.help(help));
+            self.entry(name).add(&format!("{name:?}"), fault.help(help));
         }
         variable
-    }
-}
-
-impl<'a> Fields<'a> {
-    /// Takes the value of a key out of the mapping. `None` if the mapping doesn't have the key.
-    ///
-    /// Messages call a top-level value by its key (`"defaults"`), and any other value by its key
-    /// and its entry or section (`"mode" for DB_HOST`).
-    pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
-        let at = self.entries.iter().position(|member| member.name == name)?;
-        let value = self.entries.swap_remove(at).value;
-        if self.item.kind == ItemKind::File {
-            return Some(value.named(format!("{name:?}")));
-        }
-        Some(Item {
-            key: name,
-            ..self.item.at(value.node, value.position)
-        })
-    }
-
-    /// Takes the value of a required key. If the key is missing, returns `None`, and adds a mistake
-    /// unless the mapping has an unknown key.
-    pub(super) fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
-        let value = self.take(name);
-        // An unknown key may be a misspelling of the required one, and has already been reported.
-        if value.is_none() && !self.has_unknown {
-            self.item.refuse(format!("needs {name:?}, {expected}"));
-        }
-        value
-    }
-
-    /// Takes a key's value and parses it. If the value isn't text, or if `parse` returns `None`,
-    /// adds a mistake and returns `None`. If the key is missing, returns `None` without a mistake.
-    pub(super) fn take_parsed<T>(
-        &mut self,
-        name: &'static str,
-        expected: &str,
-        parse: impl FnOnce(&'a str) -> Option<T>,
-    ) -> Option<T> {
-        self.take(name)?.expect_parsed(expected, parse)
     }
 }
 
@@ -476,15 +402,4 @@ impl SourceFile {
     pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
     }
-}
-
-/// The error message about an unknown key.
-///
-/// The key is shown only if it is short and plain, because it may contain a secret. For example, a
-/// colon is missing in `{ value "hunter2" }`, so everything between the braces is a key.
-fn unknown_key_text(key: &str) -> String {
-    if is_quotable(&key.replace(':', "")) {
-        return format!("has an unknown key {:?}", shown(key));
-    }
-    "has an unknown key (not shown, because it may be a value)".to_owned()
 }

@@ -103,16 +103,15 @@ impl Default for Mode {
 }
 
 impl Mode {
-    /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777.
+    /// Parses a mode such as `0400` or `400`: three octal digits, which a zero may precede.
     pub fn parse(text: &str) -> Option<Self> {
-        // Check every digit, because `from_str_radix` also accepts a plus sign.
-        let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-        let has_length = (3..=4).contains(&text.len());
-        let bits = u32::from_str_radix(text, 8).ok()?;
-        if !is_octal || !has_length || bits > 0o777 {
+        let without_zero = text.strip_prefix('0').filter(|rest| rest.len() == 3);
+        let digits = without_zero.unwrap_or(text);
+        // `from_str_radix` also accepts a plus sign.
+        if digits.len() != 3 || digits.starts_with('+') {
             return None;
         }
-        Some(Self(bits))
+        Some(Self(u32::from_str_radix(digits, 8).ok()?))
     }
 }
 

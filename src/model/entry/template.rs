@@ -120,7 +120,9 @@ pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     }
     if parts.is_empty() {
         let help = "to use a secret, write {{ ALIAS.KEY }}. For plain text, write `value` instead of `template`";
-        return Err(Fault::new("the template has no {{ … }}").help(help));
+        return Err(Fault::new("has no {{ … }}")
+            .help(help)
+            .about("the template"));
     }
     parts.push(Part::Text(text[end..].to_owned()));
     Ok(parts)

@@ -13,10 +13,12 @@ mod option_table;
 
 pub use option_table::*;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::environment::Inherited;
+use crate::model::fault::{Fault, overlooked_in_value, wrong_value};
 use crate::model::place::{Place, Placed};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
@@ -40,10 +42,39 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const GRACE: Duration = Duration::from_secs(30);
 
 impl OptionSpec {
-    /// True if this text is a valid value of the option.
-    pub fn accepts(&self, text: &str) -> bool {
-        let place = Place::Flag(self.name);
-        (self.set)(&mut TypedOptions::default(), text.as_ref(), &place).is_ok()
+    /// Sets the option to the values from one place. An empty list, such as `pass: []` in a
+    /// declaration, is a value, too.
+    ///
+    /// Returns a fault for each value that is empty, has a character that is easy to overlook, or
+    /// isn't accepted by the option. Its text is a predicate about the option.
+    pub fn set_all(
+        &self,
+        options: &mut TypedOptions,
+        values: &[OsString],
+        place: &Place,
+    ) -> Vec<Fault> {
+        if values.is_empty() {
+            let _ = (self.set)(options, None, place);
+        }
+        let mut faults = Vec::new();
+        for value in values {
+            let text = value.to_string_lossy();
+            if let Some(fault) = overlooked_in_value(&text) {
+                faults.push(fault);
+            } else if let Err(expected) = (self.set)(options, Some(value), place) {
+                let mut fault = wrong_value(&text, expected);
+                // If only the unit of a duration is missing, as in `30`, suggest seconds: `30s`.
+                let corrected = format!("{text}s");
+                let unused = &mut TypedOptions::default();
+                if self.takes == Takes::Text("DURATION")
+                    && (self.set)(unused, Some(corrected.as_ref()), place).is_ok()
+                {
+                    fault = fault.help(format!("use {corrected}"));
+                }
+                faults.push(fault);
+            }
+        }
+        faults
     }
 }
 
@@ -242,19 +273,6 @@ impl TypedOptions {
             let text = format!("{place} and {other} can't be used together, because {why}");
             Some(Problem::new(place.status(), text))
         })
-    }
-
-    /// Sets `unset`, `pass` or `fallback-region` to an empty list. An empty list in a declaration,
-    /// such as `pass: []`, replaces the lists of earlier declarations. Does nothing for any other
-    /// option.
-    pub fn set_empty(&mut self, option: OptionId, place: &Place) {
-        if option == OptionId::Unset {
-            self.unset = Some(Placed::new(Vec::new(), place));
-        } else if option == OptionId::Pass {
-            self.pass = Some(Placed::new(Vec::new(), place));
-        } else if option == OptionId::FallbackRegion {
-            self.fallback_regions = Some(Placed::new(Vec::new(), place));
-        }
     }
 
     /// Turns off options that can't be used with `higher`, the options of a place with higher

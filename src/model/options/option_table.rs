@@ -32,8 +32,9 @@ pub struct OptionSpec {
     pub topic: Topic,
     pub takes: Takes,
     /// Parses a value and stores it in the option's field. If the option can be repeated
-    /// ([`Takes::Texts`]), appends the value to the list in that field.
-    pub set: fn(&mut TypedOptions, &OsStr, &Place) -> Result<(), Expected>,
+    /// ([`Takes::Texts`]), appends the value to the list in that field. Without a value, makes an
+    /// empty list.
+    pub(super) set: fn(&mut TypedOptions, Option<&OsStr>, &Place) -> Result<(), Expected>,
     pub help: &'static str,
     pub heading: &'static str,
 }
@@ -97,13 +98,14 @@ pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-fn set<T>(field: &mut Option<Placed<T>>, value: T, place: &Place) {
-    *field = Some(Placed::new(value, place));
+fn set<T>(field: &mut Option<Placed<T>>, value: Option<T>, place: &Place) {
+    *field = value.map(|value| Placed::new(value, place));
 }
 
-fn add<T>(field: &mut Option<Placed<List<T>>>, value: T, place: &Place) {
+fn add<T>(field: &mut Option<Placed<List<T>>>, value: Option<T>, place: &Place) {
     let list = field.get_or_insert_with(|| Placed::new(Vec::new(), place));
-    list.value.push(Placed::new(value, place));
+    list.value
+        .extend(value.map(|value| Placed::new(value, place)));
 }
 
 /// The values of a repeatable option, each with the place where it was set.
@@ -189,7 +191,7 @@ macro_rules! options {
             topic: Topic::$topic,
             takes: Takes::$takes $(($value))?,
             set: |options, value, place| {
-                $put(&mut options.$field, ($parse)(value)?, place);
+                $put(&mut options.$field, value.map($parse).transpose()?, place);
                 Ok(())
             },
             // Every line of a doc comment begins with a space.

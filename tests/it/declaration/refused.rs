@@ -31,7 +31,7 @@ must be text, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/ru
     | env: {A: {…}} | value: ^[v] | template: ^[t]
 must be true or false, not a string | defaults: {…} | keep-existing: ^"true" | clean-env: ^1
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
-must be a region code in lower case, such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
+must be a region code in lower case, such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?"
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
 must be a role ARN, such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader" | "arn:aws:iam:*:123456789012:role/Reader" | "arn:aws:iam::123456789012:role/a/"
     | secrets: {db: {id: x, role-arn: ^Reader}}
@@ -40,14 +40,14 @@ must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^�
 must be a URL such as http://127.0.0.1:2773 | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
 must be a duration with a unit, such as 30s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
     | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | grace: ^5
-must be a duration with a unit, longer than 0s, such as 30s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | "" | 0s
+must be a duration with a unit, longer than 0s, such as 30s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | 0s
     | defaults: {wait: ^0s}
 must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, poll-interval: ^0s}
 must be 0, 1 or 2 | defaults: {…} | verbose: ^3 | quiet: ^"yes"
 must be text or json | defaults: {log-format: ^…} | JSON | xml
 must be restart, exit or signal=NAME, such as signal=HUP | defaults: {on-rotation: ^…} | Restart | HUP | true | "signal=" | signal=HPU
     | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
-must be a signal that a program can handle | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
+must be a signal that a program can handle | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3"
     | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
 must be a signal that a program can handle, other than TERM, INT and CONT | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
@@ -95,6 +95,9 @@ has a name that begins with a space | env: {A: ^" x:k"}
 has a key that ends with a carriage return | env: {A: ^"x:k\r"}
 has a key that ends with a space | env: {A: ^"x:k "} | env: {A: {from: ^"x:k :AWSPREVIOUS"}}
 has a key that contains a no-break space | env: {A: ^"x:k\u00a0k"}
+"region" is empty | defaults: {region: ^""}
+"timeout" is empty | defaults: {timeout: ^""}
+"poll-signal" is empty | defaults: {on-rotation: restart, poll-signal: ^""}
 "region" ends with a space | defaults: {region: ^"us-east-1 "}
 "timeout" begins with a space | defaults: {timeout: ^" 2 weeks"}
 the alias "db": the reference has a name that ends with a space | secrets: {db: {id: ^"x "}}
@@ -154,7 +157,9 @@ A is empty | env:\n  A^:\n  B: x:k
 has a key with $ that isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
-must be one name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A] | "AWS_*" | `AWS_*` | A&B | AWS_.* | .*TOKEN | !AWS_* | ~AWS_*
+"unset" is empty | defaults: {unset: ^['X', '']}
+"unset" includes quotes | defaults: {unset: ^['X', '"AWS_*"']}
+must be one name pattern | defaults: {unset: ^['X', '…']} | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A] | `AWS_*` | A&B | AWS_.* | .*TOKEN | !AWS_* | ~AWS_*
 must be one name pattern, such as AWS_* | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
 which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}

@@ -21,10 +21,12 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{User, getuid};
 
 use crate::model::environment::Inherited;
-use crate::model::fault::{did_you_mean, nearest, overlooked_unless_empty, several_lines};
+use crate::model::fault::{
+    did_you_mean, nearest, overlooked_unless_empty, several_lines, wrong_value,
+};
 use crate::model::place::{Place, Placed};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name, shown, without_tokens};
+use crate::model::shown::{is_in_quotes, noun_with_name, shown, without_tokens};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::system::redaction::redacted_line;
@@ -235,7 +237,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     let Some(text) = value.to_str() else {
         return Err(Problem::usage(format!("{name} must be text in UTF-8")));
     };
-    parse(text).map_err(|expected| Problem::usage(invalid_value(name, text, expected)))
+    parse(text)
+        .map_err(|expected| Problem::usage(wrong_value(text, expected).about(name).to_string()))
 }
 
 pub(super) fn any_text(text: &str) -> Parsed<String> {
