@@ -1,25 +1,19 @@
-//! Defines the command line for clap. The completions and the man page are made from the same
-//! definitions.
+//! Defines the command line for clap. The completions are made from the same definitions, and so is
+//! the man page in `secrets-exec.1`.
 //!
 //! clap derives some options from the fields of a struct. The comment of such a field is the text
 //! of the option in `--help`.
 
-use std::io;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, Args, Command, ValueEnum, ValueHint};
 use clap_complete::{Shell, generate};
-use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
 use crate::model::environment::parse_pattern;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
-
-/// The hand-written sections of the man page.
-const MAN_SECTIONS: &str = include_str!("man.roff");
 
 /// The width of the `--help` text in columns, whatever the terminal's width.
 const WIDTH: usize = 80;
@@ -36,7 +30,7 @@ pub(super) fn with_program() -> Command {
 
 /// Defines the command line for help, completions and the man page. It leaves out the argument for
 /// the command after `--`, because with it, zsh wouldn't complete our own options.
-fn without_program() -> Command {
+pub(super) fn without_program() -> Command {
     let last_heading = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
         .short('V')
@@ -97,71 +91,8 @@ pub(super) fn completion_script(shell: Shell) -> String {
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-/// Generates the man page: first the sections made from clap's definition, and then
-/// [`MAN_SECTIONS`].
-pub(super) fn man_page() -> String {
-    let mut page = Vec::new();
-    let _ = write_generated_sections(&mut page);
-    // `\%` keeps man from hyphenating the name of a variable.
-    String::from_utf8_lossy(&page).replace("[env: ", "[env: \\%") + MAN_SECTIONS
-}
-
-/// Writes the sections of the man page that are made from clap's definition.
-fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
-    let mut command = with_variables(without_program());
-    command.build();
-
-    let man = Man::new(command.clone())
-        .title("SECRETS-EXEC")
-        // If the date were left out, the other fields of the title would end up in the wrong
-        // places.
-        .date(" ")
-        .manual("User Commands");
-    man.render_title(page)?;
-    man.render_name_section(page)?;
-    man.render_synopsis_section(page)?;
-    man.render_description_section(page)?;
-    man.render_options_section(page)?;
-
-    let mut roff = Roff::new();
-    roff.control("SH", ["SUBCOMMANDS"])
-        .text([roman("The name of a subcommand comes before all options.")]);
-    roff.to_writer(page)?;
-    for subcommand in command.get_subcommands() {
-        write_subcommand(subcommand, page)?;
-    }
-    Ok(())
-}
-
-/// Writes the part of the man page that describes a subcommand.
-fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    let usage = subcommand.get_overridden_usage();
-    let about = subcommand.get_long_about().or(subcommand.get_about());
-    let about_text = about.map(ToString::to_string).unwrap_or_default();
-
-    let mut roff = Roff::new();
-    roff.control("SS", [subcommand.get_name()])
-        .text([roman(usage.map(ToString::to_string).unwrap_or_default())]);
-    for paragraph in about_text.split("\n\n") {
-        roff.control("PP", []).text([roman(paragraph)]);
-    }
-    roff.to_writer(page)?;
-
-    // Options under a heading are left out: a launch has them, too, so an earlier section of the
-    // man page already describes them.
-    let without_launch_options = Command::new("").disable_help_flag(true).args(
-        subcommand
-            .get_arguments()
-            .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help"),
-    );
-    let mut section = Vec::new();
-    Man::new(without_launch_options).render_options_section(&mut section)?;
-    // All subcommands share one section of the man page, so the heading that clap_mangen puts
-    // before their options is removed.
-    let options = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
-    page.extend(options.into_bytes());
-    Ok(())
-}
+/// The man page. The test in `man_page.rs` keeps it up to date.
+pub(super) const MAN_PAGE: &str = include_str!("secrets-exec.1");
 
 pub(super) const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 

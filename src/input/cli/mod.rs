@@ -11,6 +11,8 @@
 
 mod command;
 mod entries;
+#[cfg(test)]
+mod man_page;
 mod usage;
 
 pub use command::{
@@ -37,8 +39,8 @@ use crate::model::problem::{Problem, Status};
 use crate::model::record::Record;
 use crate::model::reference::Arn;
 use command::{
-    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, Subcommand, SubcommandId,
-    completion_script, find_subcommand, man_page, short_help, with_program, with_variables,
+    CompletionsArguments, GetArguments, InstallArguments, MAN_PAGE, SCHEMA, Subcommand,
+    SubcommandId, completion_script, find_subcommand, short_help, with_program, with_variables,
 };
 use entries::{parse_entry, parse_env_from, parse_get};
 
@@ -234,7 +236,7 @@ fn subcommand_invocation(
             let CompletionsArguments { shell } = FromArgMatches::from_arg_matches(matches)?;
             Invocation::Print(completion_script(shell))
         }
-        Man => Invocation::Print(man_page()),
+        Man => Invocation::Print(MAN_PAGE.to_owned()),
         Schema => Invocation::Print(SCHEMA.to_owned()),
         Install => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
     })
