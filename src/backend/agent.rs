@@ -21,8 +21,8 @@ use super::aws::{
     not_sent, parse_secret, parse_service_error,
 };
 use crate::model::answer::{
-    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, Operation,
-    OutageKind, Refusal,
+    Again, Answers, Cause, Denial, Document, FetchError, FetchResult, Operation, OutageKind,
+    Refusal,
 };
 use crate::model::place::Placed;
 use crate::model::problem::Problem;
@@ -139,9 +139,12 @@ impl Agent {
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
             if let Some(why) = self.unsupported_reason(&located) {
-                let failure =
-                    FetchFailure::new(locator.region.clone(), self.unsupported_error(why));
-                answers.insert(locator.clone(), Err(failure));
+                answers.insert(
+                    locator.clone(),
+                    Err(self
+                        .unsupported_error(why)
+                        .in_region(locator.region.clone())),
+                );
             } else {
                 grouped.entry(located).or_default().push(locator);
             }
@@ -163,7 +166,7 @@ impl Agent {
                 Err(error) => Err(error.clone()),
                 Ok(token) => self.read(located, token).await,
             };
-            let answer = found.map_err(|error| FetchFailure::new(located.region.clone(), error));
+            let answer = found.map_err(|error| error.in_region(located.region.clone()));
             (located.clone(), answer)
         });
         let answered = in_flight(stream::iter(reading)).await;

@@ -52,7 +52,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::aws::Aws;
-use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure};
+use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchError};
 use crate::model::options::CacheOptions;
 use crate::model::place::Placed;
 use crate::model::problem::Problem;
@@ -201,13 +201,13 @@ impl Cached {
                     }
                     Ok(document)
                 }
-                (Err(failure), Some(entry)) if failure.error().is_temporary() => {
+                (Err(failure), Some(entry)) if failure.is_temporary() => {
                     Ok(entry.into_document(Some(failure)))
                 }
                 // If no stale entry is ever used (`--cache-stale 0`, or in a poll), the failure
                 // doesn't mention the cache.
-                (Err(failure), None) if failure.error().is_temporary() && !stale.is_zero() => {
-                    Err(with_note(failure, without_substitute))
+                (Err(failure), None) if failure.is_temporary() && !stale.is_zero() => {
+                    Err(failure.notes([without_substitute.to_owned()]))
                 }
                 (answer, _) => answer,
             };
@@ -236,7 +236,7 @@ impl Cached {
             {
                 if let Some(failure) = &cached.replaces {
                     let note = "the cached value can't be used instead, because it doesn't have what this launch needs";
-                    answers.insert(locator, Err(with_note(failure.clone(), note)));
+                    answers.insert(locator, Err(failure.clone().notes([note.to_owned()])));
                 } else {
                     answers.remove(&locator);
                     self.options.ttl = Duration::ZERO;
@@ -356,7 +356,7 @@ impl Cached {
                 }
                 (replaced, "couldn't be stored")
             }
-            Err(failure) if failure.error().cause().facts().withholds_value => (
+            Err(failure) if failure.cause().facts().withholds_value => (
                 remove_file(directory, name.as_ref()),
                 "that AWS no longer has couldn't be removed",
             ),
@@ -378,11 +378,6 @@ fn is_stored(answer: &Answer) -> bool {
     matches!(answer, Ok(document) if document.passed_over.is_empty())
 }
 
-fn with_note(mut failure: FetchFailure, note: &str) -> FetchFailure {
-    failure.change_error(|error| error.notes([note.to_owned()]));
-    failure
-}
-
 impl CacheEntry {
     /// The time since AWS was asked for the document. `now` is the time since boot.
     fn age(&self, now: Duration) -> Duration {
@@ -393,7 +388,7 @@ impl CacheEntry {
     ///
     /// `replaces` is the failure of the request to AWS, or `None` for a fresh entry, which needs no
     /// request.
-    fn into_document(self, replaces: Option<FetchFailure>) -> Document {
+    fn into_document(self, replaces: Option<FetchError>) -> Document {
         let age = self.age(boot_time());
         Document {
             cached: Some(CachedAnswer { age, replaces }),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{
-    Answers, Cause, Document, FetchError, FetchFailure, Missing, Refusal, SecretValue,
+    Answers, Cause, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
 };
 use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, is_one_letter_away};
 use crate::model::reference::{Locator, ParameterPath, Store};
@@ -27,7 +27,7 @@ impl LocalFile {
         for locator in wanted.iter().copied() {
             let mut answer = self.answer(locator);
             if let Err(failure) = &mut answer
-                && failure.error().cause() == Cause::Absent(Missing::Secret)
+                && failure.cause() == Cause::Absent(Missing::Secret)
                 && !locator.is_path()
                 && searches < MOST_SUGGESTIONS
             {
@@ -40,7 +40,7 @@ impl LocalFile {
     }
 
     /// Looks up the value of a single locator. Fails if the file doesn't have it.
-    fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
+    fn answer(&self, locator: &Locator) -> FetchResult<Document> {
         if let Some(path) = locator.path() {
             return self.parameters_below(path);
         }
@@ -53,7 +53,7 @@ impl LocalFile {
 
     /// Creates the failure for a secret that isn't in the file. If the file is a declaration
     /// instead of a file for `--local`, the help text says so.
-    fn not_found(&self) -> FetchFailure {
+    fn not_found(&self) -> FetchError {
         let mut error = FetchError::from(Cause::Absent(Missing::Secret));
         let is_declaration = self.secrets.contains_key("env")
             && self
@@ -67,7 +67,7 @@ impl LocalFile {
                 "{file} is a declaration: use -f {argument}, and --local with a file that has SECRET: {{ KEY: … }}"
             ));
         }
-        FetchFailure::new(None, error)
+        error
     }
 
     /// Finds an id in the file that differs by one letter from one of the `names` of a missing
@@ -86,7 +86,7 @@ impl LocalFile {
 
     /// Collects all parameters below `path` in one document. Fails if the file has no parameters
     /// there, or if one of them isn't text.
-    fn parameters_below(&self, path: ParameterPath<'_>) -> Result<Document, FetchFailure> {
+    fn parameters_below(&self, path: ParameterPath<'_>) -> FetchResult<Document> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
 
@@ -97,7 +97,7 @@ impl LocalFile {
             {
                 let text = str::from_utf8(value.expose()).map_err(|_| {
                     let why = "a parameter below the path isn't text";
-                    FetchFailure::new(None, FetchError::refused(Refusal::NotSent, why))
+                    FetchError::refused(Refusal::NotSent, why)
                 })?;
                 texts.insert(below, text);
             }

@@ -185,7 +185,7 @@ impl Checked {
             .fetched
             .values()
             .filter_map(|answer| answer.as_ref().err())
-            .any(|failure| failure.error().cause().is_not_permitted());
+            .any(|failure| failure.cause().is_not_permitted());
         let consequence = match command {
             Some(FoundCommand { line, .. }) => {
                 format!("the command {} wouldn't be started", quoted_program(line))

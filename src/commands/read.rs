@@ -29,7 +29,7 @@ use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, Answers, Document, FetchFailure};
+use crate::model::answer::{Answer, Answers, Document, FetchError};
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, SourceOption};
 use crate::model::outcome::{Outcomes, Values};
@@ -232,13 +232,13 @@ async fn fetch_and_resolve(
 /// of these failures may be temporary.
 fn may_succeed_later(missing: &BTreeSet<Locator>, answers: &Answers) -> bool {
     let mut failures = failures(missing, answers).peekable();
-    failures.peek().is_some() && failures.all(FetchFailure::is_waited_for)
+    failures.peek().is_some() && failures.all(FetchError::is_waited_for)
 }
 
 fn failures<'a>(
     locators: &'a BTreeSet<Locator>,
     answers: &'a Answers,
-) -> impl Iterator<Item = &'a FetchFailure> {
+) -> impl Iterator<Item = &'a FetchError> {
     locators
         .iter()
         .filter_map(|locator| answers.get(locator)?.as_ref().err())
@@ -252,7 +252,7 @@ fn failures<'a>(
 /// During the pause, progress messages show why requests failed. The next round gets the whole
 /// `--timeout` again.
 async fn pause<'a>(
-    failures: impl Iterator<Item = &'a FetchFailure>,
+    failures: impl Iterator<Item = &'a FetchError>,
     elapsed: Duration,
     left: Duration,
     deadline: &Deadline,
@@ -260,7 +260,7 @@ async fn pause<'a>(
     let progress = &deadline.progress;
     let _awaited = progress.awaits("the next try (--wait)".to_owned());
     for failure in failures {
-        progress.note_reason(failure.error().sentence());
+        progress.note_reason(failure.sentence());
     }
     let longest = elapsed.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
     let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));

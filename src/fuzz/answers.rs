@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
 use crate::backend::cached::{decode, encode, hex_hash};
-use crate::model::answer::{Circumstances, Document, FetchError, FetchFailure};
+use crate::model::answer::{Circumstances, Document, FetchError};
 use crate::model::entry::{Origin, Subject};
 use crate::model::environment::Inherited;
 use crate::model::problem::Problem;
@@ -65,8 +65,7 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
         .and_then(|reference| reference.locate(None, &Inherited::default()))
         .ok()?;
     let subject = Subject::plain("NAME".to_owned(), Origin::Inherited);
-    let failure = FetchFailure::new(None, error);
-    Some(failure.problem(&reference, &subject, &Circumstances::default()))
+    Some(error.problem(&reference, &subject, &Circumstances::default()))
 }
 
 type RawAnswer<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);

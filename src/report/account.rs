@@ -340,7 +340,7 @@ impl CheckedValues<'_> {
             Some(Err(failure)) => SourceRow {
                 region: failure.region().map(Region::to_string).or(row.region),
                 status: RowStatus::Failed,
-                error: Some(failure.error().code()),
+                error: Some(failure.code()),
                 ..row
             },
             None => SourceRow {

@@ -157,9 +157,7 @@ pub fn value_warnings<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::answer::{
-        Cause, Circumstances, CredentialsFault, Denial, FetchError, FetchFailure,
-    };
+    use crate::model::answer::{Cause, Circumstances, CredentialsFault, Denial, FetchError};
     use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written};
     use crate::model::reference::{Reference, Region};
 
@@ -182,8 +180,8 @@ mod tests {
             let reference = Reference::parse(reference)
                 .unwrap()
                 .locate(None, &Default::default());
-            let failure = FetchFailure::new(Region::parse("us-east-1"), error);
-            failure.problem(&reference.unwrap(), &subject, &Circumstances::default())
+            let error = error.in_region(Region::parse("us-east-1"));
+            error.problem(&reference.unwrap(), &subject, &Circumstances::default())
         };
         let rendered = |failures: &[(&str, &str)]| {
             let failures = failures.iter().copied();

@@ -92,7 +92,7 @@ pub fn cache_warnings(values: &Values) -> Vec<Record> {
             if let Some(id) = &document.version_id {
                 note += &format!(" (version {id})");
             }
-            replaced.push((failure.error().sentence(), note));
+            replaced.push((failure.sentence(), note));
         }
     }
     let mut records = Vec::new();

@@ -438,7 +438,7 @@ impl<'a> ParsedAnswers<'a> {
             }),
             Some(Err(failure)) => {
                 let problem = failure.problem(reference, subject, self.circumstances);
-                let is_absent = matches!(failure.error().cause(), Cause::Absent(_));
+                let is_absent = matches!(failure.cause(), Cause::Absent(_));
                 Err(if is_absent {
                     Unresolved::Absent(problem)
                 } else {

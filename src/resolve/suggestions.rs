@@ -19,7 +19,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     for (locator, answer) in fetched {
         match answer {
             Ok(_) => existing.push(locator.written_id()),
-            Err(failure) if failure.error().cause() == Cause::Absent(Missing::Secret) => {
+            Err(failure) if failure.cause() == Cause::Absent(Missing::Secret) => {
                 absences.push((locator.written_id(), failure));
             }
             Err(_) => {}
@@ -34,7 +34,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
                 "{id:?} is an alias in {}, which comes later: put this file first",
                 alias.place
             );
-            failure.change_error(|error| error.help(help));
+            *failure = failure.clone().help(help);
         }
         if failure.has_suggestion() {
             continue;

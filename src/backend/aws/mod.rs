@@ -45,8 +45,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::model::answer::{
-    Answer, Answers, Caller, Circumstances, DescribedSecret, Document, FetchError, FetchFailure,
-    FetchResult,
+    Answer, Answers, Caller, Circumstances, DescribedSecret, Document, FetchError, FetchResult,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -252,9 +251,11 @@ async fn describe_requests(
 /// that the request was for a description, so that the help names the right permission.
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
-        let Err(failure) = answer else { continue };
+        let Err(error) = answer else { continue };
         let role = request.locator.role.as_ref();
-        failure.change_error(|error| session.explain_refused(role, error).of_description());
+        *error = session
+            .explain_refused(role, error.clone())
+            .of_description();
     }
 }
 
@@ -289,7 +290,7 @@ async fn requests_for<'a>(
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
             Err(error) => {
-                answers.insert(locator.clone(), Err(FetchFailure::new(None, error)));
+                answers.insert(locator.clone(), Err(error));
             }
         }
     }
@@ -441,8 +442,7 @@ async fn read_with_failover(
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
                     if request.region == *region && !error.next_try().is_in_next_region() {
-                        let failure = FetchFailure::new(Some(region.clone()), error);
-                        answers.push((request, Err(failure)));
+                        answers.push((request, Err(error.in_region(Some(region.clone())))));
                     } else {
                         if !turn.is_second {
                             errors.push((region.clone(), error));
@@ -455,7 +455,7 @@ async fn read_with_failover(
     }
     let failed = unanswered
         .into_iter()
-        .map(|(request, errors)| (request, Err(FetchFailure::in_regions(errors))));
+        .map(|(request, errors)| (request, Err(FetchError::in_regions(errors))));
     answers.extend(failed);
     answers
 }

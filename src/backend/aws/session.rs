@@ -23,8 +23,8 @@ use super::credentials::{
 use super::endpoints::Api;
 use super::service_client::{Client, Clients};
 use crate::model::answer::{
-    Answer, Answers, Caller, CallerAccount, Cause, Document, FetchError, FetchFailure, FetchResult,
-    LookedUp, Unsigned,
+    Answer, Answers, Caller, CallerAccount, Cause, Document, FetchError, FetchResult, LookedUp,
+    Unsigned,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
@@ -47,7 +47,7 @@ impl Request {
 
     /// Pairs the request with its answer. An error becomes a failure in the request's region.
     pub fn answered(self, found: FetchResult<Document>) -> (Self, Answer) {
-        let answer = found.map_err(|error| FetchFailure::new(Some(self.region.clone()), error));
+        let answer = found.map_err(|error| error.in_region(Some(self.region.clone())));
         (self, answer)
     }
 }
@@ -153,7 +153,7 @@ impl Session {
         answers
             .values()
             .filter_map(|answer| answer.as_ref().err())
-            .map(|failure| failure.error().cause())
+            .map(FetchError::cause)
             .any(|cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole)))
     }
 

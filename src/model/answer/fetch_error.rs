@@ -37,7 +37,7 @@ pub struct FetchError {
     pub(super) caller: DeniedCaller,
     /// The failure's code in the output of `check`, such as `not-found`.
     pub(super) code: &'static str,
-    /// The message's headline. `mention` says whether and where [`FetchFailure::problem`] adds the
+    /// The message's headline. `mention` says whether and where [`FetchError::problem`] adds the
     /// secret's name.
     pub(super) text: String,
     /// The message in AWS's answer.
@@ -49,6 +49,14 @@ pub struct FetchError {
     /// Help text for this particular failure. Without it, the message gets the general help for the
     /// cause.
     pub(super) help: Option<String>,
+    /// The region that was asked first, before any fallback region. `None` for a local file, or if
+    /// no region is known.
+    pub(super) region: Option<Region>,
+    /// The fallback regions that were tried afterwards, each with its error.
+    pub(super) elsewhere: Vec<(Region, Self)>,
+    /// For a secret that doesn't exist, a similar name that the user may have meant: a key of the
+    /// local file, an alias or another secret.
+    pub(super) nearest: Option<Box<str>>,
 }
 
 impl FetchError {
@@ -70,6 +78,9 @@ impl FetchError {
             details: Vec::new(),
             notes: Vec::new(),
             help: None,
+            region: None,
+            elsewhere: Vec::new(),
+            nearest: None,
         }
     }
 
@@ -223,6 +234,30 @@ impl FetchError {
         self
     }
 
+    pub fn in_region(mut self, region: Option<Region>) -> Self {
+        self.region = region;
+        self
+    }
+
+    /// Combines the errors from all regions that were tried, the secret's own region first.
+    ///
+    /// The first error becomes the main one, because a denial or an absence in a fallback region
+    /// only says something about the replica there.
+    pub fn in_regions(mut errors: Vec<(Region, Self)>) -> Self {
+        let (region, mut own) = errors.remove(0);
+        own.elsewhere = errors;
+        own.in_region(Some(region))
+    }
+
+    /// Sets the name that the user may have meant, if there is one.
+    pub fn suggest(&mut self, nearest: Option<Box<str>>) {
+        self.nearest = nearest;
+    }
+
+    pub fn has_suggestion(&self) -> bool {
+        self.nearest.is_some()
+    }
+
     pub fn cause(&self) -> Cause {
         self.cause
     }
@@ -251,6 +286,22 @@ impl FetchError {
     /// The help text for this particular failure, if it has any.
     pub fn own_help(&self) -> Option<String> {
         self.help.clone()
+    }
+
+    /// The region that was asked first. `None` for a local file, or if no region is known.
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// The errors from all regions, in the order of the attempts.
+    pub fn errors(&self) -> impl Iterator<Item = &Self> {
+        iter::once(self).chain(self.elsewhere.iter().map(|(_, error)| error))
+    }
+
+    /// True if `--wait` will try again, because the failure in every region may go away once the
+    /// machine has booted.
+    pub fn is_waited_for(&self) -> bool {
+        self.errors().all(|error| error.again.is_waited_for())
     }
 
     /// The details in parentheses, such as ` (request id 1234, 3 attempts in 30.0s)`. Empty if
@@ -519,77 +570,4 @@ pub enum Mention {
     /// In `access to the secret "prod/db" was denied`, they are `access to ` and `was denied`.
     /// Secrets that fail for the same reason can share a message.
     InHeadline(&'static str),
-}
-
-/// A failed request, with the error from every region that it was sent to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FetchFailure {
-    /// The region that was asked first, before any fallback region. `None` for a local file, or if
-    /// no region is known.
-    pub(super) region: Option<Region>,
-    pub(super) error: FetchError,
-    /// The fallback regions that were tried afterwards, each with its error.
-    pub(super) elsewhere: Vec<(Region, FetchError)>,
-    /// For a secret that doesn't exist, a similar name that the user may have meant: a key of the
-    /// local file, an alias or another secret.
-    pub(super) nearest: Option<Box<str>>,
-}
-
-impl FetchFailure {
-    /// Creates the failure of a request that was sent to at most one region.
-    pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self {
-            region,
-            error,
-            elsewhere: Vec::new(),
-            nearest: None,
-        }
-    }
-
-    /// Combines the errors from all regions that were tried, the secret's own region first.
-    ///
-    /// The first error becomes the main one, because a denial or an absence in a fallback region
-    /// only says something about the replica there.
-    pub fn in_regions(mut errors: Vec<(Region, FetchError)>) -> Self {
-        let (own_region, own_error) = errors.remove(0);
-        Self {
-            elsewhere: errors,
-            ..Self::new(Some(own_region), own_error)
-        }
-    }
-
-    /// Replaces the first region's error with the result of `change`.
-    pub fn change_error(&mut self, change: impl FnOnce(FetchError) -> FetchError) {
-        self.error = change(self.error.clone());
-    }
-
-    /// The region that was asked first. `None` for a local file, or if no region is known.
-    pub fn region(&self) -> Option<&Region> {
-        self.region.as_ref()
-    }
-
-    /// The error from the region that was asked first.
-    pub fn error(&self) -> &FetchError {
-        &self.error
-    }
-
-    /// Sets the name that the user may have meant, if there is one.
-    pub fn suggest(&mut self, nearest: Option<Box<str>>) {
-        self.nearest = nearest;
-    }
-
-    pub fn has_suggestion(&self) -> bool {
-        self.nearest.is_some()
-    }
-
-    /// True if `--wait` will try again, because the failure in every region may go away once the
-    /// machine has booted.
-    pub fn is_waited_for(&self) -> bool {
-        self.errors().all(|error| error.again.is_waited_for())
-    }
-
-    /// The errors from all regions, in the order of the attempts.
-    pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
-        iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error))
-    }
 }

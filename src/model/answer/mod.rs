@@ -27,9 +27,9 @@ use zeroize::Zeroizing;
 
 use crate::model::reference::{Locator, Region};
 
-pub type Answer = Result<Document, FetchFailure>;
-
 pub type FetchResult<T> = Result<T, FetchError>;
+
+pub type Answer = FetchResult<Document>;
 
 /// A backend's answers, by locator. The map contains only locators that were requested.
 pub type Answers = BTreeMap<Locator, Answer>;
@@ -48,7 +48,7 @@ impl Circumstances {
     /// True if the locator uses the default region and account, and AWS has no such secret there.
     fn is_absent_in_defaults(&self, locator: &Locator, answer: &Answer) -> bool {
         let Err(failure) = answer else { return false };
-        let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
+        let is_absent = failure.cause == Cause::Absent(Missing::Secret);
         is_absent && self.looked_up(locator).is_some()
     }
 }
@@ -95,11 +95,11 @@ impl Document {
 
     /// If the document comes from a fallback region, the failure in the secret's own region and in
     /// any fallback regions that were tried before this one. Otherwise `None`.
-    pub fn own_failure(&self) -> Option<FetchFailure> {
+    pub fn own_failure(&self) -> Option<FetchError> {
         if self.passed_over.is_empty() {
             return None;
         }
-        Some(FetchFailure::in_regions(self.passed_over.clone()))
+        Some(FetchError::in_regions(self.passed_over.clone()))
     }
 
     pub fn new(body: SecretValue) -> Self {
@@ -197,7 +197,7 @@ pub struct CachedAnswer {
     pub age: Duration,
     /// The failure that made secrets-exec fall back to this cached answer. `None` if the answer was
     /// recent enough (`--cache-ttl`) to be used without a request.
-    pub replaces: Option<FetchFailure>,
+    pub replaces: Option<FetchError>,
 }
 
 /// The identity that AWS sees, and where its credentials come from. `check` prints these fields as

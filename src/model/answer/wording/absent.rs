@@ -125,8 +125,8 @@ impl FailedRequest<'_> {
         }
         // The failure already has help text if the name is an alias that only a later file
         // declares.
-        if self.failure.error.help.is_some() {
-            return self.failure.error.help.clone();
+        if self.failure.help.is_some() {
+            return self.failure.help.clone();
         }
         let is_path_of_secrets =
             self.locator.written_id().ends_with('/') && !self.locator.is_path();
@@ -220,7 +220,7 @@ impl FailedRequest<'_> {
             Selector::Path(_) => true,
         };
         let may_be_absent = matches!(
-            self.failure.error.cause,
+            self.failure.cause,
             Cause::Absent(Missing::Secret)
                 | Cause::Denied(Denial::PolicyOrMissing(Operation::Read))
         );

@@ -48,7 +48,7 @@ impl FailedRequest<'_> {
     /// That is the case if a policy explicitly denies the request, or if another policy, such as
     /// the organization's, has to allow it, too. `None` if AWS's message blames no such policy.
     pub(super) fn policy_help(&self) -> Option<String> {
-        Some(match self.failure.error.denied_by? {
+        Some(match self.failure.denied_by? {
             PolicyDenial::Explicit(kind) => format!(
                 "an administrator has to change the {kind}: no other policy can override its explicit deny"
             ),

@@ -1,7 +1,7 @@
 //! The wording of messages about failed requests: headlines, notes and helps.
 //!
-//! The facts in a message come from [`FetchError`], from [`FetchFailure`] and, if they are about
-//! the whole launch, from [`Circumstances`]. `absent` words the messages about secrets, parameters
+//! The facts in a message come from [`FetchError`] and, if they are about the whole launch, from
+//! [`Circumstances`]. `absent` words the messages about secrets, parameters
 //! and versions that don't exist, `denied` those about denied access, and this file the rest. If
 //! AWS never answered, for example because the host couldn't be reached, the failure already has a
 //! headline.
@@ -21,15 +21,15 @@ mod request;
 use super::circumstances::Circumstances;
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{
-    Again, Cause, DeniedCaller, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind,
-    Refusal, RequestFault, Unsigned,
+    Again, Cause, DeniedCaller, FetchError, Limit, Mention, Missing, OutageKind, Refusal,
+    RequestFault, Unsigned,
 };
 use crate::model::entry::Subject;
 use crate::model::problem::{About, Headline, Problem, Status};
 use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
-impl FetchFailure {
+impl FetchError {
     /// Words this failure for one entry, which reads `reference`: the error, its help text, and
     /// notes about the regions, the role and `--wait`.
     pub fn problem(
@@ -45,10 +45,9 @@ impl FetchFailure {
             locator: &reference.locator,
             subject,
         };
-        let error = &self.error;
         let mut notes = self.region_notes();
-        notes.extend_from_slice(&error.notes);
-        match &error.caller {
+        notes.extend_from_slice(&self.notes);
+        match &self.caller {
             DeniedCaller::Arn(arn) => notes.push(format!("the caller is {arn}")),
             DeniedCaller::InMessage | DeniedCaller::Unknown => {}
         }
@@ -65,19 +64,19 @@ impl FetchFailure {
             // `--wait` only waits out failures that may be temporary.
             Status::Temporary
         } else {
-            error.cause.facts().status
+            self.cause.facts().status
         };
         let mut problem = Problem::of_request(status, request.headline(), request.about())
-            .code(error.code)
+            .code(self.code)
             .for_entry(subject.clone())
-            .with_answer(error.aws_says.clone(), error.suffix())
+            .with_answer(self.aws_says.clone(), self.suffix())
             .with_notes(notes)
             .help_if_some(request.help())
             .with_other_forms(request.other_forms());
         // AWS's message about a denial names the secret. Denials of different secrets can be
         // reported together even though their messages differ. If different policies are to blame,
         // the help texts differ, which keeps the denials apart.
-        if let Denied(_) = error.cause {
+        if let Denied(_) = self.cause {
             problem = problem.with_secret_in_answer();
         }
         if request.aws_has_seen_name() && reference.locator.is_masked() {
@@ -117,7 +116,7 @@ impl FailedRequest<'_> {
 
     /// The message's headline. If it names the secret, the name comes from [`Self::about`].
     fn headline(&self) -> Headline {
-        let error = &self.failure.error;
+        let error = self.failure;
         let text = error.text.clone();
         match (error.cause, error.mention) {
             (Absent(missing), _) => self.headline_of_absence(missing),
@@ -133,7 +132,7 @@ impl FailedRequest<'_> {
     /// The secret that the message is about. `None` if the failure has nothing to do with a
     /// particular secret: for example, if no region is set.
     fn about(&self) -> Option<Box<About>> {
-        let FetchError { cause, mention, .. } = self.failure.error;
+        let FetchError { cause, mention, .. } = *self.failure;
         if mention == Mention::Nowhere {
             return None;
         }
@@ -150,7 +149,7 @@ impl FailedRequest<'_> {
     /// For an absence, a denial or a deletion, it is tailored to the secret. For any other failure,
     /// it is the failure's own help text or, without one, the general remedy for the cause.
     fn help(&self) -> Option<String> {
-        let error = &self.failure.error;
+        let error = self.failure;
         match error.cause {
             Absent(Missing::Secret) => Some(self.help_for_absent_secret()),
             Absent(Missing::Version) => Some(self.help_for_absent_version()),

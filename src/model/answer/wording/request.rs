@@ -1,14 +1,14 @@
 //! The parts that messages about all kinds of failed requests share.
 
 use crate::model::answer::circumstances::{CallerAccount, Circumstances, LookedUp};
-use crate::model::answer::fetch_error::{Again, FetchFailure, Mention};
+use crate::model::answer::fetch_error::{Again, FetchError, Mention};
 use crate::model::entry::Subject;
 use crate::model::problem::Status;
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::shell_word;
 
 pub struct FailedRequest<'a> {
-    pub failure: &'a FetchFailure,
+    pub failure: &'a FetchError,
     pub circumstances: &'a Circumstances,
     pub reference: &'a SecretRef,
     pub locator: &'a Locator,
