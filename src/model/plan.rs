@@ -29,7 +29,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::mem::replace;
 
 use crate::model::entry::{
     Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Operand, Origin, Part, Source,
@@ -168,7 +167,6 @@ impl Plan {
             refused_aliases,
             inherited,
             claims: Claims::new(&kept),
-            empty_variable: None,
             errors,
         };
         let mut entries = Vec::new();
@@ -274,6 +272,14 @@ fn unsettable(entry: &Entry) -> Option<Fault> {
     Some(Fault::new(text).help("set PATH in a declaration: env: { PATH: { value: … } }"))
 }
 
+/// The reason why a source isn't planned.
+enum Unplanned {
+    /// Its secret is `${NAME:-}`, and NAME is empty or not set. The text is NAME.
+    EmptyVariable(String),
+    /// It has a mistake, which has been added to the errors.
+    Refused,
+}
+
 /// Turns each layer's entries into planned entries by replacing aliases, and placeholders in ids
 /// and paths.
 struct Lookup<'a> {
@@ -284,8 +290,6 @@ struct Lookup<'a> {
     inherited: &'a Inherited,
     /// The variables and paths that the entries planned so far are certain to set.
     claims: Claims<'a>,
-    /// The name of an empty variable, if the current entry is left out because of it.
-    empty_variable: Option<String>,
     errors: Vec<Problem>,
 }
 
@@ -320,32 +324,24 @@ impl Lookup<'_> {
                 overridden.push((entry, holder));
                 continue;
             }
-            let written = replace(&mut entry.source, Source::Literal(String::new()));
-            let mut source = self.planned_source(written, &entry.subject);
-            if let Some(name) = self.empty_variable.take() {
-                let OnMissing::Default(text) = &entry.on_missing else {
-                    overridden.push((entry, Holder::EmptyVariable(name)));
-                    continue;
-                };
-                source = Some(Source::Default(text.clone(), name));
-            }
+            let source = match self.planned_source(&entry.source, &entry.subject) {
+                Ok(source) => Some(source),
+                Err(Unplanned::EmptyVariable(name)) => {
+                    let OnMissing::Default(text) = &entry.on_missing else {
+                        overridden.push((entry, Holder::EmptyVariable(name)));
+                        continue;
+                    };
+                    Some(Source::Default(text.clone(), name))
+                }
+                Err(Unplanned::Refused) => None,
+            };
 
             // An entry that may be absent doesn't override anything yet. For an object, `add` does
             // nothing, because only its keys have claims.
             if entry.on_missing != OnMissing::Optional {
                 self.claims.add(&entry.target, &entry.subject);
             }
-            if let Some(source) = source {
-                planned.push(Entry {
-                    id: entry.id,
-                    target: entry.target,
-                    source,
-                    transform: entry.transform,
-                    pattern: entry.pattern,
-                    on_missing: entry.on_missing,
-                    subject: entry.subject,
-                });
-            }
+            planned.extend(source.map(|source| entry.with_source(source)));
         }
 
         // Number the entries in the order in which they are written, with the overridden ones last.
@@ -385,25 +381,34 @@ impl Lookup<'_> {
         self.refuse(subject, fault.about("the path"));
     }
 
-    /// Looks up the references of a source. If that fails, adds the errors, and returns `None`.
-    fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
-        Some(match source {
-            Source::Literal(text) => Source::Literal(text),
-            Source::Default(text, name) => Source::Default(text, name),
-            Source::Reference(written) => Source::Reference(self.locate_single(&written, subject)?),
+    /// Looks up the references of a source.
+    fn planned_source(
+        &mut self,
+        source: &Source,
+        subject: &Subject,
+    ) -> Result<Source<SecretRef>, Unplanned> {
+        Ok(match source {
+            Source::Literal(text) => Source::Literal(text.clone()),
+            Source::Default(text, name) => Source::Default(text.clone(), name.clone()),
+            Source::Reference(written) => Source::Reference(self.locate_single(written, subject)?),
             Source::Composed(parts) => Source::Composed(self.planned_parts(parts, subject)?),
             Source::Object(ObjectSource { reference, naming }) => {
                 // Don't use `locate_single` here, because an object may be a path with several
                 // parameters.
-                let reference = self.locate(&reference, subject)?;
+                let reference = self.locate(reference, subject)?;
+                let naming = naming.clone();
                 Source::Object(ObjectSource { reference, naming })
             }
         })
     }
 
-    /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that
-    /// fails, or if the reference is a path, which stands for several parameters.
-    fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
+    /// Looks up a reference to one secret or parameter. Refuses a path, which stands for several
+    /// parameters.
+    fn locate_single(
+        &mut self,
+        reference: &Reference,
+        subject: &Subject,
+    ) -> Result<SecretRef, Unplanned> {
         let found = self.locate(reference, subject)?;
         let written: &dyn fmt::Display = match self.alias(reference, subject) {
             Some(alias) => &alias.id,
@@ -412,38 +417,33 @@ impl Lookup<'_> {
         found
             .single(written)
             .map_err(|fault| self.refuse(subject, fault.about("the reference")))
-            .ok()
     }
 
-    /// Looks up a reference. If that fails, adds an error and returns `None`.
-    ///
-    /// If the secret is `${NAME:-}` and NAME is empty, sets `empty_variable`, so that the caller
-    /// leaves out the entry. For `get`, which has no other entry, an empty NAME is an error
-    /// instead.
-    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
+    /// Looks up a reference. For `get`, which has no other entry, it is an error if the secret is
+    /// `${NAME:-}` and NAME is empty.
+    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Unplanned> {
         let alias = self.alias(reference, subject);
         let id = alias.map_or(&reference.secret, |alias| &alias.id);
         let empty = optional_variable(id).filter(|name| {
             let may_be_left_out = subject.origin != Origin::Argument(Argument::Get);
             may_be_left_out && self.inherited.non_empty(name).is_none()
         });
-        let found = if let Some(name) = empty {
-            // Use NAME as the secret, in order to find mistakes in the rest of the reference.
-            let (store, _) = Store::split_prefix(id);
-            let id = format!("{}{name}", store.prefix());
-            let alias = Alias {
-                id,
-                ..alias.cloned().unwrap_or_default()
-            };
-            let found = reference.locate(Some(&alias), self.inherited);
-            self.empty_variable = Some(name.to_owned());
-            found
-        } else {
-            reference.locate(alias, self.inherited)
+        let Some(name) = empty else {
+            return reference
+                .locate(alias, self.inherited)
+                .map_err(|fault| self.refuse(subject, fault.about("the reference")));
         };
-        found
-            .map_err(|fault| self.refuse(subject, fault.about("the reference")))
-            .ok()
+        // Use NAME as the secret, in order to find mistakes in the rest of the reference.
+        let (store, _) = Store::split_prefix(id);
+        let alias = Alias {
+            id: format!("{}{name}", store.prefix()),
+            ..alias.cloned().unwrap_or_default()
+        };
+        let name = name.to_owned();
+        reference
+            .locate(Some(&alias), self.inherited)
+            .map_err(|fault| self.refuse(subject, fault.about("the reference")))?;
+        Err(Unplanned::EmptyVariable(name))
     }
 
     /// The alias that a reference uses, if any. A reference in an inherited variable can't use an
@@ -456,56 +456,57 @@ impl Lookup<'_> {
     }
 
     /// Adds an error about this entry. The fault's text must be a whole sentence.
-    fn refuse(&mut self, subject: &Subject, fault: Fault) {
+    fn refuse(&mut self, subject: &Subject, fault: Fault) -> Unplanned {
         let status = match subject.origin {
             Origin::Argument(_) => Status::Usage,
             Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
         self.errors
             .push(Problem::from_fault(status, fault).for_entry(subject.clone()));
+        Unplanned::Refused
     }
 
     /// Looks up the references in a template or an inherited variable.
     ///
-    /// If any can't be looked up, adds an error for each of them and returns `None`. In a template,
-    /// stops at the first name that isn't an alias.
+    /// Adds an error for each that can't be looked up. In a template, stops at the first name that
+    /// isn't an alias.
     fn planned_parts(
         &mut self,
-        parts: Vec<Part<Reference>>,
+        parts: &[Part<Reference>],
         subject: &Subject,
-    ) -> Option<Vec<Part>> {
-        let count = parts.len();
+    ) -> Result<Vec<Part>, Unplanned> {
         let mut planned = Vec::new();
+        let mut unplanned = None;
         for part in parts {
             planned.push(match part {
-                Part::Text(text) => Part::Text(text),
+                Part::Text(text) => Part::Text(text.clone()),
                 Part::Lookup(Operand::Variable(name), printing) => {
-                    Part::Lookup(Operand::Variable(name), printing)
+                    Part::Lookup(Operand::Variable(name.clone()), printing.clone())
                 }
                 Part::Lookup(Operand::Secret(reference), printing) => {
                     let is_template = subject.origin != Origin::Inherited;
-                    if is_template && !self.aliases.contains_key(&reference.secret) {
-                        let name = reference.secret;
-                        if !self.refused_aliases.contains(&name) {
-                            let fault = self.unknown_name(&name);
+                    let name = &reference.secret;
+                    if is_template && !self.aliases.contains_key(name) {
+                        if !self.refused_aliases.contains(name) {
+                            let fault = self.unknown_name(name);
                             let problem = Problem::from_fault(Status::Configuration, fault)
-                                .for_part(printing.position)
+                                .for_part(printing.position.clone())
                                 .for_entry(subject.clone());
                             self.errors.push(problem);
                         }
-                        return None;
+                        return Err(Unplanned::Refused);
                     }
-                    let Some(found) = self.locate_single(&reference, subject) else {
-                        continue;
-                    };
-                    Part::Lookup(Operand::Secret(found), printing)
+                    match self.locate_single(reference, subject) {
+                        Ok(found) => Part::Lookup(Operand::Secret(found), printing.clone()),
+                        Err(reason) => {
+                            unplanned = Some(reason);
+                            continue;
+                        }
+                    }
                 }
             });
         }
-        if planned.len() < count {
-            return None;
-        }
-        Some(planned)
+        unplanned.map_or(Ok(planned), Err)
     }
 
     /// The fault of a template that uses `name` although there is no such alias.

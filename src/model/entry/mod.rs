@@ -86,6 +86,21 @@ impl Entry {
     }
 }
 
+impl<R> Entry<R> {
+    /// The same entry, with another source of its value.
+    pub fn with_source<S>(self, source: Source<S>) -> Entry<S> {
+        Entry {
+            id: self.id,
+            target: self.target,
+            source,
+            transform: self.transform,
+            pattern: self.pattern,
+            on_missing: self.on_missing,
+            subject: self.subject,
+        }
+    }
+}
+
 /// The source of an entry's value. Only [`Source::Object`] supplies values for several
 /// variables.
 #[derive(Clone, Debug)]
