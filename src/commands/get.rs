@@ -21,8 +21,8 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<Ve
     let mut notices = report.into_result()?;
 
     notices.extend(report::value_warnings(values.outcomes.values()));
-    // The plan has only one entry, so the loop runs once.
-    for (_, made) in values.outcomes.values() {
+    // The plan has only one entry.
+    if let Some((_, made)) = values.outcomes.values().next() {
         terminal::output_whole(made.value.expose())?;
     }
     if terminal::is_output_terminal() {

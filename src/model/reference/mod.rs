@@ -235,16 +235,19 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         Ok(value)
     })?;
 
-    let (store, id) = match (SecretId::parse(&expanded), empty) {
-        (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name, false)),
-        // The help text is dropped, because it may repeat an ARN from a variable's value.
-        (Err(error), _) if !names.is_empty() => {
-            let names = names.join(" and ");
-            let defect = format!("{error} (after expanding {names})");
-            return Err(Fault::new(defect));
+    if let Some(name) = empty
+        && lacks_part(&expanded, text)
+    {
+        return Err(empty_variable(name, false));
+    }
+    let (store, id) = SecretId::parse(&expanded).map_err(|error| {
+        if names.is_empty() {
+            return error;
         }
-        (parsed, _) => parsed?,
-    };
+        let names = names.join(" and ");
+        // The help text is dropped, because it may repeat an ARN from a variable's value.
+        Fault::new(format!("{error} (after expanding {names})"))
+    })?;
     Ok(Locator {
         store,
         region: id.arn().and_then(Arn::region),
