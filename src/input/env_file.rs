@@ -29,6 +29,9 @@ use crate::system::os_error::unreadable;
 /// The maximum size of a secret, in bytes.
 const MAX_BYTES: usize = 65_536;
 
+/// The characters that other tools take literally only in single quotes.
+const SPECIAL: [char; 6] = ['$', '#', '\\', '`', '"', '\''];
+
 /// The variables that `migrate` moves from a .env file to a secret or a declaration, and the
 /// warnings about the file.
 #[derive(Default)]
@@ -49,6 +52,7 @@ pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
     pub is_literal: bool,
+    quotes: Quotes,
     /// The line that sets the variable, as `FILE:LINE`.
     position: String,
 }
@@ -204,12 +208,14 @@ pub fn parse_env_file(
     found.warn(
         found.names_of(|variable| {
             let text = variable.text();
-            // Other tools take the text in single quotes literally. Only python-dotenv replaces
-            // escapes in it.
-            let is_between = |quote: char| lines.split(quote).any(|part| part == text);
-            text.contains("${")
-                || (text.contains(['$', '#', '\\', '`', '"', '\'']) && !is_between('\''))
-                || (text.contains([';', '&']) && !is_between('\'') && !is_between('"'))
+            let is_special = match variable.quotes {
+                Quotes::Single => false,
+                Quotes::Double => text.contains(SPECIAL),
+                Quotes::None | Quotes::WithEscapes => {
+                    text.contains(SPECIAL) || text.contains([';', '&'])
+                }
+            };
+            text.contains("${") || is_special
         }),
         Record::warning("a shell, Compose, Node and others may read a value differently, because of `$`, `#`, `;`, `&`, a backslash, a backtick or a quote")
             .help("compare the value with what your program gets today. For ${NAME}, write a template"),
@@ -247,7 +253,11 @@ impl EnvFile {
     /// - A variable that a launch reads before it reads secrets goes to `left_out`, unless
     ///   `--literal` names it.
     fn add(&mut self, statement: Statement, position: String, arguments: &MigrateArguments) {
-        let Some((written_name, value)) = statement.binding else {
+        let Some(Binding {
+            name: written_name,
+            value,
+        }) = statement.binding
+        else {
             let what = "this line isn't NAME=VALUE, or its quotes don't match";
             let help = "write NAME=VALUE, or begin a comment with #. Quote a value that contains quotes or line breaks, and put nothing after it";
             return self.errors.push(error(&position, what).help(help));
@@ -274,11 +284,12 @@ impl EnvFile {
         if !is_named && is_read_before_secrets(&name) {
             return self.left_out.push(format!("{name} ({position})"));
         }
-        let is_empty = value.expose().is_empty();
+        let is_empty = value.text.expose().is_empty();
         self.variables.push(EnvVariable {
             is_literal: is_named || (is_empty && !is_to_be_filled_in(&name)),
             name,
-            value,
+            value: value.text,
+            quotes: value.quotes,
             position,
         });
     }
@@ -289,7 +300,7 @@ fn unmatched_patterns(statements: &[Statement], arguments: &MigrateArguments) ->
     let names: Vec<&str> = statements
         .iter()
         .flat_map(|statement| &statement.binding)
-        .map(|(name, _)| name.as_str())
+        .map(|binding| binding.name.as_str())
         .collect();
     [&arguments.only, &arguments.except, &arguments.literal]
         .into_iter()
@@ -321,13 +332,40 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 struct Statement {
     /// The line on which the statement begins, counted from 1.
     line: usize,
-    /// The name and the value. `None` for a malformed statement, which python-dotenv skips with a
-    /// warning.
+    /// `None` for a malformed statement, which python-dotenv skips with a warning.
     binding: Option<Binding>,
 }
 
-/// A name, which may be invalid, and its value. The value is `None` if the `=` is missing.
-type Binding = (String, Option<SecretValue>);
+struct Binding {
+    /// The name, which may be invalid.
+    name: String,
+    /// `None` if the `=` is missing.
+    value: Option<WrittenValue>,
+}
+
+struct WrittenValue {
+    text: SecretValue,
+    quotes: Quotes,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy)]
+enum Quotes {
+    None,
+    Single,
+    Double,
+    /// In quotes of either kind, and with an escape in them. Other tools read escapes differently.
+    WithEscapes,
+}
+
+impl WrittenValue {
+    fn unquoted(text: &str) -> Self {
+        Self {
+            text: SecretValue::new(text),
+            quotes: Quotes::None,
+        }
+    }
+}
 
 /// Splits a .env file into its statements, in the order of the file. Lines must end with `\n`, not
 /// `\r\n`.
@@ -379,7 +417,7 @@ impl<'t> DotenvReader<'t> {
         if !self.rest.is_empty() && !self.rest.starts_with(['#', '\n']) {
             return None;
         }
-        Some((name, value))
+        Some(Binding { name, value })
     }
 
     /// Reads a name. A name in single quotes can contain any character except a single quote.
@@ -402,21 +440,22 @@ impl<'t> DotenvReader<'t> {
     }
 
     /// Reads the value after `=`. `None` if the value begins with a quote that is never closed.
-    fn read_value(&mut self) -> Option<SecretValue> {
+    fn read_value(&mut self) -> Option<WrittenValue> {
         let before = self.rest.len();
         self.skip(is_blank);
         // After a space, `#` begins a comment. Right after the equals sign, it belongs to the
         // value.
         let has_blank = self.rest.len() < before;
         match self.rest.chars().next() {
-            Some('#') if has_blank => Some(SecretValue::default()),
-            Some(quote @ ('\'' | '"')) => self.read_quoted(quote),
+            Some('#') if has_blank => Some(WrittenValue::unquoted("")),
+            Some('\'') => self.read_quoted('\'', Quotes::Single),
+            Some('"') => self.read_quoted('"', Quotes::Double),
             _ => Some(self.read_unquoted()),
         }
     }
 
     /// Reads a value in quotes, which can span several lines. `None` if the quote is never closed.
-    fn read_quoted(&mut self, quote: char) -> Option<SecretValue> {
+    fn read_quoted(&mut self, quote: char, mut quotes: Quotes) -> Option<WrittenValue> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
         loop {
@@ -424,7 +463,10 @@ impl<'t> DotenvReader<'t> {
                 '\\' => {
                     let escaped = chars.next()?;
                     match unescaped(escaped, quote) {
-                        Some(c) => value.push(c),
+                        Some(c) => {
+                            value.push(c);
+                            quotes = Quotes::WithEscapes;
+                        }
                         None => value.extend(['\\', escaped]),
                     }
                 }
@@ -433,12 +475,13 @@ impl<'t> DotenvReader<'t> {
             }
         }
         self.advance(chars.as_str());
-        Some(SecretValue::new(value))
+        let text = SecretValue::new(value);
+        Some(WrittenValue { text, quotes })
     }
 
     /// Reads an unquoted value: the rest of the line up to a comment (a `#` after a space), without
     /// trailing spaces.
-    fn read_unquoted(&mut self) -> SecretValue {
+    fn read_unquoted(&mut self) -> WrittenValue {
         let line = self.rest.split('\n').next().unwrap_or_default();
         self.advance(&self.rest[line.len()..]);
 
@@ -446,7 +489,7 @@ impl<'t> DotenvReader<'t> {
             .match_indices('#')
             .find(|(at, _)| line[..*at].ends_with(is_space))
             .map_or(line.len(), |(at, _)| at);
-        SecretValue::new(line[..end].trim_end_matches(is_space))
+        WrittenValue::unquoted(line[..end].trim_end_matches(is_space))
     }
 
     fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
