@@ -10,6 +10,7 @@
 //! contain.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use super::entry::{Subject, SubjectKind};
 use super::fault::Fault;
@@ -98,13 +99,25 @@ pub enum Headline {
     /// A sentence with the secret's name or, if there are several secrets, their number. The cause
     /// isn't the content of a secret, so one record can be about several of them.
     OfSecrets {
-        /// The wording for a single secret: the text before its name and the text after it. For
-        /// `access to the secret "prod/db" was denied`, these are `access to ` and `was denied`.
-        one: (&'static str, String),
-        /// The wording for several secrets: the text before their number and the text after it. For
-        /// `access to 3 secrets was denied`, these are `access to ` and `was denied`.
-        several: (&'static str, String),
+        /// The wording for a single secret, around its name.
+        one: Frame,
+        /// The wording for several secrets, around their number.
+        several: Frame,
     },
+}
+
+/// The parts of a sentence around a name or a number. For `access to 3 secrets was denied`, these
+/// are `access to ` and `was denied`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    pub before: &'static str,
+    pub after: String,
+}
+
+impl Frame {
+    fn around(&self, subject: &str) -> String {
+        format!("{}{subject} {}", self.before, self.after)
+    }
 }
 
 impl Default for Headline {
@@ -126,8 +139,12 @@ enum GroupKey<'p> {
     Secrets(Option<Store>, Texts<'p>),
 }
 
-/// A problem's headline, its help, and AWS's message.
-type Texts<'p> = [Option<&'p str>; 3];
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Texts<'p> {
+    headline: &'p str,
+    help: Option<&'p str>,
+    aws_says: Option<&'p str>,
+}
 
 /// A key that a secret doesn't have. All missing keys of a secret are reported in a single error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,7 +167,18 @@ pub struct About {
 }
 
 /// The parts of a locator that identify the secret and its version, without the region and role.
-type SecretKey<'p> = (Store, &'p SecretId, &'p Version);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct SecretKey<'p> {
+    store: Store,
+    id: &'p SecretId,
+    version: &'p Version,
+}
+
+/// Problems with the same reason, which share a record.
+struct Group<'g, 'p> {
+    first: &'p Problem,
+    others: &'g [&'p Problem],
+}
 
 impl Problem {
     pub fn new(status: Status, text: impl Into<String>) -> Self {
@@ -312,7 +340,8 @@ impl Problem {
 
     /// The headline of a problem that doesn't share its record with others.
     pub fn text(&self) -> String {
-        common_text(&[self])
+        let first = self;
+        Group { first, others: &[] }.text()
     }
 
     /// The key by which [`records`] groups problems. Problems with the same key are printed as one,
@@ -330,7 +359,11 @@ impl Problem {
         } else {
             self.aws_says.as_deref()
         };
-        let texts = |text| [Some(text), self.help.as_deref(), aws_says];
+        let texts = |headline| Texts {
+            headline,
+            help: self.help.as_deref(),
+            aws_says,
+        };
         let key = match &self.headline {
             Headline::Sentence(text) | Headline::General(text) => {
                 GroupKey::Sentence(about.is_some(), texts(text))
@@ -338,8 +371,8 @@ impl Problem {
             Headline::OfEntry(_, reason) => GroupKey::Entry(reason),
             Headline::OfSecret(predicate) => GroupKey::Secret(secret, texts(predicate)),
             Headline::OfMissingKey(_) => GroupKey::MissingKeys(secret),
-            Headline::OfSecrets { one: (_, text), .. } => {
-                GroupKey::Secrets(about.map(|about| about.locator.store), texts(text))
+            Headline::OfSecrets { one, .. } => {
+                GroupKey::Secrets(about.map(|about| about.locator.store), texts(&one.after))
             }
         };
         Some((key, self.status, self.code, &self.notes))
@@ -361,8 +394,12 @@ pub fn records<'p>(label: Label, problems: impl IntoIterator<Item = &'p Problem>
     let mut records = Vec::new();
     let mut is_note_added = false;
     for (_, problems) in groups {
-        let mut record = common_record(label, &problems);
-        if !is_note_added && problems.iter().any(|problem| problem.has_sent_hidden_name) {
+        let Some((first, others)) = problems.split_first() else {
+            continue;
+        };
+        let group = Group { first, others };
+        let mut record = group.record(label);
+        if !is_note_added && group.problems().any(|problem| problem.has_sent_hidden_name) {
             record = record.with_notes([SENT_NOTE.to_owned()]);
             is_note_added = true;
         }
@@ -373,125 +410,126 @@ pub fn records<'p>(label: Label, problems: impl IntoIterator<Item = &'p Problem>
 
 const SENT_NOTE: &str = "a name that isn't shown in full may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
-/// Builds the record for a group of problems. Its headline, its entries and the help about missing
-/// keys cover all of the problems. Everything else comes from the first one. `problems` must not be
-/// empty.
-fn common_record(label: Label, problems: &[&Problem]) -> Record {
-    let common = problems[0].clone();
-    let secrets = secrets_of(problems);
-    let lines = entry_lines(problems);
-    // An entry with a template can have several lines, but its variable is listed only once.
-    let mut variables = Vec::new();
-    for (entry, _) in &lines {
-        if entry.kind != SubjectKind::Section {
-            variables.push(&*entry.label);
-        }
+impl<'p> Group<'_, 'p> {
+    fn problems(&self) -> impl Iterator<Item = &'p Problem> {
+        iter::once(self.first).chain(self.others.iter().copied())
     }
-    variables.dedup();
 
-    let mut help = match missing_keys(problems).as_slice() {
-        [] => common.help,
-        keys => Some(MissingKey::help(keys)),
-    };
-    if let (Some(help), Some(forms)) = (&mut help, &common.other_forms) {
-        *help = as_sentences(help, forms);
-    }
-    let mut record = Record::new(label, common_text(problems))
-        .with_aws_says(common.aws_says.map(|says| says + &common.details))
-        .with_notes(common.notes)
-        .help_if_some(help);
-    if !variables.is_empty() {
-        record = record.with("variables", variables);
-    }
-    if let Some(about) = common.about
-        && secrets.len() == 1
-    {
-        record = record.with("secret", about.locator.shown_id());
-    }
-    let entries: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
-    match common.headline {
-        Headline::OfEntry(..) if entries.len() == 1 => record.with("entries", entries),
-        Headline::General(_) => record.for_entries(entries).abridged(),
-        Headline::Sentence(_)
-        | Headline::OfEntry(..)
-        | Headline::OfSecret(_)
-        | Headline::OfMissingKey(_)
-        | Headline::OfSecrets { .. } => record.for_entries(entries),
-    }
-}
-
-/// The entries affected by a group of problems, each with its line in the record.
-fn entry_lines<'p>(problems: &[&'p Problem]) -> Vec<(&'p Subject, String)> {
-    let are_secrets_in_headline =
-        problems[0].headline.names_secret() && secrets_of(problems).len() == 1;
-    let mut lines = Vec::new();
-    for problem in problems {
-        for entry in &problem.entries {
-            let mut line = entry.to_string();
-            if let Some(part) = &problem.part {
-                line = format!("{part} in {line}");
+    /// Builds the record for the group. Its headline, its entries and the help about missing keys
+    /// cover all of the problems. Everything else comes from the first one.
+    fn record(&self, label: Label) -> Record {
+        let common = self.first.clone();
+        let lines = self.entry_lines();
+        // An entry with a template can have several lines, but its variable is listed only once.
+        let mut variables = Vec::new();
+        for (entry, _) in &lines {
+            if entry.kind != SubjectKind::Section {
+                variables.push(&*entry.label);
             }
-            // The line names the secret, unless the headline or the entry's reference already does.
-            if let Some(about) = &problem.about
-                && !are_secrets_in_headline
-                && entry
-                    .written_reference()
-                    .is_none_or(|written| written.secret != about.locator.written_id())
-            {
-                line += &format!(": {}", about.name);
-            }
-            lines.push((entry, line));
+        }
+        variables.dedup();
+
+        let mut help = MissingKey::help(&self.missing_keys()).or(common.help);
+        if let (Some(help), Some(forms)) = (&mut help, &common.other_forms) {
+            *help = as_sentences(help, forms);
+        }
+        let mut record = Record::new(label, self.text())
+            .with_aws_says(common.aws_says.map(|says| says + &common.details))
+            .with_notes(common.notes)
+            .help_if_some(help);
+        if !variables.is_empty() {
+            record = record.with("variables", variables);
+        }
+        if let Some(about) = common.about
+            && self.secrets().len() == 1
+        {
+            record = record.with("secret", about.locator.shown_id());
+        }
+        let entries: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+        match common.headline {
+            Headline::OfEntry(..) if entries.len() == 1 => record.with("entries", entries),
+            Headline::General(_) => record.for_entries(entries).abridged(),
+            Headline::Sentence(_)
+            | Headline::OfEntry(..)
+            | Headline::OfSecret(_)
+            | Headline::OfMissingKey(_)
+            | Headline::OfSecrets { .. } => record.for_entries(entries),
         }
     }
-    // If an entry has several problems with the same secret, they share a line.
-    lines.dedup();
-    lines
-}
 
-/// The headline for the record of a group of problems. `problems` must not be empty.
-fn common_text(problems: &[&Problem]) -> String {
-    let common = problems[0];
-    let name = common.about.as_ref().map_or("", |about| &about.name);
-    let mut text = match &common.headline {
-        Headline::Sentence(text) | Headline::General(text) | Headline::OfEntry(text, _) => {
-            text.clone()
-        }
-        Headline::OfSecret(predicate) => format!("{name} {predicate}"),
-        Headline::OfMissingKey(_) => {
-            format!("{name} {}", MissingKey::predicate(&missing_keys(problems)))
-        }
-        Headline::OfSecrets { one, several } => {
-            let secrets = secrets_of(problems);
-            match secrets.first() {
-                Some((store, ..)) if secrets.len() > 1 => {
-                    format!("{}{} {store}s {}", several.0, secrets.len(), several.1)
+    /// The entries that the problems affect, each with its line in the record.
+    fn entry_lines(&self) -> Vec<(&'p Subject, String)> {
+        let are_secrets_in_headline =
+            self.first.headline.names_secret() && self.secrets().len() == 1;
+        let mut lines = Vec::new();
+        for problem in self.problems() {
+            for entry in &problem.entries {
+                let mut line = entry.to_string();
+                if let Some(part) = &problem.part {
+                    line = format!("{part} in {line}");
                 }
-                _ => format!("{}{name} {}", one.0, one.1),
+                // The line names the secret, unless the headline or the entry's reference already
+                // does.
+                if let Some(about) = &problem.about
+                    && !are_secrets_in_headline
+                    && entry
+                        .written_reference()
+                        .is_none_or(|written| written.secret != about.locator.written_id())
+                {
+                    line += &format!(": {}", about.name);
+                }
+                lines.push((entry, line));
             }
         }
-    };
-    if common.aws_says.is_none() {
-        text += &common.details;
+        // If an entry has several problems with the same secret, they share a line.
+        lines.dedup();
+        lines
     }
-    text
-}
 
-fn secrets_of<'p>(problems: &[&'p Problem]) -> BTreeSet<SecretKey<'p>> {
-    problems
-        .iter()
-        .filter_map(|problem| Some(problem.about.as_ref()?.key()))
-        .collect()
-}
-
-/// The missing keys of one secret, in alphabetical order.
-fn missing_keys<'p>(problems: &[&'p Problem]) -> Vec<&'p MissingKey> {
-    let mut keys = BTreeSet::new();
-    for problem in problems {
-        if let Headline::OfMissingKey(missing) = &problem.headline {
-            keys.insert(missing);
+    /// The headline of the record.
+    fn text(&self) -> String {
+        let common = self.first;
+        let name = common.about.as_ref().map_or("", |about| &about.name);
+        let mut text = match &common.headline {
+            Headline::Sentence(text) | Headline::General(text) | Headline::OfEntry(text, _) => {
+                text.clone()
+            }
+            Headline::OfSecret(predicate) => format!("{name} {predicate}"),
+            Headline::OfMissingKey(_) => {
+                format!("{name} {}", MissingKey::predicate(&self.missing_keys()))
+            }
+            Headline::OfSecrets { one, several } => {
+                let secrets = self.secrets();
+                match secrets.first() {
+                    Some(SecretKey { store, .. }) if secrets.len() > 1 => {
+                        several.around(&format!("{} {store}s", secrets.len()))
+                    }
+                    _ => one.around(name),
+                }
+            }
+        };
+        if common.aws_says.is_none() {
+            text += &common.details;
         }
+        text
     }
-    keys.into_iter().collect()
+
+    fn secrets(&self) -> BTreeSet<SecretKey<'p>> {
+        self.problems()
+            .filter_map(|problem| Some(problem.about.as_ref()?.key()))
+            .collect()
+    }
+
+    /// The missing keys of one secret, in alphabetical order.
+    fn missing_keys(&self) -> Vec<&'p MissingKey> {
+        let mut keys = BTreeSet::new();
+        for problem in self.problems() {
+            if let Headline::OfMissingKey(missing) = &problem.headline {
+                keys.insert(missing);
+            }
+        }
+        keys.into_iter().collect()
+    }
 }
 
 impl Headline {
@@ -505,8 +543,7 @@ impl Headline {
 }
 
 impl MissingKey {
-    /// A predicate that says which keys the secret lacks: `has no key "user"`. `keys` must not be
-    /// empty.
+    /// A predicate that says which keys the secret lacks: `has no key "user"`.
     fn predicate(keys: &[&Self]) -> String {
         let names: Vec<String> = keys
             .iter()
@@ -520,23 +557,23 @@ impl MissingKey {
     }
 
     /// The help about missing keys. Suggests similar keys, if there are any. Also lists the
-    /// existing keys, unless only one key is missing and a similar key is suggested for it. `keys`
-    /// must not be empty.
-    fn help(keys: &[&Self]) -> String {
-        let existing_keys = &keys[0].existing_keys;
+    /// existing keys, unless only one key is missing and a similar key is suggested for it. `None`
+    /// if no key is missing.
+    fn help(keys: &[&Self]) -> Option<String> {
+        let existing_keys = &keys.first()?.existing_keys;
         let mut similar = Vec::new();
         for missing in keys {
             let name = missing.similar.as_ref().map(|key| format!("{key:?}"));
             similar.extend(name.filter(|name| !similar.contains(name)));
         }
         if similar.is_empty() {
-            return existing_keys.clone();
+            return Some(existing_keys.clone());
         }
         let question = format!("did you mean {}?", some_of(&similar));
         if keys.len() == 1 {
-            return question;
+            return Some(question);
         }
-        as_sentences(&question, existing_keys)
+        Some(as_sentences(&question, existing_keys))
     }
 }
 
@@ -569,7 +606,11 @@ impl About {
     /// role.
     fn key(&self) -> SecretKey<'_> {
         let locator = &self.locator;
-        (locator.store, &locator.id, &locator.version)
+        SecretKey {
+            store: locator.store,
+            id: &locator.id,
+            version: &locator.version,
+        }
     }
 
     /// Describes a secret by its name, without its version.

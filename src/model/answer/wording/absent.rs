@@ -6,7 +6,7 @@ use super::request::{CauseFacts, FailedRequest, OF_SECRET};
 use crate::model::answer::fetch_error::{Cause, Denial, Missing, Operation};
 use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::fault::did_you_mean;
-use crate::model::problem::{Headline, as_sentences};
+use crate::model::problem::{Frame, Headline, as_sentences};
 use crate::model::reference::{
     EMPTY_PIECE, Locator, NO_PATHS, Selector, Store, Version, has_empty_piece,
 };
@@ -44,13 +44,17 @@ impl FailedRequest<'_> {
             return Headline::OfSecret(text);
         }
         let location = self.location();
+        let (before, after) = if self.circumstances.is_none_found {
+            ("none of the ", format!("exists{location}"))
+        } else {
+            ("", format!("don't exist{location}"))
+        };
         Headline::OfSecrets {
-            one: ("", text),
-            several: if self.circumstances.is_none_found {
-                ("none of the ", format!("exists{location}"))
-            } else {
-                ("", format!("don't exist{location}"))
+            one: Frame {
+                before: "",
+                after: text,
             },
+            several: Frame { before, after },
         }
     }
 

@@ -25,7 +25,7 @@ use super::fetch_error::{
     RequestFault, Unsigned,
 };
 use crate::model::entry::Subject;
-use crate::model::problem::{About, Headline, Problem, Status};
+use crate::model::problem::{About, Frame, Headline, Problem, Status};
 use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
@@ -122,10 +122,16 @@ impl FailedRequest<'_> {
             (Absent(missing), _) => self.headline_of_absence(missing),
             (_, Mention::Nowhere | Mention::InEntries) => Headline::General(text),
             (_, Mention::AsSubject) => Headline::OfSecret(text),
-            (_, Mention::InHeadline(before)) => Headline::OfSecrets {
-                one: (before, text.clone()),
-                several: (before, text),
-            },
+            (_, Mention::InHeadline(before)) => {
+                let frame = Frame {
+                    before,
+                    after: text,
+                };
+                Headline::OfSecrets {
+                    one: frame.clone(),
+                    several: frame,
+                }
+            }
         }
     }
 
