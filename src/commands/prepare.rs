@@ -97,7 +97,7 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     layers.push(take(&mut inputs.layer));
 
     inputs.errors.extend(inputs.options.unmet_requirements());
-    if !task.is_for_launch {
+    if !task.is_for_command {
         options.rotation = None;
     }
     Merged {
@@ -132,13 +132,13 @@ impl Merged {
         if !inputs.errors.is_empty() {
             return notices;
         }
-        let is_launch = self.task.is_for_launch;
+        let has_command = self.task.is_for_command;
         let patterns = &inputs.resolve_env;
-        if is_launch || !patterns.is_empty() {
+        if has_command || !patterns.is_empty() {
             notices.extend(unresolved_warnings(inherited, patterns, options, layers));
         }
-        // Only a launch passes inherited variables on.
-        if is_launch {
+        // Only a command gets the inherited variables.
+        if has_command {
             notices.extend(retention_warnings(
                 &inputs.options,
                 &options.retention,
@@ -168,7 +168,7 @@ impl Merged {
         // even if some of its tasks have no references in their variables. But they also fail if a
         // variable contains a reference that no pattern matches: otherwise, the command would get
         // the reference's text as its password.
-        let is_warned = task.is_for_launch || !inputs.resolve_env.is_empty();
+        let is_warned = task.is_for_command || !inputs.resolve_env.is_empty();
         let has_reference = is_warned && has_unmatched_reference(&inputs.resolve_env, &retained);
         let needs_entries = inputs.resolve_env.is_empty() || task.needs_entries || has_reference;
         let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
@@ -183,13 +183,13 @@ impl Merged {
 
         let aws = inputs.options.aws();
         let settings = Settings::new(aws, &options.source, inherited).map(|settings| Settings {
-            asks_identity: task.is_check,
+            asks_identity: task.prints_table,
             is_unattended: options.rotation.is_some() && !task.is_attended,
             ..settings
         });
         let settings = value_or_add(settings, &mut errors);
-        let unused_aliases = if task.is_for_launch {
-            alias_warning(&layers, task.is_check, inherited)
+        let unused_aliases = if task.is_for_command {
+            alias_warning(&layers, task.prints_table, inherited)
         } else {
             None
         };
@@ -204,7 +204,7 @@ impl Merged {
                 notices.extend(unused_aliases);
                 // `check` doesn't need notes about entries that are left out, because its table
                 // shows them.
-                if !task.is_check {
+                if !task.prints_table {
                     notices.extend(report::left_out_notes(&plan));
                 } else if options.verbose {
                     notices.extend(removed_notes(&options.retention.unset, &plan));

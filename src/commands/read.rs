@@ -106,7 +106,7 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
     }
     warnings.extend(report::nothing_read_note(outcomes));
     warnings.extend(report::mistake_warnings(outcomes));
-    if prepared.task.is_for_launch {
+    if prepared.task.is_for_command {
         warnings.extend(inherited_warning(&prepared.plan, values));
     }
     warnings
