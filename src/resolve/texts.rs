@@ -9,6 +9,7 @@
 //! rest may be a password.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
@@ -74,14 +75,16 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
     Some(warning.for_entries(names.clone()).with("variables", names))
 }
 
-/// Matches a variable as written for a shell, Docker Compose or Kubernetes.
-///
-/// The groups match the name in `${NAME}` (with or without a default), in `$(NAME)`, in `$NAME` as
-/// the whole text, in `$NAME` within a longer text (only names of at least three characters), and
-/// in `{{NAME}}`.
-static VARIABLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$|\$(\w{3,})|\{\{(\w+)\}\}").ok()
-});
+/// Matches a variable as written for a shell, Docker Compose or Kubernetes: the name in `${NAME}`
+/// (with or without a default), in `$(NAME)`, and in `$NAME` as the whole text.
+const DELIMITED: &str = r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$";
+
+static IN_SCRIPT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(DELIMITED).ok());
+
+/// Also matches the name in `{{NAME}}`, and in `$NAME` within a longer text (only names of at least
+/// three characters).
+static IN_WORD: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&(DELIMITED.to_owned() + r"|\$(\w{3,})|\{\{(\w+)\}\}")).ok());
 
 /// A template's text with a NUL character instead of each lookup, so that the text before the
 /// lookup and the text after it stay apart.
@@ -94,6 +97,24 @@ pub(super) fn literal_text(parts: &[Part]) -> String {
         }
     }
     literal
+}
+
+/// The field of an entry that has a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Value,
+    Default,
+    Template,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Value => "value",
+            Self::Default => "default",
+            Self::Template => "template",
+        })
+    }
 }
 
 struct Search<'a> {
@@ -109,14 +130,14 @@ impl Search<'_> {
     fn warning(&self, entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
         let literal;
         let (field, text) = match (&outcome.result, &entry.source, &entry.on_missing) {
-            (Outcome::Default(_), _, OnMissing::Default(text)) => ("default", text),
-            (Outcome::Value(_), Source::Literal(text), _) => ("value", text),
+            (Outcome::Default(_), _, OnMissing::Default(text)) => (Field::Default, text),
+            (Outcome::Value(_), Source::Literal(text), _) => (Field::Value, text),
             // Search a template even if it is unread, as with `check --offline`.
             (Outcome::Value(_) | Outcome::Unread, Source::Composed(parts), _)
                 if entry.subject.written.is_some() =>
             {
                 literal = literal_text(parts);
-                ("template", &literal)
+                (Field::Template, &literal)
             }
             (_, _, _) => return None,
         };
@@ -128,7 +149,7 @@ impl Search<'_> {
                 format!("the {field} contains {{{{ as plain text"),
                 "write template: \"…{{ ALIAS.KEY }}…\"",
             )
-        } else if field != "template" && self.is_reference(text) {
+        } else if field != Field::Template && self.is_reference(text) {
             note = "plain text, although it is a reference";
             (
                 format!("the {field} is {note}"),
@@ -168,7 +189,7 @@ impl Search<'_> {
     ///
     /// `None` if there's no such variable. Also `None` for a file or a text with several lines,
     /// which may be a script whose variables are replaced later.
-    fn variables(&self, text: &str, field: &str, entry: &Planned) -> Option<String> {
+    fn variables(&self, text: &str, field: Field, entry: &Planned) -> Option<String> {
         if !matches!(entry.target, Target::Env(_))
             || !text.contains(['$', '{'])
             || text.trim_end().contains('\n')
@@ -177,20 +198,19 @@ impl Search<'_> {
         }
         let mut names = Vec::new();
         let text = text.replace("{{ ", "{{").replace(" }}", "}}");
-        // A text with whitespace may be part of a script, so ignore the last two groups.
-        let groups = if text.contains(char::is_whitespace) {
-            3
+        let pattern = if text.contains(char::is_whitespace) {
+            &IN_SCRIPT
         } else {
-            5
+            &IN_WORD
         };
-        for found in VARIABLE.as_ref()?.captures_iter(&text) {
-            let Some(name) = found.iter().skip(1).take(groups).flatten().next() else {
+        for found in pattern.as_ref()?.captures_iter(&text) {
+            let Some(name) = found.iter().skip(1).flatten().next() else {
                 continue;
             };
             let name = name.as_str();
             let shown = format!("${name}");
             if (self.set.contains(name)
-                || (field == "template" && self.plan.inherited.get(name).is_some()))
+                || (field == Field::Template && self.plan.inherited.get(name).is_some()))
                 && !names.contains(&shown)
             {
                 names.push(shown);
