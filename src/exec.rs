@@ -20,7 +20,7 @@ use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
 use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::fault::overlooked;
-use crate::model::problem::{Problem, Status};
+use crate::model::message::{Problem, Status};
 use crate::model::shown::shown_program;
 use crate::system::lifecycle::{block_signals, restore_signals};
 use crate::system::os_error::{absence, errno, errno_text, path_remedy};
@@ -51,7 +51,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
     let command = program.to_string_lossy();
     if let Some(found) = overlooked(&command) {
         let fault = found.about("the command");
-        return Err(Problem::from_fault(Status::NotFound, fault));
+        return Err(Problem::new(Status::NotFound, fault));
     }
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);
@@ -139,7 +139,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     };
     not_found(format!("the command \"{shown}\" wasn't found in PATH"))
         .help("install the command, or use its full path (./NAME for a file in this directory)")
-        .note(format!("PATH is {}", searched.to_string_lossy()))
+        .notes([format!("PATH is {}", searched.to_string_lossy())])
 }
 
 /// Checks that a file exists, isn't a directory and can be executed, and returns it as a program.
@@ -290,7 +290,7 @@ pub fn expect_fit(
     Err(Problem::configuration(format!(
         "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
     ))
-    .note(format!("the longest variable is {name}"))
+    .notes([format!("the longest variable is {name}")])
     .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
 }
 
@@ -321,8 +321,7 @@ fn limits_on_linux(page: usize, stack: usize) -> Limits {
 mod tests {
     use super::*;
     use crate::model::environment::{EnvName, Inherited};
-    use crate::model::problem::records;
-    use crate::model::record::Label;
+    use crate::model::message::records;
 
     #[test]
     fn the_limit_of_one_variable_follows_the_page_size_and_not_the_stack() {
@@ -366,7 +365,7 @@ mod tests {
         assert_eq!(check(needed), Ok(()));
         let error = check(needed - 1).unwrap_err();
         assert!(
-            records(Label::Error, [&error])[0]
+            records([&error])[0]
                 .parts()
                 .notes
                 .contains(&"the longest variable is A".to_owned())

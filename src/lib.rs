@@ -66,8 +66,11 @@ use commands::rotation::supervise;
 use commands::worker::{finish, install_panic_hook};
 use input::cli::{self, Invocation};
 use model::environment::Inherited;
-use model::problem::Status;
-use report::{Report, terminal};
+use model::message::Status;
+use report::{
+    Report,
+    terminal::{self, Patience},
+};
 
 /// Runs secrets-exec. `arguments` doesn't include the program's own name.
 ///
@@ -131,6 +134,6 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             Vec::new()
         }
     };
-    terminal::print(notices);
+    terminal::print(Patience::Unlimited, notices);
     Ok(0)
 }

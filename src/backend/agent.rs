@@ -20,12 +20,10 @@ use super::aws::{
     LocatorsByRequest, Settings, apply_settings, code_and_message, distribute, malformed_response,
     not_sent, parse_secret, parse_service_error,
 };
-use crate::model::answer::{
-    Again, Answers, Cause, Denial, Document, FetchError, FetchResult, Operation, OutageKind,
-    Refusal,
+use crate::model::answer::{Answers, Document};
+use crate::model::message::{
+    Again, Cause, Denial, FetchError, FetchResult, Operation, OutageKind, Placed, Problem, Refusal,
 };
-use crate::model::place::Placed;
-use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
 use crate::model::url::HttpUrl;
 use crate::net::{Bytes, HttpClient, host_and_port, in_flight};

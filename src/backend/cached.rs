@@ -52,11 +52,9 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::aws::Aws;
-use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchError};
+use crate::model::answer::{Answer, Answers, CachedAnswer, Document};
+use crate::model::message::{FetchError, Placed, Problem, Record};
 use crate::model::options::CacheOptions;
-use crate::model::place::Placed;
-use crate::model::problem::Problem;
-use crate::model::record::Record;
 use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};

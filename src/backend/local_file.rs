@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::model::answer::{
-    Answers, Cause, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
-};
+use crate::model::answer::{Answers, Document, SecretValue};
 use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, is_one_letter_away};
+use crate::model::message::{Cause, FetchError, FetchResult, Missing, Refusal};
 use crate::model::reference::{Locator, ParameterPath, Store};
 use crate::model::shown::shell_word;
 

@@ -21,9 +21,8 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{Answers, Caller, Circumstances};
-use crate::model::problem::Problem;
-use crate::model::record::Record;
+use crate::model::answer::{Answers, Caller};
+use crate::model::message::{Circumstances, Problem, Record};
 use crate::model::reference::Locator;
 use agent::Agent;
 use aws::Aws;

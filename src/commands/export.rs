@@ -14,8 +14,8 @@ use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
+use crate::model::message::Problem;
 use crate::model::outcome::{FileValue, Values};
-use crate::model::problem::Problem;
 use crate::report::{self, Record, Report, terminal};
 
 /// The destination of the exported variables. An existing file is replaced, except for GitHub's

@@ -30,12 +30,15 @@ use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::model::environment::{CommandLine, Environment, Inherited};
+use crate::model::message::Problem;
 #[cfg(target_os = "linux")]
 use crate::model::options::RotationOptions;
 use crate::model::outcome::Values;
-use crate::model::problem::Problem;
 use crate::model::shown::quoted_program;
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{
+    self, Record, Report,
+    terminal::{self, Patience},
+};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
@@ -80,7 +83,7 @@ pub fn read<'a>(
 }
 
 /// Prints `notices`, and then gives the files their final names. If nobody reads standard error,
-/// waits only briefly ([`terminal::print_briefly`]).
+/// waits only briefly ([`Patience::Brief`]).
 ///
 /// # Errors
 /// If a file can't be renamed.
@@ -88,7 +91,7 @@ pub(super) fn print_and_rename(
     delivery: Delivery,
     notices: Vec<Record>,
 ) -> Result<Delivery, Problem> {
-    terminal::print_briefly(notices);
+    terminal::print(Patience::Brief, notices);
     delivery.rename_all()
 }
 

@@ -12,8 +12,8 @@ use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
 use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
-use crate::model::options::parse_level;
-use crate::model::problem::Problem;
+use crate::model::message::Problem;
+use crate::model::options::{Quiet, parse_quiet};
 use crate::model::reference::SecretId;
 use crate::model::shown::shell_word;
 use crate::report::{Record, Report, terminal};
@@ -49,10 +49,10 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
     let file = read_env_file(arguments)?;
     // `--quiet` is the only option of `migrate` that a SECRETS_EXEC_* variable can set.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
-    let inherited_level = quiet_variable.and_then(|value| parse_level(value).ok());
+    let inherited_quiet = quiet_variable.and_then(|value| parse_quiet(value).ok());
     terminal::use_quiet(match arguments.quiet {
-        0 => inherited_level.unwrap_or_default(),
-        level => level,
+        0 => inherited_quiet.unwrap_or_default(),
+        level => Quiet::from_level(level),
     });
     let mut notices = file.warnings;
 

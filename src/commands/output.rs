@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use crate::deliver::{Delivery, Files};
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Argument, DeclaredPath, EntryId, FileTarget, Mode, Subject};
+use crate::model::message::Problem;
 use crate::model::outcome::FileValue;
-use crate::model::problem::Problem;
 use crate::report::{Report, terminal};
 
 /// Refuses to print values if standard output is a terminal, where they would be visible on the

@@ -6,9 +6,8 @@ use super::worker;
 use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::environment::Inherited;
+use crate::model::message::{Placed, Problem};
 use crate::model::options::SourceOption;
-use crate::model::place::Placed;
-use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
 use crate::time::Deadline;
 

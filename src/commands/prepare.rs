@@ -22,10 +22,13 @@ use crate::input::inherited::{
     unresolved_warnings,
 };
 use crate::model::environment::{CommandLine, Inherited};
+use crate::model::message::Problem;
 use crate::model::options::Options;
 use crate::model::plan::{Layer, Plan};
-use crate::model::problem::Problem;
-use crate::report::{self, Label, Record, Report, terminal};
+use crate::report::{
+    self, Label, Record, Report,
+    terminal::{self, Patience},
+};
 use crate::time::Deadline;
 
 /// Everything that a launch or subcommand has to know before it sends the first request.
@@ -68,7 +71,7 @@ pub(super) fn prepare(
     let merged = merge(inputs, task, inherited);
     apply_options(&merged.options, deadline);
     let (notices, planned) = merged.plan(inherited);
-    terminal::print(notices);
+    terminal::print(Patience::Unlimited, notices);
     planned
 }
 

@@ -22,11 +22,14 @@ use tokio::time::Instant;
 
 use crate::backend::aws::remove_empty_variables;
 use crate::model::environment::Inherited;
+use crate::model::message::Problem;
 use crate::model::options::Options;
-use crate::model::problem::Problem;
 use crate::model::shown::{printed, shown};
 use crate::report::layout::counted;
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{
+    self, Record, Report,
+    terminal::{self, Patience},
+};
 use crate::system::lifecycle::{End, asks_on_terminal, block_signals, end, while_working};
 use crate::system::os_error;
 use crate::system::systemd::Notifier;
@@ -132,7 +135,7 @@ pub(super) fn run_with<T: Send>(
             end(End::Signal(signal), || {
                 if messenger.shows_progress() {
                     let notices = deadline.progress.notices();
-                    terminal::print_unless_stalled(notices.into_iter().chain([error]));
+                    terminal::print(Patience::None, notices.into_iter().chain([error]));
                 }
             })
         },
@@ -149,7 +152,7 @@ pub(super) fn run_with<T: Send>(
         if let Ok(Err(report)) = &mut result {
             report.notices.extend(notices);
         } else {
-            terminal::print(notices);
+            terminal::print(Patience::Unlimited, notices);
         }
     }
     // The outer error says why the worker couldn't be started. The inner result comes from `work`.
@@ -162,7 +165,7 @@ pub(super) fn run_with<T: Send>(
 pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
-        terminal::print([Record::note(event).event("trace")]);
+        terminal::print(Patience::Unlimited, [Record::note(event).event("trace")]);
     });
 }
 

@@ -32,7 +32,7 @@ use nix::unistd::{
 
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, Argument, DeclaredPath, FileTarget, Subject};
-use crate::model::problem::Problem;
+use crate::model::message::Problem;
 use crate::model::shown::noun_with_name;
 use crate::system::lifecycle::block_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};

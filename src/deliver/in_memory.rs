@@ -15,7 +15,7 @@ use nix::unistd::pipe2;
 
 use super::disk::{Access, WRITE};
 use crate::model::answer::SecretValue;
-use crate::model::problem::Problem;
+use crate::model::message::Problem;
 use crate::system::os_error::{call_problem, errno, errno_text};
 
 /// The lowest descriptor for a file in memory. Shells and libuv (Node) use or close lower ones.

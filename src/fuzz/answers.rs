@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
 use crate::backend::cached::{decode, encode, hex_hash};
-use crate::model::answer::{Circumstances, Document, FetchError};
+use crate::model::answer::Document;
 use crate::model::entry::{Origin, Subject};
 use crate::model::environment::Inherited;
-use crate::model::problem::Problem;
+use crate::model::message::{Circumstances, FetchError, Problem};
 use crate::model::reference::Reference;
 use crate::system::redaction::conceal;
 

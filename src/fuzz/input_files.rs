@@ -12,14 +12,14 @@ use super::support::{
     CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, message, plan, reasons,
     resolve_all, resolve_one,
 };
-use crate::backend::aws::parse_ini;
+use crate::backend::aws::{IniSection, parse_ini};
 use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, parse_declaration};
 use crate::input::env_file::{parse_env_file, secret_json};
 use crate::input::inherited::inherited_layer;
 use crate::model::environment::Inherited;
+use crate::model::message::Problem;
 use crate::model::plan::Layer;
-use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
 
 /// Parses `data` as a declaration, and resolves it with the same value for each secret. Asserts
@@ -64,18 +64,22 @@ pub fn config_file(data: &[u8]) {
         return;
     };
     match parse_ini(text) {
-        Err((line, _)) => assert!((1..=text.lines().count()).contains(&line), "line {line}"),
+        Err(refused) => {
+            let line = refused.line;
+            assert!((1..=text.lines().count()).contains(&line), "line {line}");
+        }
         Ok(sections) => {
             let mut printed = String::new();
-            for (_, name, section) in &sections {
-                let _ = writeln!(printed, "[{name}]");
-                for (key, value) in section {
+            for section in &sections {
+                let _ = writeln!(printed, "[{}]", section.header);
+                for (key, value) in &section.settings {
                     // The lines of a value after its first one must be indented.
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
                 }
             }
 
-            let without_line = |(_, name, section)| (name, section);
+            let without_line =
+                |section: IniSection<'_>| (section.header.to_owned(), section.settings);
             let parsed_again = parse_ini(&printed).unwrap_or_default();
             assert!(
                 parsed_again

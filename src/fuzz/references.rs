@@ -12,10 +12,9 @@ use super::support::{
 use crate::model::entry::template::parse_template;
 use crate::model::entry::{Operand, Part, Source};
 use crate::model::environment::Inherited;
+use crate::model::message::records;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
-use crate::model::problem::records;
-use crate::model::record::Label;
 use crate::model::reference::{Alias, Aliases, Reference, Selector, Version, validate_alias_name};
 
 /// Parses `data` as a reference, looks it up ([`check_lookup`]), and makes a plan with it. Asserts
@@ -163,7 +162,7 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 
 /// Asserts that the reference in each hint leads to exactly one JSON value.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
-    for record in records(Label::Error, &reasons(outcomes)) {
+    for record in records(&reasons(outcomes)) {
         let help = record.into_parts().help.unwrap_or_default();
         let Some(quoted) = help.strip_prefix("write --env ") else {
             continue;

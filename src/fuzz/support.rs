@@ -1,11 +1,11 @@
 //! Inputs and assertions that the fuzz targets share.
 
-use crate::model::answer::{Circumstances, Document, SecretValue};
+use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Argument, Entry, Origin, Source, Target};
 use crate::model::environment::{EnvName, Inherited};
+use crate::model::message::{Circumstances, Problem};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::{Layer, Plan};
-use crate::model::problem::Problem;
 use crate::report::Report;
 use crate::report::layout::{Screen, record_lines};
 use crate::resolve::resolve;

@@ -21,8 +21,7 @@ use crate::input::text_file;
 use crate::model::answer::SecretValue;
 use crate::model::entry::is_aws_setting;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
-use crate::model::problem::Problem;
-use crate::model::record::Record;
+use crate::model::message::{Problem, Record};
 use crate::model::shown::shown;
 use crate::system::os_error::unreadable;
 

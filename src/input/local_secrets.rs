@@ -12,8 +12,7 @@ use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{FaultAt, Kind, Node, Position, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
-use crate::model::place::Placed;
-use crate::model::problem::{Problem, Status};
+use crate::model::message::{Placed, Problem};
 use crate::model::reference::slash_fault;
 
 /// Reads the `--local` file. Returns each secret's value by its id.
@@ -25,9 +24,10 @@ pub fn read_local_secrets(
     file: &Placed<PathBuf>,
 ) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
     let Placed { value: path, place } = file;
-    let error = |(Position { line, column }, fault): FaultAt| {
+    let error = |FaultAt { position, fault }: FaultAt| {
+        let Position { line, column } = position;
         let position = format!("{}:{line}:{column}:", path.display());
-        Problem::from_fault(Status::Configuration, fault.about(&position))
+        Problem::configuration(fault.about(&position))
     };
     let text = text_file::open(path, &place.to_string(), &format!(" (from {place})"))
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
@@ -41,14 +41,15 @@ pub fn read_local_secrets(
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets to their values";
         let help = "write SECRET: { KEY: … }";
-        return Err(vec![error((node.position, Fault::new(text).help(help)))]);
+        let fault = Fault::new(text).help(help);
+        return Err(vec![error(node.position.fault(fault))]);
     };
     // No secret overwrites another one, because a key that occurs twice is a syntax error.
     let mut secrets = BTreeMap::new();
     let mut errors = Vec::new();
     for (key, value) in entries {
         if let Some(fault) = slash_fault(&key.text) {
-            errors.push(error((key.position, fault.about("this key"))));
+            errors.push(error(key.position.fault(fault.about("this key"))));
         }
         match secret_value(value) {
             Ok(value) => secrets.extend([(key.text.clone(), value)]),
@@ -74,13 +75,13 @@ fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
                     .and_then(|text| SecretValue::new(text).base64_decoded())
                     .ok_or_else(|| {
                         let text = "the value of $binary isn't valid base64";
-                        (value.position, text.into())
+                        value.position.fault(text)
                     });
             }
             "$stages" => {
                 let text = "a local file has one value for each secret, without $stages";
                 let help = "write the value itself: SECRET: { KEY: … }";
-                return Err((key.position, Fault::new(text).help(help)));
+                return Err(key.position.fault(Fault::new(text).help(help)));
             }
             _ => {}
         }
@@ -91,7 +92,7 @@ fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     node.scalar_text().map(SecretValue::new).ok_or_else(|| {
         let text = "the value of a secret must be text, or a mapping of keys to values";
         let help = "write SECRET: { KEY: … } (a declaration is for -f, not for --local)";
-        (node.position, Fault::new(text).help(help))
+        node.position.fault(Fault::new(text).help(help))
     })
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::model::environment::env_file_name;
 use crate::model::fault::{did_you_mean, nearest, not_a_path};
-use crate::model::problem::{Problem, Status};
+use crate::model::message::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes, shell_word};
 use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 
@@ -24,7 +24,7 @@ use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
-            return Problem::from_fault(Status::Configuration, fault.about(option));
+            return Problem::configuration(fault.about(option));
         }
         let mut problem = unreadable_from(path.display(), from, &error);
         // Don't suggest another name for a symbolic link, because only its target is missing. Nor

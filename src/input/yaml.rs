@@ -148,7 +148,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 Event::StreamEnd => break,
                 Event::DocumentStart(..) if document.is_some() => {
                     let text = "a second YAML document starts here, but a file can have only one";
-                    return Err((position, Fault::new(text)));
+                    return Err(position.fault(text));
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => document = Some(self.node(event, position, 0)?),
@@ -180,14 +180,14 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     ) -> Result<Node, FaultAt> {
         if depth > MAX_DEPTH {
             let text = "lists and mappings are nested more than 64 levels deep";
-            return Err((position, Fault::new(text)));
+            return Err(position.fault(text));
         }
 
         let (kind, anchor) = match event {
             // YAML reads a value such as `&w0rd` as an anchor without a node, for which the parser
             // returns the scalar `~`. Anchors are numbered from 1.
             Event::Scalar(text, ScalarStyle::Plain, 1.., None) if &*text == "~" => {
-                return Err((position, needs_quotes("&")));
+                return Err(position.fault(needs_quotes("&")));
             }
             Event::Scalar(text, ScalarStyle::Plain, anchor, None) => {
                 (Kind::Plain(text.into_owned()), anchor)
@@ -198,23 +198,23 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             // Everything without a tag is handled above. A tag without a value may be a password
             // that begins with `!`.
             Event::Scalar(text, ..) if text.is_empty() => {
-                return Err((position, Fault::new(TAG).help(QUOTES)));
+                return Err(position.fault(Fault::new(TAG).help(QUOTES)));
             }
             Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
-                return Err((position, Fault::new(TAG).help(TAG_HELP)));
+                return Err(position.fault(Fault::new(TAG).help(TAG_HELP)));
             }
             Event::Alias(id) => {
                 // A node with an anchor is stored only when it is complete, so an alias within the
                 // node doesn't find it.
                 let text = "this YAML alias is used inside its own anchor";
                 let anchored = self.anchors.get(&id);
-                let node = anchored.ok_or_else(|| (position, text.into()))?;
+                let node = anchored.ok_or_else(|| position.fault(text))?;
                 let copied = copy(node, &mut self.copied_nodes, position)?;
                 // Messages are about the alias, not about its anchor.
                 return Ok(Node { position, ..copied });
             }
             // The other events that can follow here end a sequence, a mapping or the document.
-            _ => return Err((position, Fault::new("a value is missing here"))),
+            _ => return Err(position.fault("a value is missing here")),
         };
 
         let node = Node { position, kind };
@@ -252,12 +252,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
             match first_lines.get(&key.text) {
                 Some(first) => {
-                    self.duplicates.push((
-                        key.position,
-                        Fault::new(format!(
-                            "this key appears twice (first on line {first}): keep one"
-                        )),
-                    ));
+                    let text = format!("this key appears twice (first on line {first}): keep one");
+                    self.duplicates.push(key.position.fault(text));
                 }
                 None => {
                     first_lines.insert(key.text.clone(), key.position.line);
@@ -273,16 +269,15 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     match kind {
         Kind::Plain(text) if text == "<<" => {
-            Err((position, "YAML merge keys (\"<<\") aren't supported".into()))
+            Err(position.fault("YAML merge keys (\"<<\") aren't supported"))
         }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // The user has probably written a template such as `{{ db.user }}`, or a variable of
         // another tool. YAML reads both as a mapping whose key is a mapping.
-        Kind::Mapping(_) => Err((
-            position,
+        Kind::Mapping(_) => Err(position.fault(
             needs_quotes("{{").help("an inherited variable in a reference is written ${NAME}. If it is a template, write NAME: { template: \"{{ … }}\" }"),
         )),
-        Kind::List(_) => Err((position, Fault::new("a key must be text, not a list"))),
+        Kind::List(_) => Err(position.fault("a key must be text, not a list")),
     }
 }
 
@@ -292,7 +287,7 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
         let text = "the YAML anchors and aliases expand to more than 100,000 values";
-        return Err((position, Fault::new(text)));
+        return Err(position.fault(text));
     }
     Ok(node.clone())
 }
@@ -323,7 +318,21 @@ pub(super) struct Position {
 }
 
 /// A mistake in a file, and its position.
-pub(super) type FaultAt = (Position, Fault);
+#[derive(Debug, PartialEq)]
+pub(super) struct FaultAt {
+    pub position: Position,
+    pub fault: Fault,
+}
+
+impl Position {
+    /// A mistake at this position.
+    pub fn fault(self, fault: impl Into<Fault>) -> FaultAt {
+        FaultAt {
+            position: self,
+            fault: fault.into(),
+        }
+    }
+}
 
 /// Converts a position from the parser, which counts lines from 1 and columns from 0.
 fn position(line: usize, column_from_0: usize) -> Position {
@@ -350,7 +359,7 @@ const TAG_HELP: &str = "remove the tag, and write SECRET:KEY or, in a file for -
 fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
     overlooked_error(text, position.line)
-        .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
+        .unwrap_or_else(|| position.fault(parser_fault(scan, text, position)))
 }
 
 /// Finds the likely cause of a syntax error near `line`: a character that only looks like a space.
@@ -366,7 +375,7 @@ fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
         .take(4)
         .find_map(|(number, content)| {
             let fault = overlooked_in_line(content)?.about("this line");
-            Some((position(number, 0), fault))
+            Some(position(number, 0).fault(fault))
         })
 }
 

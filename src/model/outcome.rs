@@ -14,11 +14,9 @@ use super::answer::{Answers, Caller, DescribedSecret, SecretValue};
 use super::entry::{Entry, EntryId, FileTarget, Holder, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
+use super::message::{Problem, Record, Remarks, is_utf16_text};
 use super::plan::{Overridden, Plan, Planned};
-use super::problem::Problem;
-use super::record::Record;
 use super::reference::{Locator, SecretRef};
-use super::remark::{Remarks, is_utf16_text};
 
 /// The result for an entry, or for a key of an `env-from` entry.
 #[derive(Debug)]
@@ -139,7 +137,7 @@ impl EntryOutcome {
     /// Creates a warning about this outcome. `text` is a sentence that doesn't name the entry,
     /// because messages add its name. `note` is a short text for the table of `check`.
     pub fn warning(&self, text: impl Into<String>, note: &'static str) -> Warning {
-        let problem = Problem::configuration(text);
+        let problem = Problem::warning(text);
         Warning {
             id: self.id,
             problem: problem.for_entry(self.subject.clone()),
@@ -154,7 +152,7 @@ impl EntryOutcome {
     }
 
     /// Creates the outcome of an entry that the plan overrides. Such an entry reads no secrets.
-    pub fn overridden((entry, holder): &Overridden) -> Self {
+    pub fn overridden(Overridden { entry, holder }: &Overridden) -> Self {
         Self::with_reads(entry, Vec::new(), Outcome::Overridden(holder.clone()))
     }
 

@@ -36,9 +36,8 @@ use crate::model::entry::{
 };
 use crate::model::environment::{Inherited, OWN_PREFIX, placeholders};
 use crate::model::fault::Fault;
+use crate::model::message::{Placed, Problem, Status};
 use crate::model::options::Options;
-use crate::model::place::Placed;
-use crate::model::problem::{Problem, Status};
 use crate::model::reference::{
     Alias, Aliases, Locator, Reference, SecretRef, Store, expand_path, optional_variable,
 };
@@ -96,8 +95,13 @@ pub struct Plan {
 pub type Planned = Entry<SecretRef>;
 /// The object that an `env-from` entry reads. Its reference has been looked up.
 pub type PlannedObject = ObjectSource<SecretRef>;
+
 /// An entry that has no effect, and the reason why.
-pub type Overridden = (Entry, Holder);
+#[derive(Debug)]
+pub struct Overridden {
+    pub entry: Entry,
+    pub holder: Holder,
+}
 
 impl Plan {
     /// True if an entry of the plan sets the variable `name`, either to the entry's value or to the
@@ -321,14 +325,15 @@ impl Lookup<'_> {
             }
             self.expand_file_path(&mut entry.target, &entry.subject);
             if let Some(holder) = certain_holder(&entry, &self.claims) {
-                overridden.push((entry, holder));
+                overridden.push(Overridden { entry, holder });
                 continue;
             }
             let source = match self.planned_source(&entry.source, &entry.subject) {
                 Ok(source) => Some(source),
                 Err(Unplanned::EmptyVariable(name)) => {
                     let OnMissing::Default(text) = &entry.on_missing else {
-                        overridden.push((entry, Holder::EmptyVariable(name)));
+                        let holder = Holder::EmptyVariable(name);
+                        overridden.push(Overridden { entry, holder });
                         continue;
                     };
                     Some(Source::Default(text.clone(), name))
@@ -349,7 +354,7 @@ impl Lookup<'_> {
         for (number, id) in planned
             .iter_mut()
             .map(|entry| &mut entry.id)
-            .chain(overridden.iter_mut().map(|(entry, _)| &mut entry.id))
+            .chain(overridden.iter_mut().map(|left| &mut left.entry.id))
             .enumerate()
         {
             id.layer = layer_number;
@@ -462,7 +467,7 @@ impl Lookup<'_> {
             Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
         self.errors
-            .push(Problem::from_fault(status, fault).for_entry(subject.clone()));
+            .push(Problem::new(status, fault).for_entry(subject.clone()));
         Unplanned::Refused
     }
 
@@ -489,7 +494,7 @@ impl Lookup<'_> {
                     if is_template && !self.aliases.contains_key(name) {
                         if !self.refused_aliases.contains(name) {
                             let fault = self.unknown_name(name);
-                            let problem = Problem::from_fault(Status::Configuration, fault)
+                            let problem = Problem::configuration(fault)
                                 .for_part(printing.position.clone())
                                 .for_entry(subject.clone());
                             self.errors.push(problem);

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use glob::Pattern;
 
 use super::environment::{Inherited, OWN_PREFIX, known_patterns, matches_any};
-use super::place::Placed;
+use super::message::Placed;
 
 /// The rules that decide which inherited variables the command gets. `unset` overrides `pass`, and
 /// `pass` overrides `clean`.

@@ -26,7 +26,7 @@ use super::dns::DnsResolver;
 use super::errors::{LookupError, find_source};
 use super::proxy::{Proxy, ProxyLogin, ProxySettings, host_and_port, open_tunnel, with_port};
 use super::tls::{TlsConfig, TrustSettings, client_config};
-use crate::model::answer::{FetchError, FetchResult};
+use crate::model::message::{FetchError, FetchResult};
 
 /// A byte stream over TCP or TLS, either direct or through a proxy.
 type Stream = Box<dyn ByteStream>;

@@ -19,8 +19,7 @@ use http::Uri;
 use rustls::CertificateError;
 
 use super::tls::certificate_fault;
-use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
-use crate::model::place::Place;
+use crate::model::message::{Cause, FetchError, OutageKind, Place, Refusal};
 use crate::system::os_error;
 use crate::system::redaction::redacted_line;
 

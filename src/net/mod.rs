@@ -58,7 +58,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::model::answer::{FetchError, FetchResult, OutageKind};
+use crate::model::message::{FetchError, FetchResult, OutageKind};
 use crate::system::lifecycle::locked;
 use connector::{Connection, Connector};
 use proxy::Proxy;
@@ -92,7 +92,11 @@ struct Spare {
 
 /// A request in flight: its connection, its permit, and the response, whose body hasn't been read
 /// yet. Dropping these values closes the connection and releases the permit.
-type Exchange<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
+struct Exchange<'a> {
+    connection: Connection,
+    permit: SemaphorePermit<'a>,
+    response: Response<Incoming>,
+}
 
 impl Host {
     /// Takes a connection that no request is using. `None` if there isn't one.
@@ -251,8 +255,7 @@ impl HttpClient {
             Some(proxy) => {
                 let accepted = async {
                     let exchange = exchanging.await?;
-                    let (_, _, response) = &exchange;
-                    if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                    if exchange.response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                         return Err(proxy.authentication_required());
                     }
                     Ok(exchange)
@@ -261,7 +264,11 @@ impl HttpClient {
             }
         };
 
-        let (connection, _permit, response) = exchanged?;
+        let Exchange {
+            connection,
+            permit: _permit,
+            response,
+        } = exchanged?;
         let (head, mut body) = response.into_parts();
         let whole = read_body(&mut body, &uri, silence).await?;
         // Reuse the connection only if the whole body was read. Otherwise, the next request on it
@@ -299,7 +306,11 @@ impl HttpClient {
         if let Some(mut connection) = spare {
             let sending = connection.send_request(request.clone());
             if let Ok(response) = timeout(silence, sending).await.map_err(is_late)? {
-                return Ok((connection, permit, response));
+                return Ok(Exchange {
+                    connection,
+                    permit,
+                    response,
+                });
             }
         }
         let mut connection = self.in_time(to, self.connector.connect(to)).await?;
@@ -307,7 +318,11 @@ impl HttpClient {
             .await
             .map_err(is_late)?
             .map_err(|error| broken(error.into()))?;
-        Ok((connection, permit, response))
+        Ok(Exchange {
+            connection,
+            permit,
+            response,
+        })
     }
 
     /// Waits for `opening`, a future that gets a permit or a connection for a request to `to`.

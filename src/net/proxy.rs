@@ -18,8 +18,7 @@ use hyper::upgrade::{self, Upgraded};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::errors::BoxError;
-use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
-use crate::model::place::{Place, Placed};
+use crate::model::message::{Cause, FetchError, FetchResult, OutageKind, Place, Placed, Refusal};
 use crate::model::reference::aws_domain;
 use crate::model::shown::shown;
 use crate::model::url::HttpUrl;

@@ -41,10 +41,9 @@ use rustls::{
 use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 use webpki::EndEntityCert;
 
-use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::fault::Fault;
+use crate::model::message::{FetchError, FetchResult, Placed, Refusal};
 use crate::model::options::KeyExchange;
-use crate::model::place::Placed;
 use crate::model::shown::without_tokens;
 use crate::system::lifecycle::locked;
 use crate::system::os_error;

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::value_warnings::remark_text;
 use crate::model::answer::Document;
 use crate::model::entry::{EntryId, Holder, Origin, SubjectKind, Target, Written};
+use crate::model::message::Problem;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
-use crate::model::problem::Problem;
 use crate::model::reference::{Region, SecretRef, Selector};
 
 /// A row in the output of `check` or `--verbose`, about one variable or file.

@@ -16,8 +16,7 @@ use super::layout::{age, coloured, counted, escaped_value};
 use super::terminal::TableScreen;
 use crate::model::answer::{Caller, DescribedSecret, Description, Replica};
 use crate::model::environment::CommandLine;
-use crate::model::problem::{Problem, Status};
-use crate::model::record::{Label, Record};
+use crate::model::message::{Label, Problem, Record, Status};
 use crate::model::shown::{
     MAX_SHOWN_LENGTH, escaped, shortened, shown, shown_program, shown_version, without_tokens,
 };
@@ -96,7 +95,9 @@ impl Findings {
 pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> TableRow {
     let (file, status, label) = match found {
         Ok(file) => (Some(file.display().to_string()), "ok", Label::Row),
-        Err(problem) if problem.status() == Status::NotFound => (None, "not-found", Label::Error),
+        Err(problem) if problem.status() == Some(Status::NotFound) => {
+            (None, "not-found", Label::Error)
+        }
         Err(_) => (None, "not-executable", Label::Error),
     };
     let name = shown_program(&command.program().to_string_lossy());
@@ -119,7 +120,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     };
 
     let locator = &secret.locator;
-    let region = secret.region.to_string();
+    let region = locator.region.to_string();
     let mut fields = json!({
         "id": locator.shown_id(),
         "region": region,

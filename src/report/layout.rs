@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::model::record::{Label, Record};
+use crate::model::message::{Label, Record};
 use crate::model::shown::printed;
 
 /// Puts a number before its noun, in the singular or plural: `1 value is missing` or `2 values are

@@ -11,14 +11,14 @@
 //!
 //! These words have a fixed meaning:
 //!
-//! - A *problem* is an error, worded where it was found (`model/problem`). A warning about entries
+//! - A *problem* is an error, worded where it was found (`model/message/problem`). A warning about entries
 //!   is made from problems, too, so that it is grouped like an error.
 //! - A *report* has the problems that end a launch or a subcommand.
 //! - A *record* is everything that is printed about one thing: an error, a warning or a note.
 //! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! Most warnings and notes become records in the step that finds something to say (`model/record`).
+//! Most warnings and notes become records in the step that finds something to say (`model/message/record`).
 //! `layout` lays records out, and only `terminal` prints.
 //!
 //! No record may contain the value of a secret.
@@ -30,12 +30,12 @@ pub mod terminal;
 mod value_warnings;
 mod warnings;
 
-pub use crate::model::record::{Label, Record};
+pub use crate::model::message::{Label, Record};
 pub use warnings::*;
 
 use crate::model::entry::EntryId;
+use crate::model::message::{Problem, Status, records};
 use crate::model::outcome::{EntryOutcome, Made, Outcomes};
-use crate::model::problem::{Problem, records};
 use crate::system::lifecycle::interruptibly;
 use value_warnings::value_problems;
 
@@ -100,8 +100,9 @@ impl Report {
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
-            terminal::print(self.notices.clone());
+            terminal::print(terminal::Patience::Unlimited, self.notices.clone());
             terminal::print(
+                terminal::Patience::Unlimited,
                 self.records()
                     .into_iter()
                     .map(|record| record.with("status", exit_status)),
@@ -123,7 +124,7 @@ impl Report {
     }
 
     pub fn errors(&self) -> Vec<Record> {
-        records(Label::Error, &self.problems)
+        records(&self.problems)
     }
 
     /// The highest exit status among the problems. Without any problems, this is the status for a
@@ -131,24 +132,23 @@ impl Report {
     pub fn exit_status(&self) -> u8 {
         self.problems
             .iter()
-            .map(|problem| problem.status())
+            .filter_map(Problem::status)
             .max()
-            .unwrap_or_default() as u8
+            .unwrap_or(Status::Bug) as u8
     }
 }
 
 /// Warns about entries that were resolved but are probably mistakes.
 pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
-    let problems = outcomes.warnings.iter().map(|warning| &warning.problem);
-    records(Label::Warning, problems)
+    records(outcomes.warnings.iter().map(|warning| &warning.problem))
 }
 
 /// Warns about values that are probably wrong, such as an empty password. There's one warning for
-/// each kind of [`Remark`](crate::model::remark::Remark), which lists all entries with that remark.
+/// each kind of [`Remark`](crate::model::message::Remark), which lists all entries with that remark.
 pub fn value_warnings<'a>(
     values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
 ) -> Vec<Record> {
-    records(Label::Warning, &value_problems(values))
+    records(&value_problems(values))
         .into_iter()
         .map(Record::naming_only_entry)
         .collect()
@@ -157,8 +157,8 @@ pub fn value_warnings<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::answer::{Cause, Circumstances, CredentialsFault, Denial, FetchError};
     use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written};
+    use crate::model::message::{Cause, Circumstances, CredentialsFault, Denial, FetchError};
     use crate::model::reference::{Reference, Region};
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
 //! termination signal. So if the main thread prints, a second thread does the writing, and the main
-//! thread waits for that thread and for signals (see [`interruptibly`]). The progress line and the
-//! lines of [`print_unless_stalled`] are dropped if the write would block. While files have
-//! temporary names, a message may take a second at most ([`print_briefly`]).
+//! thread waits for that thread and for signals (see [`interruptibly`]). The progress line is
+//! dropped if the write would block. For any other message, the caller says how long to wait
+//! ([`Patience`]).
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::layout::{PREFIX, Screen, headline, objects, record_lines};
 use crate::model::environment::Inherited;
-use crate::model::options::{LogFormat, Options};
-use crate::model::problem::Problem;
-use crate::model::record::{Label, Record};
+use crate::model::message::{Label, Problem, Record};
+use crate::model::options::{LogFormat, Options, Quiet};
 use crate::model::shown::shortened;
 use crate::system::lifecycle::{held_signal, interruptibly, locked};
 use crate::system::os_error;
@@ -33,8 +32,8 @@ struct PrintMode {
     /// True if a terminal gets a progress line. False if TERM is `dumb`, because such a terminal
     /// can't erase the line again.
     has_progress_line: bool,
-    /// The level of `--quiet`. 1 hides notes and the progress line, and 2 also hides warnings.
-    quiet: u8,
+    /// Notes are hidden together with the progress line.
+    quiet: Quiet,
     /// True with `--verbose`: messages marked as details are printed, too. JSON output always
     /// includes them.
     has_details: bool,
@@ -46,7 +45,7 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
     format: LogFormat::Text,
     has_colours: false,
     has_progress_line: true,
-    quiet: 0,
+    quiet: Quiet::Nothing,
     has_details: false,
 });
 
@@ -83,41 +82,33 @@ pub fn use_options(options: &Options) {
 }
 
 /// Applies the level of `--quiet`. The other settings stay as they are.
-pub fn use_quiet(level: u8) {
-    locked(&MODE).quiet = level;
+pub fn use_quiet(quiet: Quiet) {
+    locked(&MODE).quiet = quiet;
 }
 
-/// Prints records to standard error, replacing the progress line.
-///
-/// Leaves out records that `--quiet` hides or that need `--verbose`, but never an error. Ignores a
-/// failed write. If the reader stalls, waits for it, but a termination signal still ends this
-/// process.
-pub fn print(records: impl IntoIterator<Item = Record>) {
-    print_text(&visible_lines(records));
+/// How long to wait for a reader of standard error that stalls.
+#[derive(Clone, Copy)]
+pub enum Patience {
+    /// Until the text is written. A termination signal still ends this process.
+    Unlimited,
+    /// For [`TIME_OF_READER`], or until a termination signal arrives, even in the middle of a line.
+    /// For messages while files have temporary names, because these names must not stay for long.
+    Brief,
+    /// Only to complete a line that has already begun. For messages that must not delay a launch or
+    /// the end of this process.
+    None,
 }
 
-/// Prints records like [`print()`], but gives up after [`TIME_OF_READER`] or on a termination
-/// signal, even in the middle of a line. Use this while files have temporary names, because these
-/// names must not stay for long.
-pub fn print_briefly(records: impl IntoIterator<Item = Record>) {
-    print_lines(TIME_OF_READER, &visible_lines(records));
-}
-
-/// Prints records like [`print()`], but drops the rest if the reader stalls. For messages that must
-/// not delay a launch or the end of this process.
-pub fn print_unless_stalled(records: impl IntoIterator<Item = Record>) {
-    print_text_unless_stalled(&visible_lines(records));
-}
-
-fn print_text(text: &str) {
-    if !text.is_empty() {
-        interruptibly(|| write_error(text.as_bytes()));
-    }
+/// Prints records to standard error, replacing the progress line. Leaves out records that `--quiet`
+/// hides or that need `--verbose`, but never an error.
+pub fn print(patience: Patience, records: impl IntoIterator<Item = Record>) {
+    print_text(patience, &visible_lines(records));
 }
 
 /// Prints a help text to standard error. On a terminal, its headings are bold.
 pub fn print_help(text: &str) {
-    print_text(&shown_help(text, io::stderr().is_terminal()));
+    let shown = shown_help(text, io::stderr().is_terminal());
+    print_text(Patience::Unlimited, &shown);
 }
 
 /// Prints a help text to standard output. On a terminal, its headings are bold.
@@ -158,25 +149,25 @@ fn with_bold_headings(help: &str) -> String {
     shown
 }
 
-/// Prints lines to standard error as they are, unless the reader stalls.
+/// Prints lines to standard error as they are. Ignores a failed write.
 ///
-/// As soon as a line would have to wait for the reader, drops the rest and returns false. A line
-/// that has already begun gets up to [`TIME_OF_READER`] to be completed.
-pub fn print_text_unless_stalled(text: &str) -> bool {
-    print_lines(Duration::ZERO, text)
-}
-
-/// Prints lines to standard error as they are, but gives up if the reader stalls.
-///
-/// If a line can't begin within `patience`, or can't be completed within [`TIME_OF_READER`], drops
-/// the rest and returns false. Does the same if a termination signal arrives during the wait.
+/// If a line can't begin in time, or can't be completed within [`TIME_OF_READER`], drops the rest
+/// and returns false. Does the same if a termination signal arrives during the wait.
 ///
 /// Standard error stays in blocking mode, because the command shares it. So if another process
 /// fills a pipe between poll(2) and write(2), this process has to wait for the reader.
-fn print_lines(patience: Duration, text: &str) -> bool {
+pub fn print_text(patience: Patience, text: &str) -> bool {
     if text.is_empty() {
         return true;
     }
+    let first_limit = match patience {
+        Patience::Unlimited => {
+            interruptibly(|| write_error(text.as_bytes()));
+            return true;
+        }
+        Patience::Brief => TIME_OF_READER,
+        Patience::None => Duration::ZERO,
+    };
     let begun = Instant::now();
     let room = if io::stderr().is_terminal() {
         ROOM_OF_TERMINAL
@@ -184,7 +175,7 @@ fn print_lines(patience: Duration, text: &str) -> bool {
         PIPE_BUF
     };
     for line in text.split_inclusive('\n') {
-        let mut limit = patience;
+        let mut limit = first_limit;
         for part in line.as_bytes().chunks(room) {
             if !becomes_writable(begun + limit) {
                 return false;
@@ -219,9 +210,9 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
         let record = record.parts();
         match record.label {
             Label::Error | Label::Summary => true,
-            Label::Warning => mode.quiet < 2 || record.ignores_quiet,
+            Label::Warning => mode.quiet < Quiet::Warnings || record.ignores_quiet,
             Label::Note | Label::Help | Label::Row => {
-                mode.quiet == 0 && (has_details || !record.is_detail)
+                mode.quiet == Quiet::Nothing && (has_details || !record.is_detail)
             }
         }
     });
@@ -259,9 +250,9 @@ pub fn show_progress(text: &str, is_logged: bool) {
     let is_possible =
         mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal();
     if is_logged && !is_possible {
-        print_unless_stalled([Record::note(text).event("waiting")]);
+        print(Patience::None, [Record::note(text).event("waiting")]);
     }
-    if is_possible && mode.quiet == 0 && may_write(io::stderr()) {
+    if is_possible && mode.quiet == Quiet::Nothing && may_write(io::stderr()) {
         let has_colours = mode.has_colours;
         // `…` needs one column, and the last column stays empty.
         let room = columns(io::stderr()).saturating_sub(PREFIX.len() + "note: ".len() + 2);

@@ -2,9 +2,8 @@
 //! ([`Remark`]). `check` shows the same remarks in its rows.
 
 use crate::model::fault::{character_name, quoted_character};
+use crate::model::message::{Problem, Remark};
 use crate::model::outcome::{EntryOutcome, Made};
-use crate::model::problem::Problem;
-use crate::model::remark::Remark;
 use crate::model::shown::{shown, some_of};
 
 /// A problem for each [`Remark`] on a value. Ignores an empty or blank value of an
@@ -34,16 +33,16 @@ const ESCAPE: &str = "escape it with the filter replace or, in JSON, write {{ AL
 /// adds the entry.
 fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Problem {
     let status = remark_status(remark);
-    let read = |what: &str| Problem::configuration(format!("{what} was read"));
+    let read = |what: &str| Problem::warning(format!("{what} was read"));
     let names = parts_text(parts);
-    let contains = || Problem::configuration(format!("the value of {names} contains {status}"));
+    let contains = || Problem::warning(format!("the value of {names} contains {status}"));
     match remark {
         Remark::Empty => read("an empty value"),
         Remark::Blank => read("a value with only blanks"),
         Remark::Begins(c) | Remark::Ends(c) => read(&format!("a value with {status}"))
             .help(format!("store it without the {}", character_name(c))),
         Remark::TemplateLineFeed => {
-            Problem::configuration(format!("a template with {status} was used"))
+            Problem::warning(format!("a template with {status} was used"))
                 .help("write >- or |- instead of > or |, which keep the line feed")
         }
         Remark::Quoted => read(&status).help("store it without the quotes"),

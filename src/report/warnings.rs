@@ -16,10 +16,9 @@ use super::check_findings::row_records;
 use super::layout::{age, counted};
 use crate::model::entry::{Holder, Target};
 use crate::model::environment::{CommandLine, Inherited, placeholders};
+use crate::model::message::{Record, grouped};
 use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
-use crate::model::problem::grouped;
-use crate::model::record::Record;
 use crate::model::reference::Locator;
 
 /// The error about a panic. Doesn't show the panic's own message, which may contain a value.
@@ -34,11 +33,11 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
 /// A note for each empty variable that should have named a secret, such as
 /// `DB_SECRET is empty: 2 variables are left out`.
 pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
-    let left_out = grouped(plan.overridden.iter().filter_map(|(entry, holder)| {
-        let Holder::EmptyVariable(name) = holder else {
+    let left_out = grouped(plan.overridden.iter().filter_map(|left| {
+        let Holder::EmptyVariable(name) = &left.holder else {
             return None;
         };
-        Some((name, entry))
+        Some((name, &left.entry))
     }));
     left_out.into_iter().map(|(name, entries)| {
         let count = entries.len();
@@ -98,7 +97,7 @@ pub fn cache_warnings(values: &Values) -> Vec<Record> {
     let mut records = Vec::new();
     for (reason, notes) in grouped(replaced) {
         let warning = Record::warning(format!("{reason}, so the cache is used"));
-        records.push(warning.with_notes(notes));
+        records.push(warning.notes(notes));
     }
     records.extend(values.cache_warnings.clone());
     records

@@ -11,18 +11,20 @@ use serde_json::Value;
 use super::extract::{Wanted, json_type, not_an_object, text_of};
 use crate::model::entry::{Claims, Origin, SubjectKind, Target, is_configuration, unsafe_effect};
 use crate::model::environment::EnvName;
+use crate::model::message::{Problem, Remark};
 use crate::model::outcome::{EntryOutcome, Made, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
-use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector};
-use crate::model::remark::Remark;
 use crate::model::shown::{MOST_NAMES, first_of, is_quotable, noun_with_name};
 
-/// An object's keys, each with its value. A value is `None` if it is null, or if `only` or `except`
-/// leaves its key out.
-pub(super) type Members<'a> = Vec<(&'a str, Option<Made>)>;
+/// A key of an object.
+pub(super) struct Member<'a> {
+    key: &'a str,
+    /// `None` if the value is null, or if `only` or `except` leaves the key out.
+    value: Option<Made>,
+}
 
-/// Collects all keys of a JSON object, each with its value ([`Members`]).
+/// Collects all keys of a JSON object, each with its value.
 ///
 /// # Errors
 /// If `json` isn't an object.
@@ -30,7 +32,7 @@ pub(super) fn object_members<'j>(
     json: &'j Value,
     object: &PlannedObject,
     wanted: &Wanted<'_>,
-) -> Result<Members<'j>, Problem> {
+) -> Result<Vec<Member<'j>>, Problem> {
     let Value::Object(map) = json else {
         let selector = &object.reference.selector;
         let kind = json_type(json);
@@ -52,7 +54,7 @@ pub(super) fn object_members<'j>(
         {
             made.json_kind = Some(json_type(value).trim_start_matches("a "));
         }
-        members.push((key.as_str(), made));
+        members.push(Member { key, value: made });
     }
     Ok(members)
 }
@@ -62,10 +64,10 @@ pub(super) fn object_members<'j>(
 /// A key has no value if it is null, or if `only` or `except` leaves it out. `None` if any key has
 /// a value, even one whose variable another entry overrides.
 pub(super) fn no_variable_problem(
-    members: &Members<'_>,
+    members: &[Member<'_>],
     object: &PlannedObject,
 ) -> Option<Problem> {
-    if members.iter().any(|(_, value)| value.is_some()) {
+    if members.iter().any(|member| member.value.is_some()) {
         return None;
     }
     let what = object.reference.locator.key_noun();
@@ -88,8 +90,12 @@ enum KeyFault {
     SameName,
 }
 
-/// The keys that can't become variables, each with the name that its variable would have.
-type FaultyKeys<'a> = Vec<(&'a str, String)>;
+/// A key that can't become a variable, and the name that its variable would have.
+#[derive(PartialEq)]
+struct FaultyKey<'a> {
+    key: &'a str,
+    name: String,
+}
 
 /// The outcomes of an `env-from` object's keys, and the errors about keys that can't be variables.
 ///
@@ -98,7 +104,7 @@ type FaultyKeys<'a> = Vec<(&'a str, String)>;
 /// - A key that can't become a variable has no outcome. Instead, there's one error for each reason
 ///   ([`KeyFault`]).
 pub(super) fn key_outcomes(
-    members: Members<'_>,
+    members: Vec<Member<'_>>,
     entry: &Planned,
     object: &PlannedObject,
     claims: &Claims<'_>,
@@ -106,29 +112,33 @@ pub(super) fn key_outcomes(
     let mut outcomes = Vec::new();
     let mut overridden = Vec::new();
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
-    let mut faulty: BTreeMap<KeyFault, FaultyKeys<'_>> = BTreeMap::new();
-    for (number, (key, made)) in (1..).zip(members) {
+    let mut faulty: BTreeMap<KeyFault, Vec<FaultyKey<'_>>> = BTreeMap::new();
+    for (number, Member { key, value }) in (1..).zip(members) {
         // A key without a value is left out or null, so it has no outcome.
-        let Some(mut made) = made else { continue };
+        let Some(mut made) = value else { continue };
 
         let name = match object.naming.variable_name(key) {
             Ok(name) => name,
             Err(name) => {
                 let illegal = faulty.entry(KeyFault::Illegal).or_default();
-                illegal.push((key, name));
+                illegal.push(FaultyKey { key, name });
                 continue;
             }
         };
         let target = Target::Env(name.clone());
         if let Some(holder) = claims.holder(&target, &entry.subject.origin) {
             let result = Outcome::Overridden(holder);
-            overridden.push(key_outcome(entry, (number, key), name, result));
+            overridden.push(key_outcome(entry, number, key, name, result));
         } else if let Some(effect) = unsafe_effect(&name, made.value.expose()) {
             let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
-            harmful.push((key, name.to_string()));
+            let name = name.to_string();
+            harmful.push(FaultyKey { key, name });
         } else if let Some(earlier) = keys_by_name.insert(name.clone(), key) {
             let colliding = faulty.entry(KeyFault::SameName).or_default();
-            colliding.extend([earlier, key].map(|key| (key, name.to_string())));
+            colliding.extend([earlier, key].map(|key| FaultyKey {
+                key,
+                name: name.to_string(),
+            }));
             colliding.dedup();
         } else {
             for remark in Remark::about(made.value.expose(), &target) {
@@ -137,7 +147,7 @@ pub(super) fn key_outcomes(
                 }
             }
             let result = Outcome::Value(made);
-            outcomes.push(key_outcome(entry, (number, key), name, result));
+            outcomes.push(key_outcome(entry, number, key, name, result));
         }
     }
     outcomes.append(&mut overridden);
@@ -157,7 +167,8 @@ pub(super) fn key_outcomes(
 /// the key, they show its number instead.
 pub(super) fn key_outcome(
     entry: &Planned,
-    (number, key): (usize, &str),
+    number: usize,
+    key: &str,
     name: EnvName,
     result: Outcome,
 ) -> EntryOutcome {
@@ -174,11 +185,11 @@ pub(super) fn key_outcome(
 }
 
 /// Warns about each key in `except` that the object doesn't have.
-pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
+pub fn warnings(members: &[Member<'_>], object: &PlannedObject) -> Vec<String> {
     let what = object.reference.locator.key_noun();
     let mut warnings = Vec::new();
     for key in &object.naming.except {
-        if !members.iter().any(|(name, _)| name == key) {
+        if !members.iter().any(|member| member.key == key) {
             let noun = noun_with_name(what, key);
             let mut text = format!("there is no {noun}, but \"except\" lists it");
             if let Some(existing) = existing_names(members, what) {
@@ -193,12 +204,15 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
 /// An error for each key that `only` or `rename` lists but the object doesn't have, and for
 /// each key in `only` whose value is null.
 pub(super) fn missing_key_problems<'o>(
-    members: &Members<'_>,
+    members: &[Member<'_>],
     object: &'o PlannedObject,
 ) -> Vec<(&'o str, Problem)> {
     let naming = &object.naming;
     let what = object.reference.locator.key_noun();
-    let values: BTreeMap<_, _> = members.iter().map(|(key, value)| (*key, value)).collect();
+    let values: BTreeMap<_, _> = members
+        .iter()
+        .map(|member| (member.key, &member.value))
+        .collect();
     let mut listed: BTreeSet<_> = naming.rename.keys().collect();
     listed.extend(naming.only.iter().flatten());
 
@@ -225,12 +239,13 @@ pub(super) fn missing_key_problems<'o>(
 
 /// Lists the first few keys in a clause such as `its keys are "host" and "port"`. `None` if no key
 /// can be shown.
-fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
+fn existing_names(members: &[Member<'_>], what: &str) -> Option<String> {
     let names: Vec<String> = members
         .iter()
-        .filter(|(name, _)| is_quotable(name))
+        .map(|member| member.key)
+        .filter(|key| is_quotable(key))
         .take(MOST_NAMES)
-        .map(|(name, _)| format!("{name:?}"))
+        .map(|key| format!("{key:?}"))
         .collect();
     if names.is_empty() {
         return None;
@@ -243,7 +258,7 @@ fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
 
 /// A single error for all keys with the same fault. Lists the first few of them, each with
 /// the name that its variable would have, but never a key that may be a value.
-fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedObject) -> Problem {
+fn faulty_keys_problem(fault: KeyFault, keys: &[FaultyKey<'_>], object: &PlannedObject) -> Problem {
     let what = object.reference.locator.key_noun();
     let predicate = match fault {
         KeyFault::Illegal => "can't name a variable".to_owned(),
@@ -252,10 +267,13 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
         }
         KeyFault::SameName => "would set the same variable".to_owned(),
     };
-    let quotable: Vec<_> = keys.iter().filter(|(key, _)| is_quotable(key)).collect();
+    let quotable: Vec<_> = keys
+        .iter()
+        .filter(|faulty| is_quotable(faulty.key))
+        .collect();
     let listed: Vec<String> = quotable
         .iter()
-        .map(|(key, name)| {
+        .map(|FaultyKey { key, name }| {
             if key == name {
                 format!("{key:?}")
             } else {
@@ -289,14 +307,14 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
 ///
 /// Suggests entries for variables that configure AWS or a proxy, because these are usually wanted.
 fn unsafe_keys_help(
-    faulty: &BTreeMap<KeyFault, FaultyKeys<'_>>,
+    faulty: &BTreeMap<KeyFault, Vec<FaultyKey<'_>>>,
     entry: &Planned,
     object: &PlannedObject,
 ) -> String {
     let is_declared = matches!(entry.subject.origin, Origin::File { .. });
     let mut entries = Vec::new();
     for (fault, keys) in faulty {
-        for (key, name) in keys {
+        for FaultyKey { key, name } in keys {
             if let KeyFault::Unsafe(effect) = fault
                 && is_configuration(effect)
                 && is_quotable(key)

@@ -9,11 +9,11 @@ use regex_lite::Regex;
 use serde_json::{Error, Map, Value};
 use zeroize::Zeroize;
 
-use crate::model::answer::{Circumstances, Document, SecretValue};
+use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Subject, SubjectKind};
 use crate::model::environment::env_file_name;
 use crate::model::fault::nearest;
-use crate::model::problem::{MissingKey, Problem};
+use crate::model::message::{Circumstances, MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{MOST_NAMES, first_of, is_quotable, shell_word};
 
@@ -150,7 +150,7 @@ impl Unresolved {
                 {
                     let note = format!("in the replica in {replica}, {}", absence.text());
                     let outage = failure.problem(reference, subject, circumstances);
-                    return Self::Failed(outage.note(note));
+                    return Self::Failed(outage.notes([note]));
                 }
                 Self::Absent(absence)
             }

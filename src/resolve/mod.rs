@@ -33,20 +33,19 @@ use regex_lite::Regex;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Answers, Cause, Circumstances, SecretValue};
+use crate::model::answer::{Answers, SecretValue};
 use crate::model::entry::template::{Filter, Printing};
 use crate::model::entry::{
     Claims, Holder, OnMissing, Operand, Part, Source, Subject, Target, Written,
 };
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::fault::MOST_SUGGESTIONS;
+use crate::model::message::{Cause, Circumstances, Problem, Remark};
 use crate::model::outcome::{EntryOutcome, Lack, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
-use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector};
-use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
-use env_from::Members;
+use env_from::Member;
 use extract::{
     Json, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, quotable_keys,
     text_of,
@@ -193,7 +192,7 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let result = Outcome::Failed(problem.into_iter().collect());
-            outcomes.push(env_from::key_outcome(entry, (number, key), name, result));
+            outcomes.push(env_from::key_outcome(entry, number, key, name, result));
         }
         for fault in faults {
             errors.extend(Unresolved::Failed(fault).of(&wanted).problem());
@@ -383,7 +382,11 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Reads the keys of an `env-from` object, with their values.
-    fn members(&mut self, object: &'a PlannedObject, wanted: &Wanted<'a>) -> Resolved<Members<'_>> {
+    fn members(
+        &mut self,
+        object: &'a PlannedObject,
+        wanted: &Wanted<'a>,
+    ) -> Resolved<Vec<Member<'_>>> {
         let selector = &wanted.reference.selector;
         let value = self.find_value(wanted)?;
         let members = if value.is_null() && *selector != Selector::Whole {

@@ -5,11 +5,9 @@ use serde_json::Value;
 use crate::model::answer::SecretValue;
 use crate::model::entry::template::{Filter, Printing};
 use crate::model::fault::Fault;
+use crate::model::message::{Problem, Remark, surroundings_remark};
 use crate::model::plan::Planned;
-use crate::model::problem::{Problem, Status};
-use crate::model::remark::Remark;
 use crate::model::shown::shown;
-use crate::model::surroundings::surroundings_remark;
 use crate::model::url::percent_encode;
 
 /// The value that a lookup found, and where it comes from.
@@ -59,7 +57,7 @@ impl Printed {
 
         let failed = |fault: Fault| {
             let fault = fault.about(&format!("the value of {}", shown(&printing.written)));
-            Problem::from_fault(Status::Configuration, fault)
+            Problem::configuration(fault)
                 .code("template")
                 .for_entry(entry.subject.clone())
         };

@@ -1,7 +1,8 @@
 //! Suggests the name of an existing secret or alias for a secret that doesn't exist.
 
-use crate::model::answer::{Answers, Cause, Missing};
+use crate::model::answer::Answers;
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
+use crate::model::message::{Cause, Missing};
 use crate::model::plan::Plan;
 
 /// Suggests an existing name for the first [`MOST_SUGGESTIONS`] secrets that don't exist.

@@ -17,9 +17,9 @@ use regex_lite::Regex;
 use crate::model::answer::Answers;
 use crate::model::entry::template::ENV;
 use crate::model::entry::{EntryId, OnMissing, Part, Source, Target};
+use crate::model::message::Record;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values, Warning};
 use crate::model::plan::{Plan, Planned};
-use crate::model::record::Record;
 use crate::model::reference::{Reference, Selector, split_colon};
 use crate::model::shown::some_of;
 

@@ -61,7 +61,7 @@ use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
 use super::streams;
-use crate::model::problem::Status;
+use crate::model::message::Status;
 
 /// The signals that a terminal, a service manager or a user sends to end a process.
 const TERMINATION: [Signal; 4] = [SIGQUIT, SIGHUP, SIGINT, SIGTERM];

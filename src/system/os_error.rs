@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::unistd::geteuid;
 
 use crate::model::fault::is_utf16;
-use crate::model::problem::{Problem, Status};
+use crate::model::message::{Problem, Status};
 
 /// The errno of an I/O error, or EIO if the error didn't come from a system call.
 pub fn errno(error: &io::Error) -> Errno {

@@ -35,7 +35,7 @@ use nix::unistd::{Gid, Group, Uid, UnlinkatFlags, User, fchown, geteuid, unlinka
 
 use super::os_error::{call_problem, errno, path_remedy};
 use super::redaction::redacted_line;
-use crate::model::problem::Problem;
+use crate::model::message::Problem;
 
 /// The maximum number of symbolic links to follow in one path. The kernel has the same limit
 /// (path_resolution(7)).

@@ -15,8 +15,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
+use crate::model::message::Record;
 use crate::model::options::Options;
-use crate::model::record::Record;
 use crate::system::lifecycle::locked;
 
 /// The time by which a launch must end, and the launch's progress. All clones share the same state.

@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{Deadline, Progress};
 use super::turns::{SILENCE, Turn, Turns};
-use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
+use crate::model::message::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
 /// If less time than this is left, no further attempt starts, because it could hardly get an answer

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::deadline::Deadline;
 use super::retries::RetryBudget;
 use super::turns::Turns;
-use crate::model::answer::{Cause, FetchError, FetchResult, Missing, OutageKind};
+use crate::model::message::{Cause, FetchError, FetchResult, Missing, OutageKind};
 use crate::model::reference::Region;
 
 /// The number of GetSecretValue requests per second that AWS allows an account in one region.

@@ -42,7 +42,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use crate::model::answer::{Cause, FetchError, OutageKind};
+use crate::model::message::{Cause, FetchError, OutageKind};
 
 /// At first, an attempt fails if the server is silent for longer than this. After a timeout, later
 /// attempts allow more time.

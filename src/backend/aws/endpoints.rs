@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 use http::Uri;
 
-use crate::model::place::Placed;
+use crate::model::message::Placed;
 use crate::model::reference::{Region, Store};
 use crate::model::url::HttpUrl;
 use crate::net::BoxError;

@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 use super::config::{RoleChain, Settings};
 use super::endpoints::{Api, aws_host};
 use super::parameter_store::{bare_name, referenced_secret};
-use crate::model::problem::Problem;
-use crate::model::record::Record;
+use crate::model::message::{Problem, Record};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 
 /// A policy, and the warnings and notes for the person who attaches it.

@@ -26,7 +26,7 @@ mod service_errors;
 mod session;
 
 #[cfg(any(fuzzing, test))]
-pub use config::parse_ini;
+pub use config::{IniSection, parse_ini};
 pub use config::{Settings, apply_profile, apply_settings, remove_empty_variables};
 pub use iam_policy::{Policy, PolicyRequest, policy};
 #[cfg(any(fuzzing, test))]
@@ -36,7 +36,6 @@ pub use service_errors::{code_and_message, malformed_response, not_sent, parse_s
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,10 +43,8 @@ use futures_util::future::join;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use crate::model::answer::{
-    Answer, Answers, Caller, Circumstances, DescribedSecret, Document, FetchError, FetchResult,
-};
-use crate::model::problem::Problem;
+use crate::model::answer::{Answer, Answers, Caller, DescribedSecret, Document};
+use crate::model::message::{Circumstances, FetchError, FetchResult, Problem};
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
@@ -252,7 +249,7 @@ async fn describe_requests(
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(error) = answer else { continue };
-        let role = request.locator.role.as_ref();
+        let role = request.role.as_ref();
         *error = session
             .explain_refused(role, error.clone())
             .of_description();
@@ -318,7 +315,7 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<A
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
-            let caller = session.caller_with(role.as_ref()).await;
+            let caller = session.identity_for(role.as_ref()).await;
             stream::iter(batches).map(move |batch| (caller.clone(), batch))
         });
     }
@@ -340,9 +337,9 @@ async fn open_connections(session: &Session, requests: &[Request]) {
         return;
     }
     let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-    for Request { locator, region } in requests {
-        if locator.role.is_some() || session.settings.uses_profile() {
-            *counts.entry((locator.store, region)).or_default() += 1;
+    for request in requests {
+        if request.role.is_some() || session.settings.uses_profile() {
+            *counts.entry((request.store, &request.region)).or_default() += 1;
         }
     }
 
@@ -374,8 +371,7 @@ fn fail_all(requests: Vec<Request>, error: &FetchError) -> AnsweredRequests {
 fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
-        let Request { locator, region } = &request;
-        let key = (locator.role.clone(), locator.store, region.clone());
+        let key = (request.role.clone(), request.store, request.region.clone());
         groups.entry(key).or_default().push(request);
     }
 
@@ -413,65 +409,79 @@ async fn read_with_failover(
     let progress = session.budget.progress();
     let _awaited: Vec<_> = batch
         .iter()
-        .map(|request| progress.awaits(request.locator.to_string()))
+        .map(|request| progress.awaits(request.to_string()))
         .collect();
 
     let mut answers = AnsweredRequests::with_capacity(batch.len());
-    // The requests without an answer, each with the errors from the regions tried so far.
-    let mut unanswered: Vec<_> = batch.into_iter().map(|request| (request, vec![])).collect();
+    let mut open = Vec::with_capacity(batch.len());
+    for request in batch {
+        let errors = Vec::new();
+        open.push(OpenRequest { request, errors });
+    }
     let has_given_way = Cell::default();
     for turn in session.budget.region_turns(begun, &regions, &has_given_way) {
-        let (asked, others): (Vec<_>, _) = take(&mut unanswered)
+        let (asked, others): (Vec<_>, Vec<_>) = open
             .into_iter()
-            .partition(|(_, errors)| turn.may_help(errors));
-        unanswered = others;
-        let (requests, errors): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+            .partition(|open| turn.may_help(&open.errors));
+        open = others;
         let region = turn.region;
-        let results = read_in_region(session, caller, region, &requests, &turn.budget).await;
+        let results = read_in_region(session, caller, region, &asked, &turn.budget).await;
 
-        for ((request, mut errors), result) in requests.into_iter().zip(errors).zip(results) {
+        for (mut asked, result) in asked.into_iter().zip(results) {
+            let is_own_region = asked.request.region == *region;
             match result {
                 Ok(mut document) => {
                     document.region = Some(region.clone());
-                    if request.region != *region {
-                        document.passed_over = errors;
+                    if !is_own_region {
+                        document.passed_over = asked.errors;
                     }
-                    answers.push((request, Ok(document)));
+                    answers.push((asked.request, Ok(document)));
                 }
                 Err(error) => {
                     // Boxed, so that requests that succeed don't reserve space for this future.
-                    let error = Box::pin(explained(session, &request, region, error)).await;
-                    if request.region == *region && !error.next_try().is_in_next_region() {
-                        answers.push((request, Err(error.in_region(Some(region.clone())))));
-                    } else {
-                        if !turn.is_second {
-                            errors.push((region.clone(), error));
-                        }
-                        unanswered.push((request, errors));
+                    let error = Box::pin(explained(session, &asked.request, region, error)).await;
+                    if is_own_region && !error.next_try().is_in_next_region() {
+                        answers.push(asked.request.answered(Err(error)));
+                        continue;
                     }
+                    if !turn.is_second {
+                        asked.errors.push((region.clone(), error));
+                    }
+                    open.push(asked);
                 }
             }
         }
     }
-    let failed = unanswered
-        .into_iter()
-        .map(|(request, errors)| (request, Err(FetchError::in_regions(errors))));
-    answers.extend(failed);
+    for OpenRequest { request, errors } in open {
+        // There is an error, because every request was sent to its own region.
+        let error = FetchError::in_regions(errors);
+        answers.extend(error.map(|error| (request, Err(error))));
+    }
     answers
 }
 
-/// Sends a batch's unanswered requests to one region. Returns one result for each of `requests`, in
-/// the same order.
+/// A request without an answer.
+struct OpenRequest {
+    request: Request,
+    /// The errors from the regions tried so far.
+    errors: Vec<(Region, FetchError)>,
+}
+
+/// Sends a batch's open requests to one region. Returns one result for each of them, in the same
+/// order.
 async fn read_in_region(
     session: &Session,
     caller: &CallerIdentity,
     region: &Region,
-    requests: &[Request],
+    open: &[OpenRequest],
     budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
+    let requests: Vec<&Request> = open.iter().map(|open| &open.request).collect();
     // Earlier regions may have answered all requests.
-    let [first, ..] = requests else { return vec![] };
-    let store = first.locator.store;
+    let [first, ..] = *requests else {
+        return vec![];
+    };
+    let store = first.store;
     let client = match session.client(caller, Api::Store(store), region).await {
         Ok(client) => client,
         Err(error) => return vec![Err(error); requests.len()],
@@ -480,7 +490,7 @@ async fn read_in_region(
         // Boxed, so that the future for each secret doesn't reserve space for a batch of
         // parameters.
         Store::ParameterStore => {
-            Box::pin(parameter_store::read_batch(&client, requests, budget)).await
+            Box::pin(parameter_store::read_batch(&client, &requests, budget)).await
         }
         // There is only one request, because each secret is a batch of its own.
         Store::SecretsManager => vec![secrets_manager::get_secret(&client, first, budget).await],
@@ -498,7 +508,7 @@ async fn explained(
     region: &Region,
     error: FetchError,
 ) -> FetchError {
-    let role = request.locator.role.as_ref();
+    let role = request.role.as_ref();
     if error.has_unknown_caller() {
         return error.with_caller(session.caller_arn(role, region).await);
     }

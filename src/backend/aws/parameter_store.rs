@@ -14,10 +14,9 @@ use zeroize::Zeroizing;
 
 use super::service_client::{Client, read_object, timestamp};
 use super::session::Request;
-use crate::model::answer::{
-    Cause, Denial, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
-};
-use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
+use crate::model::answer::{Document, SecretValue};
+use crate::model::message::{Cause, Denial, FetchError, FetchResult, Missing, Refusal};
+use crate::model::reference::{Arn, ParameterPath, Region, SecretId, Version};
 use crate::model::shown::shown;
 use crate::time::RetryBudget;
 
@@ -38,8 +37,8 @@ pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut shared = Vec::new();
     let mut single = Vec::new();
     for request in requests {
-        let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
-        if is_first && !request.locator.is_path() {
+        let is_first = seen.insert(bare_name(request.id.name()).to_owned());
+        if is_first && !request.is_path() {
             shared.push(request);
         } else {
             single.push(request);
@@ -61,13 +60,13 @@ pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// requested separately, one after the other, to stay within the limit on requests in flight.
 pub(super) async fn read_batch(
     client: &Client,
-    batch: &[Request],
+    batch: &[&Request],
     budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
-    if let [Request { locator, .. }] = batch
-        && let Some(path) = locator.path()
+    if let [request] = batch
+        && let Some(path) = request.path()
     {
-        return vec![read_path(client, locator, path, budget).await];
+        return vec![read_path(client, request, path, budget).await];
     }
 
     let error = match read_together(client, batch, budget).await {
@@ -95,15 +94,15 @@ pub(super) async fn read_batch(
 /// the same order, or the error if the whole call fails.
 async fn read_together(
     client: &Client,
-    requests: &[Request],
+    requests: &[&Request],
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Vec<FetchResult<Document>>> {
     let names: Vec<String> = requests
         .iter()
-        .map(|request| requested_name(&request.locator, &client.region))
+        .map(|request| requested_name(request, &client.region))
         .collect();
     let input = json!({ "Names": names, "WithDecryption": true });
-    let ids: Vec<&SecretId> = requests.iter().map(|request| &request.locator.id).collect();
+    let ids: Vec<&SecretId> = requests.iter().map(|request| &request.id).collect();
     client
         .call_json(GET_PARAMETERS, &ids, &input, budget, |body| {
             parse_parameters(body, requests, &client.region)
@@ -125,13 +124,23 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The parameters on a page, and the token for the next page. Each parameter is a pair: the part of
-/// its name after the path (`db/password` for `/prod/db/password` below `/prod/`), and its text.
-type PageContents = (Vec<(String, Zeroizing<String>)>, Option<String>);
+/// The contents of a page, which have been checked.
+pub(super) struct CheckedPage {
+    pub parameters: Vec<ParameterBelow>,
+    /// The token for the next page.
+    next_token: Option<String>,
+}
+
+/// A parameter below a path.
+pub(super) struct ParameterBelow {
+    /// The part of the name after the path: `db/password` for `/prod/db/password` below `/prod/`.
+    name: String,
+    text: Zeroizing<String>,
+}
 
 /// Reads all parameters below a path in the client's region, and returns them as one document.
 ///
-/// `path` is the path of `locator`. A page can be empty even if more pages follow.
+/// `path` is the path of `request`. A page can be empty even if more pages follow.
 ///
 /// # Errors
 /// If a page can't be read, if there are no parameters ([`Cause::Absent`]) or more than
@@ -139,7 +148,7 @@ type PageContents = (Vec<(String, Zeroizing<String>)>, Option<String>);
 /// would never end.
 async fn read_path(
     client: &Client,
-    locator: &Locator,
+    request: &Request,
     path: ParameterPath<'_>,
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
@@ -151,19 +160,19 @@ async fn read_path(
     let mut found = Vec::new();
     let mut tokens = BTreeSet::new();
     loop {
-        let (parameters, next_token) = client
+        let page = client
             .call_json(GET_BY_PATH, &[name], &input, budget, |body| {
-                parse_page(body, locator, &client.region)
+                parse_page(body, request, &client.region)
             })
             .await?;
-        found.extend(parameters);
+        found.extend(page.parameters);
         if found.len() > MAX_BELOW_PATH {
             let name = shown(name);
             let why =
                 format!("the path {name:?} has more than 10,000 parameters: use a longer path");
             return Err(FetchError::refused(Refusal::NotSent, why));
         }
-        let Some(token) = next_token.filter(|token| !token.is_empty()) else {
+        let Some(token) = page.next_token.filter(|token| !token.is_empty()) else {
             break;
         };
         if !tokens.insert(token.clone()) {
@@ -179,33 +188,37 @@ async fn read_path(
 
 /// Combines the parameters from all pages of a path into one document. Fails if there are no
 /// parameters.
-pub(super) fn document_of(found: &[(String, Zeroizing<String>)]) -> FetchResult<Document> {
+pub(super) fn document_of(found: &[ParameterBelow]) -> FetchResult<Document> {
     // The map sorts the parameters and drops duplicates.
     let texts = found
         .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .map(|found| (found.name.as_str(), found.text.as_str()))
         .collect();
     Document::from_parameters(&texts)
 }
 
 /// Parses the body of a GetParametersByPath response, which is one page of parameters. If a
-/// parameter isn't below the path of `locator`, the whole response is treated as malformed.
+/// parameter isn't below the path of `request`, the whole response is treated as malformed.
 pub(super) fn parse_page(
     body: &[u8],
-    locator: &Locator,
+    request: &Request,
     region: &Region,
-) -> FetchResult<PageContents> {
+) -> FetchResult<CheckedPage> {
     let page: Page = read_object(body, "a response that isn't a list of parameters")?;
     let mut parameters = Vec::new();
     for parameter in page.parameters {
-        let Some(name) = parameter.name_below(locator, region) else {
+        let Some(name) = parameter.name_below(request, region) else {
             let what = "a response with a parameter from another path, region or account";
             return Err(FetchError::malformed(what));
         };
         let text = parameter.value.ok_or(Cause::Refused(Refusal::NoValue))?;
-        parameters.push((name, Zeroizing::new(text)));
+        let text = Zeroizing::new(text);
+        parameters.push(ParameterBelow { name, text });
     }
-    Ok((parameters, page.next_token))
+    Ok(CheckedPage {
+        parameters,
+        next_token: page.next_token,
+    })
 }
 
 #[derive(Deserialize)]
@@ -236,14 +249,14 @@ struct Parameter {
 /// malformed.
 pub(super) fn parse_parameters(
     body: &[u8],
-    requests: &[Request],
+    requests: &[&Request],
     region: &Region,
 ) -> FetchResult<Vec<FetchResult<Document>>> {
     let incomplete = "a response that doesn't contain all parameters";
     let mut response: GetParametersResponse = read_object(body, incomplete)?;
     requests
         .iter()
-        .map(|request| response.take(&request.locator, region))
+        .map(|request| response.take(request, region))
         .collect::<Option<_>>()
         .ok_or_else(|| FetchError::malformed(incomplete))
 }
@@ -253,19 +266,19 @@ impl GetParametersResponse {
     ///
     /// Returns an error if the parameter has no value, or if AWS lists the requested name as
     /// invalid ([`Cause::Absent`]). Returns `None` if the response doesn't mention the parameter.
-    fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
+    fn take(&mut self, request: &Request, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let position = parameters.iter().position(|parameter| {
-            parameter.is_named(&locator.id)
-                && parameter.agrees_with_arn(&locator.id, region)
-                && parameter.has_version(locator)
+            parameter.is_named(&request.id)
+                && parameter.agrees_with_arn(&request.id, region)
+                && parameter.has_version(request)
         });
         if let Some(at) = position {
             let parameter = parameters.swap_remove(at);
-            return Some(parameter.into_document(&locator.version));
+            return Some(parameter.into_document(&request.version));
         }
 
-        let requested = requested_name(locator, region);
+        let requested = requested_name(request, region);
         let is_invalid = self
             .invalid_parameters
             .iter()
@@ -275,7 +288,7 @@ impl GetParametersResponse {
             return None;
         }
         // AWS doesn't say whether the whole parameter is missing, or only its version.
-        let missing = version_selector(locator).map_or(Missing::Secret, |_| Missing::Version);
+        let missing = version_selector(request).map_or(Missing::Secret, |_| Missing::Version);
         Some(Err(Cause::Absent(missing).into()))
     }
 }
@@ -295,16 +308,16 @@ impl Parameter {
             .all(|arn| arn.resource_in_account_of(&requested).is_some())
     }
 
-    /// Finds the part of the parameter's name after the path of `locator`.
+    /// Finds the part of the parameter's name after the path of `request`.
     ///
     /// For example, this is `db/password` for `/prod/db/password` below `/prod/`. Returns `None` if
     /// the parameter isn't below the path, if the response contains neither its name nor its ARN,
-    /// or if the name, the ARN and `locator` contradict each other.
-    fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
-        if !self.agrees_with_arn(&locator.id, region) {
+    /// or if the name, the ARN and `request` contradict each other.
+    fn name_below(&self, request: &Request, region: &Region) -> Option<String> {
+        if !self.agrees_with_arn(&request.id, region) {
             return None;
         }
-        let path = locator.path()?;
+        let path = request.path()?;
         let mut names = self.names().map(|name| bare_name(name));
         let name = names.next()?;
         let below = name.strip_prefix(bare_name(path.name))?;
@@ -328,10 +341,10 @@ impl Parameter {
     /// True if this is the requested version of the parameter. The response's selector (a label or
     /// a version number) must be the requested one or be missing. If a version number was
     /// requested, `version` must be that number.
-    fn has_version(&self, locator: &Locator) -> bool {
-        let selector = version_selector(locator).map(|selector| format!(":{selector}"));
+    fn has_version(&self, request: &Request) -> bool {
+        let selector = version_selector(request).map(|selector| format!(":{selector}"));
         (self.selector.is_none() || self.selector == selector)
-            && locator
+            && request
                 .version
                 .id()
                 .is_none_or(|id| self.version.is_some_and(|number| id.parse() == Ok(number)))
@@ -393,15 +406,15 @@ pub(super) fn referenced_secret(name: &str) -> Option<&str> {
 
 /// The name to send in a GetParameters request: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the
 /// reference is an ARN, `NAME` is that ARN, but with `region` as its region.
-fn requested_name(locator: &Locator, region: &Region) -> String {
-    let id = locator.id.in_region(region);
-    match version_selector(locator) {
+fn requested_name(request: &Request, region: &Region) -> String {
+    let id = request.id.in_region(region);
+    match version_selector(request) {
         Some(selector) => format!("{id}:{selector}"),
         None => id.to_string(),
     }
 }
 
 /// The label or the version number that a request names, or `None` for the newest version.
-fn version_selector(locator: &Locator) -> Option<&str> {
-    locator.version.label().or(locator.version.id())
+fn version_selector(request: &Request) -> Option<&str> {
+    request.version.label().or(request.version.id())
 }

@@ -6,7 +6,8 @@ use super::parameter_store::{document_of, parse_page, parse_parameters};
 use super::secrets_manager::parse_secret;
 use super::service_client::object_body;
 use super::session::Request;
-use crate::model::answer::{Document, FetchResult};
+use crate::model::answer::Document;
+use crate::model::message::FetchResult;
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 
 pub struct RecordedResponse<'a> {
@@ -31,24 +32,22 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
 
     let (store, id) = SecretId::parse(id).ok()?;
     let region = Region::parse("us-east-1")?;
-    let locator = Locator {
-        region: None,
+    let request = Request {
+        region: region.clone(),
         role: None,
         store,
         id,
         version: Version::CURRENT,
     };
-    let request = Request::in_region(locator, region.clone());
-    let locator = &request.locator;
 
     let document = object_body(response).and_then(|body| match store {
-        Store::SecretsManager => parse_secret(&body, &locator.id, &locator.version),
-        Store::ParameterStore if locator.is_path() => {
-            let (parameters, _) = parse_page(&body, locator, &region)?;
-            document_of(&parameters)
+        Store::SecretsManager => parse_secret(&body, &request.id, &request.version),
+        Store::ParameterStore if request.is_path() => {
+            let page = parse_page(&body, &request, &region)?;
+            document_of(&page.parameters)
         }
         Store::ParameterStore => {
-            let mut results = parse_parameters(&body, std::slice::from_ref(&request), &region)?;
+            let mut results = parse_parameters(&body, &[&request], &region)?;
             results.remove(0)
         }
     });

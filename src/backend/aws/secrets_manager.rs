@@ -19,9 +19,9 @@ use super::endpoints::Api;
 use super::service_client::{Client, read_object, system_time, timestamp};
 use super::session::{AnsweredRequests, Request, Session};
 use crate::model::answer::{
-    Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
-    Replica, RotationSchedule, SecretValue,
+    DescribedSecret, Description, Document, Replica, RotationSchedule, SecretValue,
 };
+use crate::model::message::{Cause, FetchError, FetchResult, Missing, Refusal};
 use crate::model::reference::{Arn, Region, SecretId, Version};
 use crate::model::shown::shown;
 use crate::net::in_flight;
@@ -32,19 +32,19 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 /// Reads the requested version of a secret in the client's region.
 pub(super) async fn get_secret(
     client: &Client,
-    Request { locator, .. }: &Request,
+    request: &Request,
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
-    let id = locator.id.in_region(&client.region);
+    let id = request.id.in_region(&client.region);
     let input = GetSecretValueRequest {
         secret_id: id.to_string(),
-        version_stage: locator.version.stage(),
-        version_id: locator.version.id(),
+        version_stage: request.version.stage(),
+        version_id: request.version.id(),
     };
     let about = &[&input.secret_id];
     client
         .call_json(GET_SECRET_VALUE, about, &input, budget, |body| {
-            parse_secret(body, &id, &locator.version)
+            parse_secret(body, &id, &request.version)
         })
         .await
 }
@@ -121,11 +121,11 @@ pub(super) async fn describe_all(
     mut requests: Vec<Request>,
 ) -> Vec<DescribedSecret> {
     for request in &mut requests {
-        request.locator.version = Version::CURRENT;
+        request.version = Version::CURRENT;
     }
     let distinct = BTreeSet::from_iter(requests);
     let describing = distinct.into_iter().map(async |request| {
-        let name = format!("the description of {}", request.locator);
+        let name = format!("the description of {request}");
         let _awaited = session.budget.progress().awaits(name);
         let description = describe_secret(session, &request).await;
         (request, description)
@@ -134,25 +134,20 @@ pub(super) async fn describe_all(
     let described = BTreeMap::from_iter(in_flight(stream::iter(describing)).await);
     described
         .into_iter()
-        .map(
-            |(Request { locator, region }, description)| DescribedSecret {
-                locator,
-                region,
-                description,
-            },
-        )
+        .map(|(locator, description)| DescribedSecret {
+            locator,
+            description,
+        })
         .collect()
 }
 
 /// Asks AWS for the description of a secret, with retries. May assume a role first.
-async fn describe_secret(
-    session: &Session,
-    Request { locator, region }: &Request,
-) -> FetchResult<Description> {
-    let caller = session.caller_with(locator.role.as_ref()).await?;
+async fn describe_secret(session: &Session, request: &Request) -> FetchResult<Description> {
+    let region = &request.region;
+    let caller = session.identity_for(request.role.as_ref()).await?;
     let client = &session.client(caller, Api::SECRETS_MANAGER, region).await?;
 
-    let id = locator.id.in_region(region);
+    let id = request.id.in_region(region);
     let name = format!("DescribeSecret of {}", shown(&id.to_string()));
     let input = DescribeSecretInput::builder().secret_id(id.to_string());
     client
@@ -229,13 +224,12 @@ pub(super) fn answers_from_descriptions(
 ) -> AnsweredRequests {
     let mut answers = AnsweredRequests::new();
     for request in requests {
-        let Request { locator, region } = &request;
         let secret = described.iter().find(|secret| {
             let found = &secret.locator;
-            (&found.id, &secret.region, &found.role) == (&locator.id, region, &locator.role)
+            (&found.id, &found.region, &found.role) == (&request.id, &request.region, &request.role)
         });
         if let Some(secret) = secret
-            && let Some(found) = found_in_description(secret, &locator.version)
+            && let Some(found) = found_in_description(secret, &request.version)
         {
             answers.push(request.answered(found));
         }
@@ -267,7 +261,7 @@ fn found_in_description(
         Some((id, stages)) => Some(Ok(Document {
             version_id: Some(id.clone()),
             stages: stages.clone(),
-            region: Some(secret.region.clone()),
+            region: Some(secret.locator.region.clone()),
             ..Document::default()
         })),
         None if version.stage().is_none() => None,

@@ -56,8 +56,7 @@ use zeroize::Zeroizing;
 
 use super::endpoints::{Api, Endpoints};
 use super::service_errors::{ServiceError, malformed_response, not_sent, parse_service_error};
-use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind};
-use crate::model::place::Place;
+use crate::model::message::{Cause, FetchError, FetchResult, Limit, OutageKind, Place};
 use crate::model::reference::Region;
 use crate::model::shown::shown;
 use crate::model::url::is_loopback;

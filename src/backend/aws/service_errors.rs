@@ -10,7 +10,7 @@ use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use http::Uri;
 use serde_json::{Map, Value};
 
-use crate::model::answer::{
+use crate::model::message::{
     Again, Cause, CredentialsFault, Denial, DeniedCaller, FetchError, Missing, Operation,
     OutageKind, PolicyDenial, Refusal, RequestFault,
 };

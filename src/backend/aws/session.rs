@@ -22,29 +22,17 @@ use super::credentials::{
 };
 use super::endpoints::Api;
 use super::service_client::{Client, Clients};
-use crate::model::answer::{
-    Answer, Answers, Caller, CallerAccount, Cause, Document, FetchError, FetchResult, LookedUp,
-    Unsigned,
+use crate::model::answer::{Answer, Answers, Caller, Document};
+use crate::model::message::{
+    CallerAccount, Cause, FetchError, FetchResult, LookedUp, Problem, Unsigned,
 };
-use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::{Deadline, RetryBudget};
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Request {
-    /// A request: what to read, in which region, and with which role. The region and the role may
-    /// be the defaults.
-    pub locator: Locator,
-    /// The same region as in `locator`, but not optional.
-    pub region: Region,
-}
+/// What to read, in which region, and with which role. The region and the role may be the defaults.
+pub type Request = Locator<Region>;
 
 impl Request {
-    pub fn in_region(mut locator: Locator, region: Region) -> Self {
-        locator.region = Some(region.clone());
-        Self { locator, region }
-    }
-
     /// Pairs the request with its answer. An error becomes a failure in the request's region.
     pub fn answered(self, found: FetchResult<Document>) -> (Self, Answer) {
         let answer = found.map_err(|error| error.in_region(Some(self.region.clone())));
@@ -181,7 +169,7 @@ impl Session {
     pub(super) async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
-            return Ok(Request { locator, region });
+            return Ok(locator.in_region(region));
         }
         let found = self.region.get_or_init(async || {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
@@ -191,11 +179,11 @@ impl Session {
                 .await
                 .map_err(|error| error.help(self.settings.region_help()))
         });
-        Ok(Request::in_region(locator, found.await.clone()?))
+        Ok(locator.in_region(found.await.clone()?))
     }
 
     /// Searches for the base credentials, and prepares the roles of `requests` for
-    /// [`Self::caller_with`].
+    /// [`Self::identity_for`].
     ///
     /// Only the first call searches. If it fails, later calls fail, too. Asks STS in the configured
     /// region or, without one, in the first request's region, and after that in the fallback
@@ -208,7 +196,7 @@ impl Session {
 
         let regions = self.settings.regions(region);
         for request in requests {
-            if let Some(role) = &request.locator.role {
+            if let Some(role) = &request.role {
                 self.roles.entry(role.clone()).or_default();
             }
         }
@@ -230,7 +218,7 @@ impl Session {
             self.base = OnceCell::new_with(Some(caller));
         }
         self.sts_regions = regions;
-        self.known_caller(None).map(|_| ())
+        self.known_identity(None).map(|_| ())
     }
 
     /// Assumes a role with the base credentials, and returns the role's credentials. After an
@@ -238,7 +226,7 @@ impl Session {
     async fn assume(&self, role: &Role) -> FetchResult<CallerIdentity> {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
-        let base = self.known_caller(None)?;
+        let base = self.known_identity(None)?;
         assume_role(self.services(&self.sts_regions), &base.credentials, role).await
     }
 
@@ -252,23 +240,24 @@ impl Session {
         }
     }
 
-    /// Gets the credentials of a role or, without a role, the base credentials. The first call for
-    /// a role assumes it. Call [`Self::prepare_credentials`] with a request for this role first.
-    pub(super) async fn caller_with(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
+    /// The credentials of a role or, without a role, the base credentials. The first call for a
+    /// role assumes it. Fails for a role that wasn't in the requests of
+    /// [`Self::prepare_credentials`].
+    pub(super) async fn identity_for(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         if let Some(role) = role
             && let Some(caller) = self.roles.get(role)
         {
-            // The result stays in the cell, where `known_caller` finds it.
+            // The result stays in the cell, where `known_identity` finds it.
             //
             // Boxed, so that the future for each secret doesn't reserve space for assuming a role.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
-        self.known_caller(role)
+        self.known_identity(role)
     }
 
     /// The credentials that were already found for a role or, without a role, the base credentials.
     /// Fails if they weren't found. Doesn't send a request.
-    pub(super) fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
+    pub(super) fn known_identity(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
             Some(found) => found.as_ref().map_err(Clone::clone),
@@ -282,7 +271,7 @@ impl Session {
     /// They are the credentials of `role` or, without a role, the base credentials. Any other error
     /// stays as it is.
     pub(super) fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
-        let caller = self.known_caller(role).ok();
+        let caller = self.known_identity(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
     }
 
@@ -292,7 +281,7 @@ impl Session {
     pub(super) async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
         let is_needed = progress.is_traced() || self.settings.asks_identity;
-        let base = self.known_caller(None);
+        let base = self.known_identity(None);
         let is_traced_already = base.is_ok_and(|base| base.arn.initialized());
         if !is_needed || is_traced_already {
             return;
@@ -318,10 +307,10 @@ impl Session {
     /// With a default role, the ARN and the account belong to this role. `None` if there are no
     /// credentials, or if the role wasn't assumed. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
-        let base = self.known_caller(None).ok()?;
+        let base = self.known_identity(None).ok()?;
         let (provider, _) = provider_of(&base.credentials)?.words();
         let role = self.settings.options.role.as_ref();
-        let arn = self.known_caller(role).ok()?.arn.get().cloned().flatten();
+        let arn = self.known_identity(role).ok()?.arn.get().cloned().flatten();
         // The account is the fifth field: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
         let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4));
         Some(Caller {
@@ -353,7 +342,7 @@ impl Session {
         let account = match last_role.and_then(Arn::account) {
             Some(account) => CallerAccount::Id(account.to_owned()),
             None => {
-                let base = self.known_caller(None).ok()?;
+                let base = self.known_identity(None).ok()?;
                 let provider = provider_of(&base.credentials)?;
                 CallerAccount::OfCredentials(provider.to_string())
             }
@@ -390,7 +379,7 @@ impl Session {
     /// base credentials. `None` if there are no credentials, or if STS refused the request or
     /// didn't answer in time.
     pub(super) async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
-        let caller = self.caller_with(role).await.ok()?;
+        let caller = self.identity_for(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
             let client = self.client(caller, Api::Sts, region).await.ok()?;
             request_caller_arn(&client, &self.budget).await

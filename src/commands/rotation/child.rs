@@ -181,7 +181,7 @@ impl Trial<'_> {
         let warning = failed_poll_warning(&command, self.baseline.failing_since, errors);
         let mut warning = warning.with("level", level.name());
         if self.launch.prepared().task.forgoes_fallback {
-            warning = warning.with_notes([format!(
+            warning = warning.notes([format!(
                 "a poll asks no fallback region, because its values may be older than those that {command} has"
             )]);
         }

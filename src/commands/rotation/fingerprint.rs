@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::entry::Target;
+use crate::model::message::Remark;
 use crate::model::options::OnRotation;
 use crate::model::outcome::{EntryOutcome, Lack, Outcome, Values};
 use crate::model::reference::SecretRef;
-use crate::model::remark::Remark;
 use crate::model::shown::{shown_version, some_of};
 use crate::report::Record;
 
@@ -25,15 +25,20 @@ use crate::report::Record;
 pub(super) struct Fingerprint {
     /// The hashed values. Each key is a hash of the variable or path that gets the value.
     values: BTreeMap<u64, HashedValue>,
-    /// The secrets, parameters and parameter paths that were read.
-    ///
-    /// The key is the name used in messages, such as `the secret "prod/db"`. The value is the id as
-    /// written in the reference, and the version id. Parameter paths and local files have no
-    /// version id.
-    secrets: BTreeMap<String, (String, Option<String>)>,
+    /// The secrets, parameters and parameter paths that were read. The key is the name used in
+    /// messages, such as `the secret "prod/db"`.
+    secrets: BTreeMap<String, ReadSecret>,
     /// The `env-from` objects that were read but set no variables, by [`HashedValue::place`]. A
     /// path without parameters isn't included, because reading it fails.
     empty_objects: BTreeSet<usize>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct ReadSecret {
+    /// The id as written in the reference.
+    id: String,
+    /// `None` for parameter paths and local files.
+    version_id: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,7 +107,10 @@ impl Fingerprint {
             }
             for SecretRef { locator, .. } in &outcome.reads {
                 if let Some(Ok(document)) = values.fetched.get(locator) {
-                    let secret = (locator.written_id(), document.version_id.clone());
+                    let secret = ReadSecret {
+                        id: locator.written_id(),
+                        version_id: document.version_id.clone(),
+                    };
                     fingerprint.secrets.insert(locator.noun(), secret);
                 }
             }
@@ -191,12 +199,12 @@ impl Fingerprint {
         let mut secrets = Vec::new();
         for name in names {
             let [old, new] = [self, later].map(|side| side.secrets.get(name));
-            let Some((id, _)) = new.or(old) else { continue };
+            let Some(read) = new.or(old) else { continue };
             if old != new {
-                let [old, new] = [old, new].map(|secret| secret?.1.as_deref());
+                let [old, new] = [old, new].map(|secret| secret?.version_id.as_deref());
                 let shown = [old, new].map(|version| shown_version(version.unwrap_or("none")));
                 texts.push(format!("{name}, version {}", shown.join(" -> ")));
-                secrets.push(json!({"id": id, "old_version": old, "new_version": new}));
+                secrets.push(json!({"id": read.id, "old_version": old, "new_version": new}));
             }
         }
 

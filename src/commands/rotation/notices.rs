@@ -6,10 +6,13 @@
 //! `--verbose` ([`Record::detail`]). JSON output always has all notes.
 
 use super::fingerprint::{Change, Changes};
+use crate::model::message::{Problem, Status};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use crate::model::problem::{Problem, Status};
 use crate::model::shown::{noun_with_name, some_of};
-use crate::report::{Label, Record, Report, terminal};
+use crate::report::{
+    Label, Record, Report,
+    terminal::{self, Patience},
+};
 use crate::supervise::{ExitStatus, Left, Notice, Pid};
 use crate::system::lifecycle::process_name;
 
@@ -178,12 +181,12 @@ impl Notices<'_> {
     }
 
     pub(super) fn report_errors(&self, errors: Vec<Problem>) {
-        terminal::print_unless_stalled(Report::from(errors).errors());
+        terminal::print(Patience::None, Report::from(errors).errors());
     }
 }
 
 fn print(record: Record) {
-    terminal::print_unless_stalled([record]);
+    terminal::print(Patience::None, [record]);
 }
 
 const UNCHANGEABLE: &str = "--on-rotation signal= can't change variables and files in memory";

@@ -16,10 +16,13 @@ use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
 use crate::model::environment::Inherited;
+use crate::model::message::{Problem, Status};
 use crate::model::options::{RotationOptions, SignalNumber};
-use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
-use crate::report::{Record, Report, terminal};
+use crate::report::{
+    Record, Report,
+    terminal::{self, Patience},
+};
 use crate::supervise::{
     Action, Delay, Event, ExitStatus, Job, Left, Pid, Signals, Spared, Supervision, TrialProcess,
     adopt_orphans, begin, fork, next_state_change, signal_child, step,
@@ -528,7 +531,7 @@ impl Parent<'_> {
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If standard error is stalled, the lines are dropped, and `warned_at` stays unchanged. So
         // the next failed poll can print its warning.
-        if !warned_lately && terminal::print_text_unless_stalled(lines) {
+        if !warned_lately && terminal::print_text(Patience::None, lines) {
             self.warned_at = Some(Instant::now());
         }
     }

@@ -13,7 +13,7 @@
 use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
 use crate::model::environment::{EnvName, assigned_name, is_name};
 use crate::model::fault::{Fault, quoted_character};
-use crate::model::problem::{Problem, Status};
+use crate::model::message::Problem;
 use crate::model::reference::Reference;
 use crate::model::shown::shown;
 
@@ -58,7 +58,7 @@ pub(super) fn parse_entry(
         .transpose()
         .map_err(|fault| {
             let fault = fault.about(&format!("the path for {name}"));
-            Problem::from_fault(Status::Usage, fault)
+            Problem::usage(fault)
         })?;
     let argument = match path {
         Some(_) => Argument::AsFileAtPath,
@@ -176,5 +176,5 @@ fn parse_reference(text: &str, target: &Target, argument: Argument) -> Result<Re
 }
 
 fn malformed_reference(error: Fault) -> Problem {
-    Problem::from_fault(Status::Usage, error.about("the reference"))
+    Problem::usage(error.about("the reference"))
 }

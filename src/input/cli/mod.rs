@@ -32,11 +32,9 @@ use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy, missing_
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
 use crate::model::fault::{not_a_path, overlooked_in_value, wrong_value};
+use crate::model::message::{Place, Problem, Record};
 use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions};
-use crate::model::place::Place;
 use crate::model::plan::Layer;
-use crate::model::problem::{Problem, Status};
-use crate::model::record::Record;
 use crate::model::reference::Arn;
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, MAN_PAGE, SCHEMA, Subcommand,
@@ -177,7 +175,7 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
             && (option.len() == 2 || option.starts_with("--") && !option.contains('='));
         if let Some(found) = overlooked_in_value(&text) {
             let fault = found.about(&format!("argument {number}"));
-            problems.push(Problem::from_fault(Status::Usage, fault));
+            problems.push(Problem::usage(fault));
         } else if is_joined && (number == 1 || has_separator || option == "--") {
             // Only the first argument is certainly ours if there is no `--`. A later one may belong
             // to the command.
@@ -321,9 +319,7 @@ impl Inputs {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
                     let fault = wrong_value(&text, expected).about("--resolve-env");
-                    inputs
-                        .errors
-                        .push(Problem::from_fault(Status::Usage, fault));
+                    inputs.errors.push(Problem::usage(fault));
                 }
             }
         }
@@ -505,7 +501,7 @@ impl Inputs {
         place: &Place,
     ) {
         for fault in option.set_all(options, values, place) {
-            let problem = Problem::from_fault(Status::Usage, fault.about(&place.to_string()));
+            let problem = Problem::usage(fault.about(&place.to_string()));
             self.errors.push(problem);
         }
     }

@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, Command};
 
 use super::command::{SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand};
 use crate::model::fault::{foreign_word, is_one_letter_away, wrong_value};
-use crate::model::problem::{Problem, Status};
+use crate::model::message::Problem;
 use crate::model::shown::shown;
 
 /// Converts clap's error about `arguments` to a problem. `command` is clap's definition of the
@@ -73,7 +73,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
                 .source()
                 .map_or(format!("one of {valid}"), ToString::to_string);
             let fault = wrong_value(&value, &expected).about(&subject);
-            Problem::from_fault(Status::Usage, fault)
+            Problem::usage(fault)
         }
         ErrorKind::ArgumentConflict => {
             let other = context(&error, ContextKind::PriorArg);

@@ -26,11 +26,9 @@ use crate::input::yaml::{Node, Position, parse_yaml};
 use crate::model::entry::Source;
 use crate::model::environment::Inherited;
 use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
+use crate::model::message::{Place, Problem, Record};
 use crate::model::options::{OPTIONS, Takes, TypedOptions, find_option};
-use crate::model::place::Place;
 use crate::model::plan::{Layer, is_certainly_set};
-use crate::model::problem::Problem;
-use crate::model::record::Record;
 use crate::model::shown::{file_name, shell_word, shown, some_of};
 use crate::system::os_error::unreadable;
 use crate::system::paths;
@@ -321,7 +319,7 @@ pub fn parse_declaration(
     if let Some((what, help)) = foreign {
         let fault = Fault::new(format!("{THIS_FILE} is {what}, not a declaration")).help(help);
         node = None;
-        errors = vec![(Position { line: 1, column: 1 }, fault)];
+        errors = vec![Position { line: 1, column: 1 }.fault(fault)];
     }
     let source = SourceFile {
         path: Arc::new(path.to_owned()),

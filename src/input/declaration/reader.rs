@@ -15,8 +15,8 @@ use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::{
     Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key, wrong_value,
 };
+use crate::model::message::Problem;
 use crate::model::options::find_option;
-use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_quotable, shown};
 
 /// A node of a declaration, with the name and the position that messages show for it.
@@ -383,9 +383,9 @@ pub(super) struct SourceFile {
 
 impl SourceFile {
     /// Adds a mistake in the syntax of the file.
-    pub fn add(&self, (position, fault): FaultAt) {
+    pub fn add(&self, FaultAt { position, fault }: FaultAt) {
         let fault = fault.about(&format!("{}:", self.position_text(position)));
-        let problem = Problem::from_fault(Status::Configuration, fault);
+        let problem = Problem::configuration(fault);
         self.mistakes.borrow_mut().push((position, problem));
     }
 

@@ -19,9 +19,7 @@ use std::time::Duration;
 
 use crate::model::environment::Inherited;
 use crate::model::fault::{Fault, overlooked_in_value, wrong_value};
-use crate::model::place::{Place, Placed};
-use crate::model::problem::Problem;
-use crate::model::record::Record;
+use crate::model::message::{Place, Placed, Problem, Record};
 use crate::model::reference::{Region, Role};
 use crate::model::retention::Retention;
 use crate::model::url::HttpUrl;
@@ -94,8 +92,7 @@ pub struct Options {
     pub verbose: bool,
     /// `-vv`: also print each request.
     pub trace: bool,
-    /// 0 hides nothing, 1 hides notes, and 2 hides warnings, too.
-    pub quiet: u8,
+    pub quiet: Quiet,
     pub notify_ready: bool,
     /// `--on-rotation` and the options that need it. `None` means that secrets-exec becomes the
     /// command, instead of staying around to watch the secrets.
@@ -204,8 +201,8 @@ impl TypedOptions {
                 unset: value(&self.unset).unwrap_or_default(),
             },
             keep_existing: value(&self.keep_existing) == Some(true),
-            verbose: quiet == 0 && verbose >= 1,
-            trace: quiet == 0 && verbose >= 2,
+            verbose: quiet == Quiet::Nothing && verbose >= 1,
+            trace: quiet == Quiet::Nothing && verbose >= 2,
             quiet,
             notify_ready: value(&self.notify_ready) == Some(true),
             log_format: value(&self.log_format).unwrap_or_default(),

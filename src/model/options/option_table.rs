@@ -18,8 +18,7 @@ use glob::Pattern;
 use nix::sys::signal::Signal;
 
 use crate::model::environment::{OWN_PREFIX, parse_pattern};
-use crate::model::place::{Place, Placed};
-use crate::model::record::Record;
+use crate::model::message::{Place, Placed, Record};
 use crate::model::reference::{Region, Role};
 use crate::model::url::{HttpUrl, is_loopback};
 
@@ -34,7 +33,7 @@ pub struct OptionSpec {
     /// Parses a value and stores it in the option's field. If the option can be repeated
     /// ([`Takes::Texts`]), appends the value to the list in that field. Without a value, makes an
     /// empty list.
-    pub(super) set: fn(&mut TypedOptions, Option<&OsStr>, &Place) -> Result<(), Expected>,
+    pub(super) set: fn(&mut TypedOptions, Option<&OsStr>, &Place) -> Parsed<()>,
     pub help: &'static str,
     pub heading: &'static str,
 }
@@ -281,16 +280,17 @@ options! {
         /// Print where values come from; -vv: also the requests
         verbose: u8 = set(Verbose "verbose" 'v', General, Level, parse_level);
         /// Hide notes and --local's warning; -qq: all warnings
-        quiet: u8 = set(Quiet "quiet" 'q', General, Level, parse_level);
+        quiet: Quiet = set(Quiet "quiet" 'q', General, Level, parse_quiet);
         /// The format of messages on standard error: text or json [default: text]
         log_format: LogFormat = set(LogFormat "log-format", General, Text("FORMAT"),
             choice(LOG_FORMATS, "text or json"));
     }
 }
 
-/// A description of valid values, such as `a path`, for the message "… must be …". If the value
-/// looks like a misspelled word from the description, the help text suggests that word.
-pub(super) type Expected = &'static str;
+/// A parsed value or, if the value is invalid, a description of valid ones, such as `a path`, for
+/// the message "… must be …". If the value looks like a misspelled word from the description, the
+/// help text suggests that word.
+pub type Parsed<T> = Result<T, &'static str>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {
@@ -403,11 +403,11 @@ impl Display for SignalNumber {
 
 /// Turns a parser of text into a parser of option values, which may be arbitrary bytes. The new
 /// parser rejects a value that isn't UTF-8.
-fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<T, Expected> {
+fn text<T>(parse: fn(&str) -> Parsed<T>) -> impl Fn(&OsStr) -> Parsed<T> {
     move |value| parse(value.to_str().ok_or("text in UTF-8")?)
 }
 
-fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
+fn parse_path(value: &OsStr) -> Parsed<PathBuf> {
     if value.is_empty() {
         return Err("a path");
     }
@@ -415,10 +415,7 @@ fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
 }
 
 /// Creates a parser that looks up a name in `choices`, and rejects any other text.
-fn choice<T: Copy>(
-    choices: &[(&str, T)],
-    expected: Expected,
-) -> impl Fn(&OsStr) -> Result<T, Expected> {
+fn choice<T: Copy>(choices: &[(&str, T)], expected: &'static str) -> impl Fn(&OsStr) -> Parsed<T> {
     move |value| {
         choices
             .iter()
@@ -432,15 +429,39 @@ fn choice<T: Copy>(
 /// command line and in a declaration, flags are converted to `1` or `0` first.
 const FLAG: &[(&str, bool)] = &[("1", true), ("0", false), ("true", true), ("false", false)];
 
-fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
+fn parse_flag(value: &OsStr) -> Parsed<bool> {
     choice(FLAG, "1, 0, true or false")(value)
 }
 
 /// The values of `--verbose` or `--quiet` in a variable, as in `SECRETS_EXEC_VERBOSE=2`.
 const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2), ("false", 0), ("true", 1)];
 
-pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
+fn parse_level(value: &OsStr) -> Parsed<u8> {
     choice(LEVELS, "0, 1 or 2")(value)
+}
+
+/// What `--quiet` hides. A greater value also hides what the smaller ones hide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quiet {
+    #[default]
+    Nothing,
+    Notes,
+    Warnings,
+}
+
+impl Quiet {
+    /// What `--quiet` hides if it is given `level` times.
+    pub fn from_level(level: u8) -> Self {
+        match level {
+            0 => Self::Nothing,
+            1 => Self::Notes,
+            2.. => Self::Warnings,
+        }
+    }
+}
+
+pub fn parse_quiet(value: &OsStr) -> Parsed<Quiet> {
+    parse_level(value).map(Quiet::from_level)
 }
 
 const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
@@ -456,7 +477,7 @@ const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 ///
 /// An agent on a different host must use https, because requests to it contain a token, and its
 /// answers contain secrets.
-fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
+fn parse_agent(value: &OsStr) -> Parsed<AgentChoice> {
     let text = match value.to_str() {
         Some("0" | "false") => return Ok(AgentChoice::Off),
         Some("1" | "true") => Some(DEFAULT_AGENT),
@@ -473,7 +494,7 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
 
 /// Parses a region code. Any code of the right form is accepted, because emulators can have regions
 /// that AWS doesn't have.
-pub fn parse_region(code: &str) -> Result<Region, Expected> {
+pub fn parse_region(code: &str) -> Parsed<Region> {
     Region::parse(code).ok_or(Region::EXPECTED)
 }
 
@@ -482,14 +503,14 @@ pub fn parse_region(code: &str) -> Result<Region, Expected> {
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Parses a duration such as `1m30s`. Zero is allowed.
-fn parse_duration_or_zero(text: &str) -> Result<Duration, Expected> {
+fn parse_duration_or_zero(text: &str) -> Parsed<Duration> {
     match humantime::parse_duration(text) {
         Ok(duration) => Ok(duration.min(LONGEST)),
         Err(_) => Err("a duration with a unit, such as 30s, 1m30s or 0s"),
     }
 }
 
-fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
+fn parse_duration(value: &OsStr) -> Parsed<Duration> {
     match value.to_str().map(parse_duration_or_zero) {
         Some(Ok(duration)) if !duration.is_zero() => Ok(duration),
         _ => Err("a duration with a unit, longer than 0s, such as 30s or 1m30s"),
@@ -498,7 +519,7 @@ fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
 
 /// Parses the value of `--poll-interval`. Rejects anything below ten seconds, because polling so
 /// often would cost money and reach AWS's quotas.
-fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
+fn parse_poll_interval(value: &OsStr) -> Parsed<Duration> {
     match parse_duration(value) {
         Ok(interval) if interval >= Duration::from_secs(10) => Ok(interval),
         _ => Err("a duration with a unit, at least 10s, such as 30s or 5m"),
@@ -506,7 +527,7 @@ fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
 }
 
 /// Parses `restart`, `exit` or `signal=NAME`.
-fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
+fn parse_on_rotation(mode: &str) -> Parsed<OnRotation> {
     match (mode, mode.strip_prefix("signal=").map(SignalNumber::parse)) {
         ("restart", _) => Ok(OnRotation::Restart),
         ("exit", _) => Ok(OnRotation::Exit),
@@ -517,7 +538,7 @@ fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
 
 /// Parses the value of `--poll-signal`. Rejects TERM, INT and CONT, because secrets-exec has to
 /// pass them on to the command.
-fn parse_poll_signal(name: &str) -> Result<SignalNumber, Expected> {
+fn parse_poll_signal(name: &str) -> Parsed<SignalNumber> {
     match SignalNumber::parse(name) {
         Err(_) | Ok(SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT) => Err(
             "a signal that a program can handle, other than TERM, INT and CONT (HUP, QUIT, TRAP, ABRT, USR1, USR2, ALRM, TSTP, URG, XCPU, XFSZ, VTALRM, PROF, WINCH, IO, PWR, SYS)",

@@ -19,23 +19,53 @@ use crate::model::shown::{has_credential, shown, text_or};
 
 /// One request: for a version of a secret or parameter, or for all parameters below a path.
 /// References with the same locator share one request.
+///
+/// `R` is the type of its region: `Option<Region>`, where `None` is the default region, or
+/// [`Region`], once the default is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Locator {
+pub struct Locator<R = Option<Region>> {
     pub store: Store,
     pub id: SecretId,
-    /// The region to ask. `None` for the default region.
-    pub region: Option<Region>,
+    /// The region to ask.
+    pub region: R,
     /// The role to assume for this request. `None` for the default role, if there is one.
     pub role: Option<Role>,
     pub version: Version,
 }
 
 /// Names the request in a progress line: `secret prod/db in us-east-1`, `parameters below /prod/`.
-///
-/// Only the name in an ARN is shown. Credentials are masked later, when the progress line is
-/// actually printed, which never happens in a fast launch.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_without_region(f)?;
+        match &self.region {
+            Some(region) => write!(f, " in {region}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Locator<Region> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_without_region(f)?;
+        write!(f, " in {}", self.region)
+    }
+}
+
+impl<R> Locator<R> {
+    /// The same locator, with another region.
+    pub fn in_region<S>(self, region: S) -> Locator<S> {
+        Locator {
+            store: self.store,
+            id: self.id,
+            region,
+            role: self.role,
+            version: self.version,
+        }
+    }
+
+    /// Only the name in an ARN is shown. Credentials are masked later, when the progress line is
+    /// actually printed, which never happens in a fast launch.
+    fn fmt_without_region(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.id.name();
         let id = match split_random_ending(name) {
             Some((before, _)) if self.store == Store::SecretsManager && self.id.arn().is_some() => {
@@ -44,18 +74,12 @@ impl fmt::Display for Locator {
             _ => name,
         };
         if self.is_path() {
-            write!(f, "parameters below {id}")?;
+            write!(f, "parameters below {id}")
         } else {
-            write!(f, "{} {id}", self.store)?;
-        }
-        match &self.region {
-            Some(region) => write!(f, " in {region}"),
-            None => Ok(()),
+            write!(f, "{} {id}", self.store)
         }
     }
-}
 
-impl Locator {
     /// The id as written in a reference: `prod/db`, an ARN, or `ssm:` followed by a parameter's
     /// name.
     pub fn written_id(&self) -> String {

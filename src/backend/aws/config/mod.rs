@@ -22,7 +22,7 @@ mod role_chain;
 
 pub use places::METADATA_URL;
 #[cfg(any(fuzzing, test))]
-pub use places::parse_ini;
+pub use places::{IniSection, parse_ini};
 pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,18 +35,16 @@ use nix::sys::stat::fstat;
 
 use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::{Inherited, StartedBy};
-use crate::model::options::{AwsOptions, SourceOption, parse_region};
-use crate::model::place::{Place, Placed};
-use crate::model::problem::Problem;
-use crate::model::record::Record;
+use crate::model::message::{Place, Placed, Problem, Record};
+use crate::model::options::{AwsOptions, Parsed, SourceOption, parse_region};
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::shown::{noun_with_name, shell_word};
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
-    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, expanded, home,
-    metadata_mode_url, retry_mode, session_name, url,
+    ConfigFiles, Places, Profiles, any_text, boolean, count, expanded, home, metadata_mode_url,
+    retry_mode, session_name, url,
 };
 use role_chain::role_chain;
 

@@ -24,8 +24,8 @@ use crate::model::environment::Inherited;
 use crate::model::fault::{
     did_you_mean, nearest, overlooked_unless_empty, several_lines, wrong_value,
 };
-use crate::model::place::{Place, Placed};
-use crate::model::problem::{Problem, Status};
+use crate::model::message::{Place, Placed, Problem, Status};
+use crate::model::options::Parsed;
 use crate::model::shown::{is_in_quotes, noun_with_name, shown, without_tokens};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
@@ -192,10 +192,6 @@ pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
 
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
-/// A parsed value or, if the text is invalid, the end of the message "… must be …", such as
-/// `true or false`.
-pub(super) type Parsed<T> = Result<T, &'static str>;
-
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
 /// Like [`parse_named`], but also returns the value's place. If an error doesn't already say what
@@ -223,7 +219,7 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     if let Some(found) =
         several_lines(checked, FILE_REMEDY).or_else(|| overlooked_unless_empty(checked))
     {
-        return Err(Problem::from_fault(Status::Usage, found.about(name)));
+        return Err(Problem::usage(found.about(name)));
     }
     // Refuse a value such as `$REGION` or `${{ secrets.REGION }}`, which was never expanded. Only
     // variables whose names begin with AWS_ are checked, except for paths (AWS_…_FILE), which may
@@ -553,8 +549,8 @@ impl Profiles {
             return Ok(());
         };
         let file = path.display();
-        let sections = parse_ini(&text).map_err(|(line, what)| {
-            Problem::usage(redacted_line(&format!("{file}:{line}: this line {what}")))
+        let sections = parse_ini(&text).map_err(|RefusedLine { line, defect }| {
+            Problem::usage(redacted_line(&format!("{file}:{line}: this line {defect}")))
         })?;
 
         // As in AWS's SDKs, `[profile default]` replaces `[default]` entirely. If the two were
@@ -562,19 +558,20 @@ impl Profiles {
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed_line = sections
             .iter()
-            .find(|(_, name, _)| *name != "default" && parse_header(name) == default)
-            .map(|(line, _, _)| *line);
+            .find(|section| section.header != "default" && parse_header(section.header) == default)
+            .map(|section| section.line);
 
-        for (line, name, section) in sections {
-            if let ("default", Some(prefixed)) = (name, prefixed_line) {
+        for section in sections {
+            let IniSection { line, header, .. } = section;
+            if let ("default", Some(prefixed)) = (header, prefixed_line) {
                 let why =
                     format!("[profile default] (line {prefixed}) replaces [default] (line {line})");
                 let remedy = "The AWS CLI uses whichever comes later, so keep only one of them";
                 progress.warn(format!("{file}: {why}. {remedy}"));
                 continue;
             }
-            let key = parse_header(name).unwrap_or((OTHER, name.to_owned()));
-            self.sections.insert(key, section);
+            let key = parse_header(header).unwrap_or((OTHER, header.to_owned()));
+            self.sections.insert(key, section.settings);
         }
         Ok(())
     }
@@ -638,17 +635,30 @@ const UNREADABLE: &str =
     "must be a section, such as [default], or a setting in a section, such as region = us-east-1";
 const REPEATED: &str = "repeats a section or a setting above: keep only one of the two";
 
-/// The sections of a file, in order: the line number, the header and the settings of each.
-type IniSections<'a> = Vec<(usize, &'a str, Section)>;
+/// A section of a configuration file.
+pub struct IniSection<'a> {
+    /// The line of the header, counted from 1.
+    line: usize,
+    pub header: &'a str,
+    pub settings: Section,
+}
+
+/// A line that [`parse_ini`] refuses.
+#[derive(Debug)]
+pub struct RefusedLine {
+    /// The line's number, counted from 1.
+    pub line: usize,
+    /// The end of the sentence "this line …".
+    defect: &'static str,
+}
 
 /// Parses the text of a configuration file by botocore's rules.
 ///
 /// # Errors
 /// If a line isn't a section header, a setting in a section or the continuation of a value, or if
-/// it repeats a section or a setting. The error is the number of the first such line, and the text
-/// that completes the sentence "this line …".
-pub fn parse_ini(text: &str) -> Result<IniSections<'_>, (usize, &'static str)> {
-    let mut sections = IniSections::new();
+/// it repeats a section or a setting. The error is about the first such line.
+pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
+    let mut sections: Vec<IniSection<'_>> = Vec::new();
     // The name of the section's last setting.
     let mut last_name: Option<String> = None;
     // The indentation of the last section or setting. A line that is indented further continues the
@@ -658,8 +668,10 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, (usize, &'static str)> {
     let text = text.trim_start_matches('\u{feff}');
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
-        let unreadable = (number, UNREADABLE);
-        let repeated = (number, REPEATED);
+        let refused = |defect| RefusedLine {
+            line: number,
+            defect,
+        };
         let content = line.trim();
         if content.is_empty() || content.starts_with(['#', ';']) {
             continue;
@@ -668,29 +680,34 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, (usize, &'static str)> {
         let line_indent = line.chars().take_while(|c| c.is_whitespace()).count();
         if line_indent > indent
             && let Some(name) = &last_name
-            && let Some((_, _, section)) = sections.last_mut()
+            && let Some(section) = sections.last_mut()
         {
-            continue_setting(section, name, content).ok_or(unreadable)?;
+            continue_setting(&mut section.settings, name, content).ok_or(refused(UNREADABLE))?;
             continue;
         }
         indent = line_indent;
 
         if let Some(rest) = content.strip_prefix('[') {
-            let (header, _) = rest.rsplit_once(']').ok_or(unreadable)?;
+            let (header, _) = rest.rsplit_once(']').ok_or(refused(UNREADABLE))?;
             let header = header.trim();
-            if sections.iter().any(|(_, other, _)| *other == header) {
-                return Err(repeated);
+            if sections.iter().any(|section| section.header == header) {
+                return Err(refused(REPEATED));
             }
-            sections.push((number, header, Section::new()));
+            sections.push(IniSection {
+                line: number,
+                header,
+                settings: Section::new(),
+            });
             last_name = None;
             continue;
         }
 
-        let (_, _, section) = sections.last_mut().ok_or(unreadable)?;
-        let (name, value) = split_setting(content, &['=', ':']).ok_or(unreadable)?;
+        let section = sections.last_mut().ok_or(refused(UNREADABLE))?;
+        let (name, value) = split_setting(content, &['=', ':']).ok_or(refused(UNREADABLE))?;
         let name = name.to_lowercase();
-        if section.insert(name.clone(), value.to_owned()).is_some() {
-            return Err(repeated);
+        let earlier = section.settings.insert(name.clone(), value.to_owned());
+        if earlier.is_some() {
+            return Err(refused(REPEATED));
         }
         last_name = Some(name);
     }

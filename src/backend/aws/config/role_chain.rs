@@ -17,8 +17,9 @@
 
 use aws_credential_types::Credentials;
 
-use super::places::{self, Parsed, Profile, SSO_SESSION, choice, session_name};
-use crate::model::problem::Problem;
+use super::places::{self, Profile, SSO_SESSION, choice, session_name};
+use crate::model::message::Problem;
+use crate::model::options::Parsed;
 use crate::model::reference::{Region, Role};
 use crate::time::Progress;
 

@@ -55,7 +55,7 @@ use std::cell::RefCell;
 use aws_credential_types::Credentials;
 
 use super::config::{RoleSource, Settings, VariableKeys};
-use crate::model::answer::{Again, Cause, FetchError, FetchResult, Unsigned};
+use crate::model::message::{Again, Cause, FetchError, FetchResult, Unsigned};
 use crate::model::shown::{shell_word, shown};
 use crate::model::url::is_loopback;
 use crate::system::redaction::redacted_line;

@@ -38,7 +38,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::provider::unusable;
-use crate::model::answer::{FetchError, FetchResult, OutageKind};
+use crate::model::message::{FetchError, FetchResult, OutageKind};
 use crate::model::shown::shell_word;
 use crate::net::error_text;
 use crate::system::lifecycle::{self, AskedProgram};

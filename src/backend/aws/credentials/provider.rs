@@ -23,19 +23,21 @@ use http::HeaderValue;
 use crate::backend::aws::config::{ProfileRole, RoleChain, Settings};
 use crate::backend::aws::endpoints::Api;
 use crate::backend::aws::service_client::{Client, Clients};
-use crate::model::answer::{
+use crate::model::fault::overlooked;
+use crate::model::message::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
     OutageKind, Refusal, Unsigned,
 };
-use crate::model::fault::overlooked;
 use crate::model::reference::Region;
 use crate::system::os_error;
 use crate::system::redaction::conceal;
 use crate::time::RetryBudget;
 
-/// An SSO token that this launch has renewed, and the time at which it expires. `None` if the
-/// launch hasn't renewed the token.
-pub type RenewedToken = Option<(String, SystemTime)>;
+/// An SSO token that this launch has renewed.
+pub struct RenewedToken {
+    pub(super) token: String,
+    pub(super) expiry: SystemTime,
+}
 
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
@@ -54,7 +56,7 @@ pub struct Kept {
     pub mfa_code: RefCell<Option<String>>,
     /// The SSO token, if this launch has renewed it. It is kept here in case it can't be stored in
     /// its file.
-    pub sso_token: RefCell<RenewedToken>,
+    pub sso_token: RefCell<Option<RenewedToken>>,
     /// The profile's roles that this launch has assumed, with their credentials.
     pub roles: RefCell<Vec<(ProfileRole, Credentials)>>,
 }

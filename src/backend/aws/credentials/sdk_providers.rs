@@ -39,7 +39,7 @@ use super::provider::{
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::service_client::Clients;
-use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
+use crate::model::message::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::reference::Region;
 use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
 use crate::system::redaction::redacted_line;

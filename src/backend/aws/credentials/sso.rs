@@ -18,10 +18,12 @@ use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
 use super::process::parse_time;
-use super::provider::{SearchContext, request_failure, service_failure, unreadable_file, unusable};
+use super::provider::{
+    RenewedToken, SearchContext, request_failure, service_failure, unreadable_file, unusable,
+};
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::endpoints::Api;
-use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
+use crate::model::message::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::model::shown::{shell_word, shown};
 use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
@@ -98,10 +100,10 @@ struct StoredToken {
 /// uses the token anyway.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let now = SystemTime::now();
-    if let Some((token, end)) = &*context.kept.sso_token.borrow()
-        && *end > now
+    if let Some(renewed) = &*context.kept.sso_token.borrow()
+        && renewed.expiry > now
     {
-        return Ok(token.clone());
+        return Ok(renewed.token.clone());
     }
     let Some(directory) = &context.settings.config_files.sso_tokens else {
         let text = "the SSO token can't be found, because HOME isn't set";
@@ -116,17 +118,18 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     // While the old token is valid, one attempt to refresh it is enough.
     let attempts = if end > now { Some(1) } else { None };
     let refreshing = refreshed(&stored, &path, sso, profile, context, attempts);
-    let (renewed, renewed_end) = match refreshing.await {
+    let (renewed, expiry) = match refreshing.await {
         Ok(renewed) => renewed,
         // If the refresh fails, the old token is used for as long as it is valid.
         Err(_) if end > now => return Ok(stored.access_token),
         Err(failure) => return Err(failure),
     };
     let token = renewed.access_token;
-    context
-        .kept
-        .sso_token
-        .replace(Some((token.clone(), renewed_end)));
+    let renewed = RenewedToken {
+        token: token.clone(),
+        expiry,
+    };
+    context.kept.sso_token.replace(Some(renewed));
     Ok(token)
 }
 

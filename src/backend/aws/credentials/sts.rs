@@ -35,7 +35,7 @@ use super::provider::{
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::Client;
-use crate::model::answer::{
+use crate::model::message::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
 use crate::model::reference::Role;

@@ -11,11 +11,13 @@ use std::io::ErrorKind;
 use std::iter;
 use std::time::Duration;
 
-use crate::model::problem::Status;
+use super::problem::Status;
 use crate::model::reference::Region;
 
 /// The code that `check` prints if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
+
+pub type FetchResult<T> = Result<T, FetchError>;
 
 /// A failure to fetch a document. Implements [`std::error::Error`], so that the SDK can wrap it in
 /// its own errors.
@@ -239,14 +241,16 @@ impl FetchError {
         self
     }
 
-    /// Combines the errors from all regions that were tried, the secret's own region first.
+    /// Combines the errors from all regions that were tried, the secret's own region first. `None`
+    /// if no region was tried.
     ///
     /// The first error becomes the main one, because a denial or an absence in a fallback region
     /// only says something about the replica there.
-    pub fn in_regions(mut errors: Vec<(Region, Self)>) -> Self {
-        let (region, mut own) = errors.remove(0);
-        own.elsewhere = errors;
-        own.in_region(Some(region))
+    pub fn in_regions(errors: impl IntoIterator<Item = (Region, Self)>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let (region, mut own) = errors.next()?;
+        own.elsewhere = errors.collect();
+        Some(own.in_region(Some(region)))
     }
 
     /// Sets the name that the user may have meant, if there is one.

@@ -123,7 +123,7 @@ impl Record {
         self
     }
 
-    pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+    pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
         self.0.notes.extend(notes);
         self
     }

@@ -1,10 +1,12 @@
 //! The facts about a whole launch that messages about failed requests mention, such as the default
 //! region. The facts about a single request are in its failure.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::place::Place;
+use super::fetch_error::{Cause, FetchResult, Missing};
+use super::place::Place;
 use crate::model::reference::Locator;
 
 /// The facts about a launch as a whole that messages about failed requests need. The default suits
@@ -61,6 +63,23 @@ impl Circumstances {
     pub fn after_waiting(mut self, elapsed: Duration) -> Self {
         self.waited = Some(Duration::from_secs_f64(elapsed.as_secs_f64().round()));
         self
+    }
+
+    /// Checks whether the default region or account is probably wrong: at least three secrets were
+    /// looked up, all of them with these defaults, and none of them exists.
+    pub fn with_answers<T>(mut self, answers: &BTreeMap<Locator, FetchResult<T>>) -> Self {
+        self.is_none_found = answers.len() > 2
+            && answers
+                .iter()
+                .all(|(locator, answer)| self.is_absent_in_defaults(locator, answer));
+        self
+    }
+
+    /// True if the locator uses the default region and account, and AWS has no such secret there.
+    fn is_absent_in_defaults<T>(&self, locator: &Locator, answer: &FetchResult<T>) -> bool {
+        let Err(failure) = answer else { return false };
+        let is_absent = failure.cause == Cause::Absent(Missing::Secret);
+        is_absent && self.looked_up(locator).is_some()
     }
 
     /// The default region and account, if they apply to this locator. `None` if the locator names a

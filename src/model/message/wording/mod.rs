@@ -25,7 +25,7 @@ use super::fetch_error::{
     RequestFault, Unsigned,
 };
 use crate::model::entry::Subject;
-use crate::model::problem::{About, Frame, Headline, Problem, Status};
+use crate::model::message::problem::{About, Frame, Headline, Problem, Status};
 use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
@@ -70,7 +70,7 @@ impl FetchError {
             .code(self.code)
             .for_entry(subject.clone())
             .with_answer(self.aws_says.clone(), self.suffix())
-            .with_notes(notes)
+            .notes(notes)
             .help_if_some(request.help())
             .with_other_forms(request.other_forms());
         // AWS's message about a denial names the secret. Denials of different secrets can be

@@ -1,9 +1,9 @@
 //! The parts that messages about all kinds of failed requests share.
 
-use crate::model::answer::circumstances::{CallerAccount, Circumstances, LookedUp};
-use crate::model::answer::fetch_error::{Again, FetchError, Mention};
 use crate::model::entry::Subject;
-use crate::model::problem::Status;
+use crate::model::message::circumstances::{CallerAccount, Circumstances, LookedUp};
+use crate::model::message::fetch_error::{Again, FetchError, Mention};
+use crate::model::message::problem::Status;
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::shell_word;
 

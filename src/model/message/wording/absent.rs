@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::request::{CauseFacts, FailedRequest, OF_SECRET};
-use crate::model::answer::fetch_error::{Cause, Denial, Missing, Operation};
 use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::fault::did_you_mean;
-use crate::model::problem::{Frame, Headline, as_sentences};
+use crate::model::message::fetch_error::{Cause, Denial, Missing, Operation};
+use crate::model::message::problem::{Frame, Headline, as_sentences};
 use crate::model::reference::{
     EMPTY_PIECE, Locator, NO_PATHS, Selector, Store, Version, has_empty_piece,
 };

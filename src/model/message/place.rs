@@ -5,7 +5,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::problem::Status;
-use super::shown::noun_with_name;
+use crate::model::shown::noun_with_name;
 
 /// The place that a setting comes from: a flag, a variable, a declaration, an AWS profile or an
 /// alias.

@@ -3,8 +3,8 @@
 //!
 //! A problem is worded where it is found, and never quotes the value of a secret. No code decides
 //! anything by the text of a problem: an error that decides something, such as whether to retry,
-//! first has a type of its own, such as `FetchError`. Some warnings are made from problems, too.
-//! The exit status of such a problem has no meaning.
+//! first has a type of its own, such as `FetchError`. A warning that is grouped like an error is a
+//! problem, too.
 //!
 //! The fields of a problem are private, so its constructors and methods decide what a message can
 //! contain.
@@ -12,23 +12,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
-use super::entry::{Subject, SubjectKind};
-use super::fault::Fault;
 use super::record::{Label, Record};
-use super::reference::{Locator, SecretId, Store, Version};
-use super::shown::{shown, some_of};
+use crate::model::entry::{Subject, SubjectKind};
+use crate::model::fault::Fault;
+use crate::model::reference::{Locator, SecretId, Store, Version};
+use crate::model::shown::{shown, some_of};
 
 /// The exit status of a launch that fails. As in a shell, 126 and 127 mean that the command
 /// couldn't be started. The others are from sysexits(3). If there are several problems, the highest
 /// status applies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
     /// EX_USAGE: the command line, an environment variable or the AWS profile is invalid.
     Usage = 64,
-    /// EX_SOFTWARE: a bug in secrets-exec. Also the default, because a problem without a status is
-    /// a bug.
-    #[default]
+    /// EX_SOFTWARE: a bug in secrets-exec.
     Bug = 70,
     /// EX_TEMPFAIL: a later launch may succeed.
     Temporary = 75,
@@ -44,7 +42,8 @@ pub enum Status {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Problem {
-    status: Status,
+    /// The exit status. `None` for a warning.
+    status: Option<Status>,
     /// The problem's code in the table and JSON of `check`, such as `key-not-found` (see
     /// docs/check.md). Empty if `check` can't have this problem.
     code: &'static str,
@@ -126,8 +125,8 @@ impl Default for Headline {
     }
 }
 
-/// The parts that problems must have in common to share a record, besides their status, code and
-/// notes.
+/// The parts that problems must have in common to share a record, besides their status, code
+/// and notes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum GroupKey<'p> {
     /// True if the problems are about a secret, followed by their texts.
@@ -150,7 +149,7 @@ struct Texts<'p> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {
     /// The key as the user wrote it. It may be a token, so messages mask it with
-    /// [`shown`](super::shown::shown()).
+    /// [`shown`](crate::model::shown::shown()).
     pub key: String,
     /// The most similar key in the secret, if any is similar enough.
     pub similar: Option<String>,
@@ -181,33 +180,35 @@ struct Group<'g, 'p> {
 }
 
 impl Problem {
-    pub fn new(status: Status, text: impl Into<String>) -> Self {
-        Self::with_headline(status, Headline::Sentence(text.into()))
+    /// Creates a problem from a whole sentence: a text, or a fault with its help.
+    pub fn new(status: impl Into<Option<Status>>, fault: impl Into<Fault>) -> Self {
+        let fault = fault.into();
+        Self::with_headline(status, Headline::Sentence(fault.to_string()))
+            .help_if_some(fault.into_help())
     }
 
-    fn with_headline(status: Status, headline: Headline) -> Self {
+    fn with_headline(status: impl Into<Option<Status>>, headline: Headline) -> Self {
         Self {
-            status,
+            status: status.into(),
             headline,
             ..Self::default()
         }
     }
 
-    pub fn usage(text: impl Into<String>) -> Self {
-        Self::new(Status::Usage, text)
+    pub fn usage(fault: impl Into<Fault>) -> Self {
+        Self::new(Status::Usage, fault)
     }
 
-    /// Creates a problem from a fault whose text is a whole sentence.
-    pub fn from_fault(status: Status, fault: Fault) -> Self {
-        Self::new(status, fault.to_string()).help_if_some(fault.into_help())
+    pub fn configuration(fault: impl Into<Fault>) -> Self {
+        Self::new(Status::Configuration, fault)
     }
 
-    pub fn configuration(text: impl Into<String>) -> Self {
-        Self::new(Status::Configuration, text)
+    pub fn warning(fault: impl Into<Fault>) -> Self {
+        Self::new(None, fault)
     }
 
-    pub fn temporary(text: impl Into<String>) -> Self {
-        Self::new(Status::Temporary, text)
+    pub fn temporary(fault: impl Into<Fault>) -> Self {
+        Self::new(Status::Temporary, fault)
     }
 
     pub fn nothing_resolved(why: &str) -> Self {
@@ -258,13 +259,8 @@ impl Problem {
         self
     }
 
-    pub fn note(mut self, note: impl Into<String>) -> Self {
-        self.notes.push(note.into());
-        self
-    }
-
-    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
-        self.notes = notes;
+    pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
         self
     }
 
@@ -325,7 +321,8 @@ impl Problem {
         self
     }
 
-    pub fn status(&self) -> Status {
+    /// The exit status. `None` for a warning.
+    pub fn status(&self) -> Option<Status> {
         self.status
     }
 
@@ -381,7 +378,7 @@ impl Problem {
 
 /// Turns problems into records. Problems with the same reason share one record, which lists all
 /// their entries.
-pub fn records<'p>(label: Label, problems: impl IntoIterator<Item = &'p Problem>) -> Vec<Record> {
+pub fn records<'p>(problems: impl IntoIterator<Item = &'p Problem>) -> Vec<Record> {
     // A problem without a group key gets a record of its own. It is grouped by its position in the
     // list, which is unique.
     let groups = grouped(
@@ -398,9 +395,9 @@ pub fn records<'p>(label: Label, problems: impl IntoIterator<Item = &'p Problem>
             continue;
         };
         let group = Group { first, others };
-        let mut record = group.record(label);
+        let mut record = group.record();
         if !is_note_added && group.problems().any(|problem| problem.has_sent_hidden_name) {
-            record = record.with_notes([SENT_NOTE.to_owned()]);
+            record = record.notes([SENT_NOTE.to_owned()]);
             is_note_added = true;
         }
         records.push(record);
@@ -417,7 +414,7 @@ impl<'p> Group<'_, 'p> {
 
     /// Builds the record for the group. Its headline, its entries and the help about missing keys
     /// cover all of the problems. Everything else comes from the first one.
-    fn record(&self, label: Label) -> Record {
+    fn record(&self) -> Record {
         let common = self.first.clone();
         let lines = self.entry_lines();
         // An entry with a template can have several lines, but its variable is listed only once.
@@ -433,9 +430,10 @@ impl<'p> Group<'_, 'p> {
         if let (Some(help), Some(forms)) = (&mut help, &common.other_forms) {
             *help = as_sentences(help, forms);
         }
+        let label = common.status.map_or(Label::Warning, |_| Label::Error);
         let mut record = Record::new(label, self.text())
             .with_aws_says(common.aws_says.map(|says| says + &common.details))
-            .with_notes(common.notes)
+            .notes(common.notes)
             .help_if_some(help);
         if !variables.is_empty() {
             record = record.with("variables", variables);

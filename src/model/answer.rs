@@ -6,13 +6,6 @@
 //! show them, and only `expose` returns them. `grep -rn 'expose()' src` lists every place that uses
 //! a value.
 
-mod circumstances;
-mod fetch_error;
-mod wording;
-
-pub use circumstances::{CallerAccount, Circumstances, LookedUp};
-pub use fetch_error::*;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -25,33 +18,13 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::model::reference::{Locator, Region};
-
-pub type FetchResult<T> = Result<T, FetchError>;
+use super::message::{Cause, FetchError, FetchResult, Missing};
+use super::reference::{Locator, Region};
 
 pub type Answer = FetchResult<Document>;
 
 /// A backend's answers, by locator. The map contains only locators that were requested.
 pub type Answers = BTreeMap<Locator, Answer>;
-
-impl Circumstances {
-    /// Checks whether the default region or account is probably wrong: at least three secrets were
-    /// looked up, all of them with these defaults, and none of them exists.
-    pub fn with_answers(mut self, answers: &Answers) -> Self {
-        self.is_none_found = answers.len() > 2
-            && answers
-                .iter()
-                .all(|(locator, answer)| self.is_absent_in_defaults(locator, answer));
-        self
-    }
-
-    /// True if the locator uses the default region and account, and AWS has no such secret there.
-    fn is_absent_in_defaults(&self, locator: &Locator, answer: &Answer) -> bool {
-        let Err(failure) = answer else { return false };
-        let is_absent = failure.cause == Cause::Absent(Missing::Secret);
-        is_absent && self.looked_up(locator).is_some()
-    }
-}
 
 /// One version of a secret or parameter, or all parameters below a path (`ssm:/prod/`) as a JSON
 /// object. Only the cache serializes documents.
@@ -96,10 +69,7 @@ impl Document {
     /// If the document comes from a fallback region, the failure in the secret's own region and in
     /// any fallback regions that were tried before this one. Otherwise `None`.
     pub fn own_failure(&self) -> Option<FetchError> {
-        if self.passed_over.is_empty() {
-            return None;
-        }
-        Some(FetchError::in_regions(self.passed_over.clone()))
+        FetchError::in_regions(self.passed_over.iter().cloned())
     }
 
     pub fn new(body: SecretValue) -> Self {
@@ -216,8 +186,7 @@ pub struct Caller {
 pub struct DescribedSecret {
     /// The secret that was described. Its version is irrelevant, because a description covers all
     /// versions.
-    pub locator: Locator,
-    pub region: Region,
+    pub locator: Locator<Region>,
     pub description: Result<Description, FetchError>,
 }
 

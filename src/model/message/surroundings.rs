@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
-use crate::model::remark::{Remark, is_object_or_array};
+use super::remark::{Remark, is_object_or_array};
 
 /// Finds a remark if a value breaks the text around it.
 ///

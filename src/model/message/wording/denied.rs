@@ -1,10 +1,10 @@
 //! The wording of messages about access that AWS denies.
 
 use super::request::{CauseFacts, FailedRequest, GENERAL};
-use crate::model::answer::fetch_error::{
+use crate::model::message::fetch_error::{
     CREDENTIALS_REFUSED, Denial, Mention, Operation, PolicyDenial,
 };
-use crate::model::problem::{Status, as_sentences};
+use crate::model::message::problem::{Status, as_sentences};
 use crate::model::reference::Store;
 
 const DENIED: CauseFacts = CauseFacts {
