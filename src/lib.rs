@@ -25,9 +25,11 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec can be built only for Linux and macOS");
 
-// The modules form five groups: the foundations (the allocator and the data types), the modules
-// shared by several steps of a launch, the steps themselves, the report, and the code that runs a
-// launch or a subcommand.
+// The modules form five groups: the foundations (memcpy, the allocator and the data types), the
+// modules shared by several steps of a launch, the steps themselves, the report, and the code that
+// runs a launch or a subcommand.
+#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
+mod copy;
 #[cfg(target_env = "musl")]
 mod memory;
 mod model;

@@ -7,12 +7,56 @@
 
 #![allow(unsafe_code, reason = "an allocator for C")]
 
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{GlobalAlloc, Layout, alloc, dealloc};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
+
+use dlmalloc::Dlmalloc;
 
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: Memory = Memory(Mutex::new(Dlmalloc::new()));
+
+/// dlmalloc behind a lock that takes one atomic instruction while it is free, and a futex while it
+/// isn't. The crate's own lock is musl's mutex, which takes several calls for each allocation.
+///
+/// A child that is forked while another thread has the lock would never get it. A process that
+/// forks a poll has one thread, and the child that starts a helper program doesn't allocate.
+struct Memory(Mutex<Dlmalloc>);
+
+impl Memory {
+    #[inline]
+    fn locked<T>(&self, work: impl FnOnce(&mut Dlmalloc) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+// SAFETY: dlmalloc keeps the rules of an allocator, and neither it nor the lock allocates.
+unsafe impl GlobalAlloc for Memory {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the rules of `GlobalAlloc`, here and below.
+        self.locked(|heap| unsafe { heap.malloc(layout.size(), layout.align()) })
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as in `alloc`.
+        self.locked(|heap| unsafe { heap.free(memory, layout.size(), layout.align()) });
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as in `alloc`.
+        self.locked(|heap| unsafe { heap.calloc(layout.size(), layout.align()) })
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as in `alloc`.
+        self.locked(|heap| unsafe { heap.realloc(memory, layout.size(), layout.align(), size) })
+    }
+}
 
 /// The size of the header in front of every block that aws-lc gets, which is also the alignment of
 /// these blocks. The header stores the length of the whole allocation, because Rust needs it to
@@ -29,8 +73,7 @@ pub fn share_with_aws_lc() {
     assert!(is_set == 1, "aws-lc already has memory functions");
 }
 
-/// The layout of an allocation of `length` bytes, which include the header. `None` if `length` is
-/// too large.
+/// The layout of an allocation of `length` bytes, which include the header.
 fn layout(length: usize) -> Option<Layout> {
     Layout::from_size_align(length, HEADER).ok()
 }
