@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::model::reference::is_aws_api;
+
 /// An absolute URL with a host and the scheme `http` or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl {
@@ -14,7 +16,7 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Parses an absolute HTTP or HTTPS URL. `None` for any other text, and if the port is invalid.
+    /// Parses an absolute HTTP or HTTPS URL.
     ///
     /// Also `None` if there is an `@` after the host: in `http://jane:1#b@proxy`, `jane:1` looks
     /// like a host and port, but is a user name and the beginning of a password.
@@ -50,10 +52,6 @@ impl HttpUrl {
     }
 
     /// Parses the URL of an endpoint to which requests are sent.
-    ///
-    /// # Errors
-    /// If the text isn't an `http` or `https` URL, or if it contains a user name, password or
-    /// query, which wouldn't be sent. The error describes the expected URL.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
         // In a URL that `Self::parse` accepts, an `@` can only come after a user name or password.
         if let Some(url) = Self::parse(text)
@@ -70,10 +68,25 @@ impl HttpUrl {
         Err("a URL that begins with http:// or https://")
     }
 
+    /// True if requests to an API of AWS, which are signed, would be sent as plain text.
+    pub fn exposes_aws(&self) -> bool {
+        let host = self.uri.host().unwrap_or_default();
+        !self.is_https() && AWS_APIS.iter().any(|api| is_aws_api(host, api))
+    }
+
+    /// True if the URL is on this machine, or is AWS's own endpoint of Secrets Manager, over https.
+    pub fn is_here_or_aws(&self) -> bool {
+        let host = self.uri.host().unwrap_or_default();
+        is_loopback(&self.uri) || self.is_https() && is_aws_api(host, "secretsmanager")
+    }
+
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }
 }
+
+/// The names of the APIs that requests are sent to, in AWS's host names.
+const AWS_APIS: [&str; 5] = ["secretsmanager", "ssm", "sts", "oidc", "portal.sso"];
 
 /// True if the URL's host is `localhost` or a loopback address.
 pub fn is_loopback(url: &Uri) -> bool {

@@ -75,9 +75,6 @@ impl Connector {
     /// Spawns a task that sends requests on it and reads the responses. [`Self::limit`] applies to
     /// each step separately: DNS and TCP together, the tunnel through a proxy, and TLS. Dropping
     /// the connection closes it.
-    ///
-    /// # Errors
-    /// If a step fails. The message names the host or, if the proxy caused the failure, the proxy.
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
         // hyper-util's connector has to be mutable, so open the stream with a clone.
         let stream = self.clone().open(to).await?;

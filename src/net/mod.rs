@@ -233,10 +233,6 @@ impl HttpClient {
     /// response, and again before each part of the body. If the body breaks off or is longer than
     /// [`MAX_BODY`], the head is still returned, because its status may already tell the caller
     /// enough.
-    ///
-    /// # Errors
-    /// If no response arrives, if a proxy requires or rejects a password, or if part of the body is
-    /// late.
     pub async fn send_within(
         &self,
         mut request: Request<Bytes>,
@@ -341,6 +337,16 @@ impl HttpClient {
         })
     }
 
+    /// The proxy that forwards requests to this URL, and that may answer them itself.
+    pub fn forwarding_proxy(&self, to: &Uri) -> Option<Proxy> {
+        // An `https` request goes through a tunnel, so the proxy sees neither the target nor the
+        // headers.
+        if to.scheme() == Some(&Scheme::HTTPS) {
+            return None;
+        }
+        self.connector.proxies.proxy(to)
+    }
+
     /// Sets a request's target to the form that its receiver expects (RFC 9112, section 3.2).
     ///
     /// - For a server, directly or through a tunnel, this is just the path and query. Returns
@@ -348,10 +354,7 @@ impl HttpClient {
     /// - For a proxy that forwards the request, this is the whole URL. Also adds the header with
     ///   the proxy's password, and returns the proxy.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
-        // An `https` request goes through a tunnel, so the proxy sees neither the target nor the
-        // headers.
-        let is_https = uri.scheme() == Some(&Scheme::HTTPS);
-        if !is_https && let Some(proxy) = self.connector.proxies.proxy(uri) {
+        if let Some(proxy) = self.forwarding_proxy(uri) {
             if let Some(authorization) = proxy.intercept.basic_auth() {
                 let headers = request.headers_mut();
                 headers.insert(PROXY_AUTHORIZATION, authorization.clone());
@@ -392,10 +395,6 @@ async fn read_body(
 }
 
 /// Converts an SDK request into the type that our client sends, with the whole body in memory.
-///
-/// # Errors
-/// If the request is invalid, or if its body is a stream. None of the SDK requests that we use has
-/// a streaming body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;

@@ -139,8 +139,7 @@ fn advice_without_proxy(to: &Uri) -> String {
 }
 
 impl ProxySettings {
-    /// Finds the proxy for a request to `to`. Returns `None` if no proxy is set for the URL's
-    /// scheme, or if NO_PROXY lists the host. Also makes sure that messages never contain the
+    /// Finds the proxy for a request to `to`. Also makes sure that messages never contain the
     /// proxy's password.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
@@ -265,12 +264,12 @@ pub async fn open_tunnel(
             request = request.header(PROXY_AUTHORIZATION, authorization);
         }
         let request = request.body(Full::<Bytes>::default())?;
-        let (mut connection, exchange) = http1::Builder::new()
+        let (mut sender, connection) = http1::Builder::new()
             .ignore_invalid_headers_in_responses(true)
             .handshake(stream)
             .await?;
-        tokio::spawn(exchange.with_upgrades());
-        Ok(connection.send_request(request).await?)
+        tokio::spawn(connection.with_upgrades());
+        Ok(sender.send_request(request).await?)
     };
 
     let response = asking.await.map_err(broken)?;

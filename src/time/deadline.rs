@@ -87,8 +87,12 @@ impl Deadline {
         end.saturating_duration_since(Instant::now())
     }
 
-    /// The remaining time of `--wait`, during which another try can begin. `None` without `--wait`,
-    /// or when the time is up.
+    /// True while a limit is set by [`Self::with_limit`].
+    pub fn is_limited(&self) -> bool {
+        self.lock().limit.is_some()
+    }
+
+    /// The remaining time of `--wait`, during which another try can begin.
     pub fn wait_left(&self) -> Option<Duration> {
         let times = *self.lock();
         times.wait?.checked_sub(times.begun.elapsed())

@@ -394,6 +394,8 @@ enum Behavior {
     DownFor(u64),
     /// Doesn't answer until this second of the launch.
     SilentFor(u64),
+    /// Answers the first request at once, and the others after this number of seconds.
+    SlowsDown(u64),
     /// Answers this number of requests per second, and throttles the others.
     Throttles(f64),
     /// Answers that the secret doesn't exist.
@@ -432,6 +434,7 @@ impl Endpoint {
         let wait = match self.behavior {
             Behavior::SilentFor(second) if !is_over(second) => Duration::MAX,
             Behavior::Slow(seconds) => Duration::from_secs(seconds),
+            Behavior::SlowsDown(seconds) if self.requests.get() > 1 => Duration::from_secs(seconds),
             _ => ANSWER,
         };
         tokio::time::sleep(wait.min(silence)).await;
@@ -496,7 +499,7 @@ fn run_regions(regions: &[Behavior], secrets: usize, timeout: u64) -> (Vec<usize
 /// answers, even slowly or with throttling, keeps its secrets.
 #[test]
 fn a_region_that_does_not_answer_gives_way_and_is_asked_again() {
-    use Behavior::{Absent, DownFor, SilentFor, Slow, Throttles, Well};
+    use Behavior::{Absent, DownFor, SilentFor, Slow, SlowsDown, Throttles, Well};
     const EVER: u64 = 1_000;
     println!(
         "\n| regions | secrets | timeout | the last launch ends after | values by region, mean |"
@@ -526,6 +529,7 @@ fn a_region_that_does_not_answer_gives_way_and_is_asked_again() {
         (&[DownFor(20), SilentFor(EVER)], 100, 30, 1.0, 30.0),
         (&[Throttles(2.0), Well], 20, 30, 1.0, 15.0),
         (&[Slow(3), Well], 100, 30, 1.0, 15.0),
+        (&[SlowsDown(8), Well], 2, 30, 1.0, 15.0),
     ] {
         let launches = 50;
         let mut last = 0.0_f64;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::fault::{did_you_mean, nearest};
+use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
 
 /// An Amazon Resource Name: text that begins with `arn:` and has six fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ impl Arn {
         self.field(5)
     }
 
-    /// The region. `None` if the field is malformed, or if it is empty, as in the ARN of a role.
+    /// The region.
     pub fn region(&self) -> Option<Region> {
         Region::parse(self.field(3))
     }
@@ -185,13 +185,39 @@ fn known_regions() -> impl Iterator<Item = &'static str> {
         .flat_map(|partition| partition.regions.split(' '))
 }
 
-/// The ending by which a host name is recognized as AWS's, such as `.amazonaws.com`. `None` for any
-/// other host.
+/// The ending by which a host name is recognized as AWS's, such as `.amazonaws.com`.
 pub fn aws_domain(host: &str) -> Option<&'static str> {
     PARTITIONS
         .iter()
         .flat_map(|partition| partition.domains)
         .find(|domain| host.ends_with(domain))
+}
+
+/// True for the host name of an API in a region, such as `secretsmanager.us-east-1.amazonaws.com`,
+/// its FIPS endpoint or its VPC endpoint. `api` is its name in host names.
+///
+/// Other names in these domains, such as those of buckets and load balancers, belong to AWS's
+/// customers.
+pub fn is_aws_api(host: &str, api: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let Some(mut name) = aws_domain(host).and_then(|domain| host.strip_suffix(domain)) else {
+        return false;
+    };
+    if let Some(behind_vpc_endpoint) = name.strip_suffix(".vpce") {
+        let (id, rest) = behind_vpc_endpoint.split_once('.').unwrap_or_default();
+        if !id.starts_with("vpce-") {
+            return false;
+        }
+        name = rest;
+    }
+    let region = name
+        .strip_prefix(api)
+        .map(|rest| rest.strip_prefix("-fips").unwrap_or(rest))
+        .and_then(|rest| rest.strip_prefix('.'));
+    region
+        .and_then(Region::parse)
+        .is_some_and(|region| region.partition().is_some())
 }
 
 impl Region {
@@ -248,13 +274,22 @@ impl Region {
         known_regions().any(|known| known == code)
     }
 
-    /// Suggests the known region with the most similar code: `did you mean "eu-central-1"?`. `None`
-    /// if no code is similar.
+    /// Suggests the known region with the most similar code: `did you mean "eu-central-1"?`.
     pub fn similar_region(&self) -> Option<String> {
         nearest(&self.0, known_regions()).map(did_you_mean)
     }
 
-    /// The help text for a region code that doesn't look like one of AWS's. `None` if it does.
+    /// The help text for a code that probably misspells a known region.
+    pub fn misspelling_remedy(&self) -> Option<String> {
+        if Self::is_known(&self.0) {
+            return None;
+        }
+        known_regions()
+            .find(|known| is_one_letter_away(known, &self.0))
+            .map(did_you_mean)
+    }
+
+    /// The help text for a region code that doesn't look like one of AWS's.
     pub fn form_remedy(&self) -> Option<String> {
         if self.has_known_form() {
             return None;
@@ -265,8 +300,7 @@ impl Region {
 }
 
 /// Finds the area in a region code: `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of
-/// AWS's codes have the form AREA-DIRECTION-NUMBER. `None` for anything else, such as the
-/// availability zone `us-east-1a`.
+/// AWS's codes have the form AREA-DIRECTION-NUMBER.
 fn area_of(code: &str) -> Option<&str> {
     let (words, number) = code.rsplit_once('-')?;
     let (area, _) = words.rsplit_once('-')?;
@@ -320,10 +354,6 @@ impl Role {
     }
 
     /// Checks that a text can be an external id (`ExternalId` of AssumeRole), and returns it.
-    ///
-    /// # Errors
-    /// If the text has an illegal character. The error describes valid ids. This check isn't left
-    /// to STS, because its error message would show the id.
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
         let is_legal = text
             .bytes()

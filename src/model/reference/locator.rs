@@ -143,9 +143,6 @@ pub struct SecretRef {
 impl SecretRef {
     /// Accepts the reference if it stands for a single secret or parameter. `written` is the
     /// reference or alias as the user wrote it. The error's help text repeats it.
-    ///
-    /// # Errors
-    /// If the reference is for a path.
     pub fn single(self, written: &dyn fmt::Display) -> Result<Self, Fault> {
         let Some(path) = self.locator.path() else {
             return Ok(self);
@@ -270,10 +267,6 @@ pub type Aliases = BTreeMap<String, Alias>;
 const RESERVED: [&str; 3] = ["arn", "ssm", "env"];
 
 /// Checks that a text can be the name of an alias.
-///
-/// # Errors
-/// If the text is a reserved word, or can't be a variable's name. The error continues a sentence
-/// that begins with the text.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     if name.contains('/') {
         return Err("isn't a valid alias: put the alias first, as in ALIAS: SECRET");
@@ -311,9 +304,6 @@ const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
 impl Version {
     /// Checks the version against AWS's rules for this store.
-    ///
-    /// # Errors
-    /// If the store can't have such a version. The error continues a sentence about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
         use Store::{ParameterStore, SecretsManager};
         Err(match (store, self.stage(), self.id()) {
@@ -352,8 +342,7 @@ impl Version {
         Self { id, label }
     }
 
-    /// The staging label to request: AWSCURRENT by default. `None` if a version id is requested
-    /// without a label.
+    /// The staging label to request: AWSCURRENT by default.
     pub fn stage(&self) -> Option<&str> {
         if self.id.is_some() {
             return self.label();

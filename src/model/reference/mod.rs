@@ -39,7 +39,7 @@ use crate::model::fault::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, overlooked, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::is_in_quotes;
+use crate::model::shown::{is_in_quotes, without_tokens};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced
 /// yet.
@@ -72,9 +72,6 @@ const VARIABLE_HELP: &str = "an inherited variable is written ${NAME} or ${NAME:
 
 impl Reference {
     /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
-    ///
-    /// # Errors
-    /// If the text can't be a reference, no matter which aliases and variables exist.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let (secret, after_secret) = split_secret(text);
         let (key, after_key) = after_secret.map_or(("", None), split_key);
@@ -130,11 +127,7 @@ impl Reference {
 
     /// Turns the reference into a request, and a selector that picks the value from the answer.
     ///
-    /// `alias` is the alias that SECRET names. `None` if SECRET is the name or ARN of a secret.
-    ///
-    /// # Errors
-    /// If a variable isn't set or can't be used, if the name or ARN is malformed, if a path is
-    /// followed by a KEY, a LABEL or a VERSION, or if the version can't exist in AWS.
+    /// `alias` is the alias that SECRET names.
     pub fn locate(&self, alias: Option<&Alias>, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let id = alias.map_or(&self.secret, |alias| &alias.id);
         let mut locator = locate_id(id, inherited)?;
@@ -187,7 +180,7 @@ fn is_ordinary(text: &str) -> bool {
 }
 
 /// The error for a text that was meant for another place or tool, such as a URL or a template, or
-/// that has a character that is easy to overlook. `None` for any other text.
+/// that has a character that is easy to overlook.
 fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
     // `ssm://token` looks like another tool's syntax, but has its own help text.
     if Store::has_prefix(secret) && secret.contains("//") {
@@ -204,7 +197,7 @@ fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
         .or_else(|| overlooked_in_fields([secret, plain_key]))
 }
 
-/// Finds NAME in an id that is nothing but `${NAME:-}`. `None` for any other id.
+/// Finds NAME in an id that is nothing but `${NAME:-}`.
 ///
 /// For a parameter or path, the id is `ssm:${NAME:-}`, possibly with a trailing `/` or `/*`.
 pub fn optional_variable(id: &str) -> Option<&str> {
@@ -381,7 +374,6 @@ pub fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     })
 }
 
-/// Parses the fields STAGE and VERSION-ID. Returns `None` if both are empty.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     let parse = |predicate, text: &str| match text {
         "" => Ok(None),
@@ -396,12 +388,6 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
 }
 
 /// Parses a STAGE or a VERSION-ID in a reference or an alias.
-///
-/// # Errors
-/// If the text has a mistake that is easy to overlook ([`overlooked`]), a space, or a `$`.
-///
-/// `${STAGE}` must not be accepted, because AWS would answer that the version doesn't exist. An
-/// optional entry would then be left out without an error.
 pub fn parse_label(text: &str) -> Result<String, Fault> {
     if let Some(fault) = overlooked(text) {
         return Err(fault);
@@ -423,7 +409,6 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 }
 
 /// Recognizes another tool's reference, a template, JSON, or a URL, and returns the error for it.
-/// `None` for any other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let mut found = foreign_prefix(text);
     // Only with a slash: `secret:token` may mean the key `token` of a secret called "secret".
@@ -456,9 +441,6 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
 
 /// Replaces every `${NAME}` and `${NAME:-default}` in a SECRET or a file's path with the text that
 /// `value_of` returns for the name and the default.
-///
-/// # Errors
-/// If a placeholder is malformed, or if `value_of` fails.
 fn replace_placeholders<'t>(
     text: &'t str,
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
@@ -484,9 +466,6 @@ fn replace_placeholders<'t>(
 }
 
 /// Expands every `${NAME}` in a file's path.
-///
-/// # Errors
-/// If a placeholder is malformed, or if [`variable_value`] fails.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let expanded = replace_placeholders(path, |name, default| {
         variable_value(name, default, inherited, false)
@@ -494,8 +473,18 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     Ok(expanded.into_owned())
 }
 
+/// Variables whose values must not be sent as a part of a name: a declaration from somebody else
+/// could also choose the host.
+const CREDENTIAL_VARIABLES: [&str; 4] = [
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_TOKEN",
+];
+
 /// The value that replaces `${NAME}` in the name or ARN of a secret.
 ///
+/// - It can't be a credential.
 /// - If the whole id is `${NAME}` (`is_only_variable`), the value may be an ARN.
 /// - Otherwise, it can't contain a colon, because it could then choose a different account, region
 ///   or service.
@@ -506,7 +495,16 @@ fn part_of_id<'a>(
     inherited: &'a Inherited,
     is_only_variable: bool,
 ) -> Result<&'a str, Fault> {
+    if CREDENTIAL_VARIABLES.contains(&name) {
+        return Err(format!("uses {name}, which would be sent as a name").into());
+    }
     let value = variable_value(name, default, inherited, is_only_variable)?;
+    if without_tokens(value) != value {
+        return Err(wrong_value(
+            name,
+            "looks like a token, which would be sent as a name",
+        ));
+    }
     // `${DB:-prod/db:password}` was probably meant to use this reference unless DB is set.
     let (secret, fields) = split_secret(value);
     if default == Some(value) && (fields.is_some() || Store::has_prefix(value)) {

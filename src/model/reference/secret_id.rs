@@ -42,10 +42,6 @@ impl ParameterPath<'_> {
 
 impl SecretId {
     /// Parses a secret's name, `ssm:` followed by a parameter's name, or the ARN of either.
-    ///
-    /// # Errors
-    /// If the name is empty or too long, or has an illegal character or a misplaced slash. If the
-    /// ARN is incomplete, or isn't the ARN of a secret or parameter.
     pub fn parse(text: &str) -> Result<(Store, Self), Fault> {
         if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
@@ -179,7 +175,7 @@ fn is_random_ending(text: &str) -> bool {
 }
 
 /// Splits off a random ending like the one in ARNs: `prod/db-CxwhVq` becomes `prod/db` and
-/// `-CxwhVq`. `None` if the name has no such ending.
+/// `-CxwhVq`.
 ///
 /// The six characters must include a capital letter or a digit, so `prod/db-master` isn't split.
 pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
@@ -210,7 +206,7 @@ fn is_legal_name(store: Store, name: &str) -> bool {
 }
 
 /// The error for a parameter's name that contains a slash, but doesn't begin with one, which AWS
-/// doesn't allow: `ssm:prod/app/level`. `None` for any other text.
+/// doesn't allow: `ssm:prod/app/level`.
 pub fn slash_fault(text: &str) -> Option<Fault> {
     let name = text.strip_prefix(PARAMETER_PREFIX)?;
     if !name.contains('/') || name.starts_with('/') {
@@ -299,8 +295,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// Finds the store by the name of its service in ARNs: `secretsmanager` or `ssm`. `None` for
-    /// any other service.
+    /// Finds the store by the name of its service in ARNs: `secretsmanager` or `ssm`.
     pub fn from_service(service: &str) -> Option<Self> {
         [Self::SecretsManager, Self::ParameterStore]
             .into_iter()
