@@ -123,9 +123,6 @@ impl Agent {
     /// that the agent doesn't support, such as a parameter, fails without a request. Without a
     /// token, nothing is sent, and all other locators fail with the same error
     /// ([`Self::missing_token_error`]).
-    ///
-    /// # Errors
-    /// If AWS's configuration files or the profile are invalid.
     pub async fn answers(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the AWS configuration files".to_owned());

@@ -76,9 +76,6 @@ impl Endpoints {
     /// In the commercial partition, all host names have the same form (apart from FIPS and dual
     /// stack), so we build them without the SDK's endpoint rules. This saves half a million
     /// instructions, because the rules parse a table of all partitions.
-    ///
-    /// # Errors
-    /// If the SDK's endpoint rules don't cover this service and region.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         if let Some(url) = self.url(api) {
             return Ok(url.uri().clone());
@@ -115,8 +112,7 @@ impl Endpoints {
     }
 }
 
-/// AWS's own host name for a service in a region, such as `sts.us-east-1.amazonaws.com`. `None` if
-/// the SDK's endpoint rules don't have one.
+/// AWS's own host name for a service in a region, such as `sts.us-east-1.amazonaws.com`.
 pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The SDK's endpoint rules do no I/O, so the future is ready at once.
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();

@@ -39,9 +39,6 @@ pub struct PolicyRequest<'a> {
 ///
 /// `settings` must include the profile's settings. `chain` is the profile's role chain, if it has
 /// one.
-///
-/// # Errors
-/// If `options` names a role that the launch doesn't assume.
 pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
@@ -52,10 +49,14 @@ pub fn policy(
         .iter()
         .map(|locator| settings.with_defaults(locator))
         .collect();
-    let owner = PolicyOwner {
-        is_agent: options.is_for_agent,
-        ..PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?
-    };
+    let chain = settings.caller_roles(chain);
+    let requested: BTreeSet<Arn> = located
+        .iter()
+        .filter_map(|locator| locator.role.as_ref())
+        .map(|role| role.arn.clone())
+        .collect();
+    let owner = PolicyOwner::new(options, &chain, &requested)?;
+    let assumed = owner.assumed_roles(&chain, requested);
 
     let mut own_locators = Vec::new();
     for locator in &located {
@@ -66,23 +67,21 @@ pub fn policy(
         }
     }
 
-    let policy = statements(settings, &owner, &own_locators, options).to_json(options.kms_keys);
+    let policy = statements(settings, &owner, &own_locators, assumed.clone(), options);
     Ok(Policy {
-        text: format!("{policy:#}\n"),
-        notices: notices(&owner, &own_locators, options),
+        text: format!("{:#}\n", policy.to_json(options.kms_keys)),
+        notices: notices(&owner, &own_locators, &assumed, options),
     })
 }
 
-/// The identity that the policy is for: the caller, a role, or the agent.
-struct PolicyOwner<'a> {
-    /// The role that `--for-role` names. `None` if the policy is for the caller or the agent.
-    named: Option<&'a Arn>,
-    /// True if the policy is for the caller, which reads the locators that have no role. With
-    /// `--for-role`, this is also true if the option names the caller's own role.
-    is_caller: bool,
-    /// True if the policy is for the agent, which also calls DescribeSecret, to find new versions.
-    is_agent: bool,
-    assumed: BTreeSet<Arn>,
+/// The identity that the policy is for. With `--agent`, the agent takes the place of the caller,
+/// and assumes the roles itself.
+enum PolicyOwner<'a> {
+    Caller,
+    /// The caller's own role, which `--for-role` names. It also reads what the caller reads.
+    CallersRole(&'a Arn),
+    /// Another role that the launch assumes, which `--for-role` names.
+    Role(&'a Arn),
 }
 
 impl<'a> PolicyOwner<'a> {
@@ -90,48 +89,54 @@ impl<'a> PolicyOwner<'a> {
     /// the caller.
     ///
     /// `chain` lists the roles that the launch assumes, one after the other, to get its
-    /// credentials. The last one is the caller's role. Fails if the launch doesn't assume the named
-    /// role.
-    fn for_options(
-        chain: Vec<Arn>,
-        located: &BTreeSet<Locator>,
+    /// credentials. The last one is the caller's role. `requested` has the roles with which entries
+    /// are read. Fails if the launch assumes the named role in neither way.
+    fn new(
         options: &'a PolicyRequest<'a>,
+        chain: &[Arn],
+        requested: &BTreeSet<Arn>,
     ) -> Result<Self, Problem> {
-        let requested: BTreeSet<Arn> = located
-            .iter()
-            .filter_map(|locator| locator.role.as_ref())
-            .map(|role| role.arn.clone())
-            .collect();
-        let named = options.for_role.map(|role| &role.arn);
-        if let Some(role) = named
-            && !requested.contains(role)
-            && !chain.contains(role)
-        {
-            return Err(unknown_role(role, requested.iter().chain(&chain)));
+        let Some(Role { arn, .. }) = options.for_role else {
+            return Ok(Self::Caller);
+        };
+        if chain.last() == Some(arn) {
+            return Ok(Self::CallersRole(arn));
         }
+        if !requested.contains(arn) && !chain.contains(arn) {
+            return Err(unknown_role(arn, requested.iter().chain(chain)));
+        }
+        Ok(Self::Role(arn))
+    }
 
-        let is_caller = named.is_none() || chain.last() == named;
-        // The roles that this identity assumes. The caller assumes the roles with which entries are
-        // read, and each role in `chain` assumes the next one.
-        let mut assumed = if is_caller { requested } else { [].into() };
+    /// The role that `--for-role` names.
+    fn named_role(&self) -> Option<&'a Arn> {
+        match self {
+            Self::Caller => None,
+            Self::CallersRole(role) | Self::Role(role) => Some(role),
+        }
+    }
+
+    /// The roles that this identity assumes. The caller assumes the roles with which entries are
+    /// read, and each role in `chain` assumes the next one.
+    fn assumed_roles(&self, chain: &[Arn], requested: BTreeSet<Arn>) -> BTreeSet<Arn> {
+        let mut assumed = match self {
+            Self::Caller | Self::CallersRole(_) => requested,
+            Self::Role(_) => BTreeSet::new(),
+        };
         for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
-            if named == Some(role) {
+            if self.named_role() == Some(role) {
                 assumed.insert(next_role.clone());
             }
         }
-        Ok(Self {
-            named,
-            is_caller,
-            is_agent: false,
-            assumed,
-        })
+        assumed
     }
 
     /// True if requests for this locator are signed with this identity's credentials.
     fn reads(&self, located: &Locator) -> bool {
-        match &located.role {
-            Some(role) => self.named == Some(&role.arn),
-            None => self.is_caller,
+        match (&located.role, self) {
+            (Some(role), _) => self.named_role() == Some(&role.arn),
+            (None, Self::Caller | Self::CallersRole(_)) => true,
+            (None, Self::Role(_)) => false,
         }
     }
 }
@@ -150,23 +155,23 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Collects the statements that allow `owner` to read `locators`, and to assume the roles with
-/// which other secrets are read.
+/// Collects the statements that allow `owner` to read `locators`, and to assume the roles in
+/// `assumed`.
 fn statements<'a>(
     settings: &Settings,
     owner: &PolicyOwner<'a>,
     locators: &[&Locator],
+    assumed: BTreeSet<Arn>,
     options: &'a PolicyRequest<'a>,
 ) -> Statements<'a> {
     // A secret whose id doesn't name an account belongs to the account of the role that reads it.
     let account = owner
-        .named
+        .named_role()
         .and_then(Arn::account)
         .or(options.account)
         .unwrap_or(ANY);
     let mut statements = Statements {
         options,
-        is_for_agent: owner.is_agent,
         account,
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
@@ -187,8 +192,8 @@ fn statements<'a>(
             statements.add_reading(locator, Some(region));
         }
     }
-    for assumed in &owner.assumed {
-        statements.add(ASSUME_ROLE, assumed.clone());
+    for role in assumed {
+        statements.add(IamAction::AssumeRole, role);
     }
     statements
 }
@@ -201,20 +206,21 @@ fn statements<'a>(
 fn notices(
     owner: &PolicyOwner<'_>,
     locators: &[&Locator],
+    assumed: &BTreeSet<Arn>,
     options: &PolicyRequest<'_>,
 ) -> Vec<Record> {
     let mut notices = Vec::new();
     if locators.iter().any(|locator| locator.region.is_none()) {
         notices.push(Record::warning("the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION"));
     }
-    if owner.is_agent {
+    if options.is_for_agent {
         notices.push(Record::warning("the Secrets Manager Agent sends the requests of this launch, so its role needs this policy"));
     }
     // Someone who uses `--for-role` has already read this note.
-    if owner.named.is_none() {
-        for assumed in &owner.assumed {
-            let why = format!("needs a policy of its own, which --for-role {assumed} prints");
-            notices.push(Record::note(format!("the role {assumed} {why}")));
+    if owner.named_role().is_none() {
+        for role in assumed {
+            let why = format!("needs a policy of its own, which --for-role {role} prints");
+            notices.push(Record::note(format!("the role {role} {why}")));
         }
     }
     if options.metadata && locators.is_empty() {
@@ -231,20 +237,19 @@ fn notices(
 /// The wildcard for a region or account in an ARN. It also matches an empty field.
 const ANY: &str = "*";
 
-/// An IAM action: its statement's position in the policy, its statement's id (Sid), and its name,
-/// such as `ssm:GetParameters`. AWS allows only letters and digits in a Sid.
-type IamAction = (u8, &'static str, &'static str);
-
-const GET_SECRET: IamAction = (0, "ReadSecrets", "secretsmanager:GetSecretValue");
-const DESCRIBE_SECRET: IamAction = (1, "DescribeSecrets", "secretsmanager:DescribeSecret");
-const GET_PARAMETERS: IamAction = (2, "ReadParameters", "ssm:GetParameters");
-const GET_BY_PATH: IamAction = (3, "ReadParametersByPath", "ssm:GetParametersByPath");
-const ASSUME_ROLE: IamAction = (4, "AssumeRoles", "sts:AssumeRole");
+/// An IAM action, in the order of the policy's statements.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum IamAction {
+    GetSecret,
+    DescribeSecret,
+    GetParameters,
+    GetByPath,
+    AssumeRole,
+}
 
 /// The permissions that the policy grants, collected before the policy is written as JSON.
 struct Statements<'a> {
     options: &'a PolicyRequest<'a>,
-    is_for_agent: bool,
     /// The AWS account of resources that are referenced by name, not by ARN. `*` means any account.
     account: &'a str,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
@@ -319,27 +324,31 @@ impl Statements<'_> {
                     secrets.push(format!("secret:{name}"));
                 }
                 for secret in secrets {
-                    if self.is_for_agent || options.metadata {
-                        needed.push((DESCRIBE_SECRET, store, secret.clone()));
+                    if options.is_for_agent || options.metadata {
+                        needed.push((IamAction::DescribeSecret, store, secret.clone()));
                     }
                     if !options.metadata {
-                        needed.push((GET_SECRET, store, secret));
+                        needed.push((IamAction::GetSecret, store, secret));
                     }
                 }
             }
             (store @ Store::ParameterStore, None) => {
                 let parameter = format!("parameter/{}", bare_name(name));
-                needed.push((GET_PARAMETERS, store, parameter));
+                needed.push((IamAction::GetParameters, store, parameter));
                 if let Some(secret) = referenced_secret(name) {
                     let secret = format!("secret:{secret}-??????");
-                    needed.push((GET_SECRET, Store::SecretsManager, secret));
+                    needed.push((IamAction::GetSecret, Store::SecretsManager, secret));
                 }
             }
             (store @ Store::ParameterStore, Some(path)) => {
                 let bare = bare_name(path.name);
                 // `bare` ends with a slash, so for `prod/app/` the pattern is `prod/app/*`.
                 for requested in [bare.trim_end_matches('/'), &format!("{bare}*")] {
-                    needed.push((GET_BY_PATH, store, format!("parameter/{requested}")));
+                    needed.push((
+                        IamAction::GetByPath,
+                        store,
+                        format!("parameter/{requested}"),
+                    ));
                 }
             }
         }
@@ -350,9 +359,17 @@ impl Statements<'_> {
     /// KMS keys in `keys`, but only through the services that read values in the keys' regions.
     fn to_json(&self, keys: &[Arn]) -> Value {
         let mut statements = Vec::new();
-        for ((_, sid, action), resources) in &self.resources {
+        for (action, resources) in &self.resources {
+            // AWS allows only letters and digits in a statement's id (Sid).
+            let (sid, name) = match action {
+                IamAction::GetSecret => ("ReadSecrets", "secretsmanager:GetSecretValue"),
+                IamAction::DescribeSecret => ("DescribeSecrets", "secretsmanager:DescribeSecret"),
+                IamAction::GetParameters => ("ReadParameters", "ssm:GetParameters"),
+                IamAction::GetByPath => ("ReadParametersByPath", "ssm:GetParametersByPath"),
+                IamAction::AssumeRole => ("AssumeRoles", "sts:AssumeRole"),
+            };
             let resources = resources.iter().map(Arn::to_string).collect();
-            statements.push(statement(sid, action, resources));
+            statements.push(statement(sid, name, resources));
         }
         statements.extend(self.decryption(keys));
         json!({ "Version": "2012-10-17", "Statement": statements })

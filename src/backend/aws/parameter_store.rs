@@ -265,7 +265,7 @@ impl GetParametersResponse {
     /// Removes the requested parameter from the response, and returns its document.
     ///
     /// Returns an error if the parameter has no value, or if AWS lists the requested name as
-    /// invalid ([`Cause::Absent`]). Returns `None` if the response doesn't mention the parameter.
+    /// invalid ([`Cause::Absent`]).
     fn take(&mut self, request: &Request, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let position = parameters.iter().position(|parameter| {

@@ -8,7 +8,7 @@ use super::service_client::object_body;
 use super::session::Request;
 use crate::model::answer::Document;
 use crate::model::message::FetchResult;
-use crate::model::reference::{Locator, Region, SecretId, Store, Version};
+use crate::model::reference::{Region, SecretId, Store, Version};
 
 pub struct RecordedResponse<'a> {
     pub status: u16,
@@ -18,7 +18,7 @@ pub struct RecordedResponse<'a> {
 }
 
 /// Parses a recorded response as the answer to a request for `id`, the id of a secret, a parameter
-/// or a path. Returns `None` if the status or the id is invalid.
+/// or a path.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<Document>> {
     let mut builder = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
@@ -40,16 +40,19 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         version: Version::CURRENT,
     };
 
-    let document = object_body(response).and_then(|body| match store {
-        Store::SecretsManager => parse_secret(&body, &request.id, &request.version),
+    let body = match object_body(response) {
+        Ok(body) => body,
+        Err(error) => return Some(Err(error)),
+    };
+    match store {
+        Store::SecretsManager => Some(parse_secret(&body, &request.id, &request.version)),
         Store::ParameterStore if request.is_path() => {
-            let page = parse_page(&body, &request, &region)?;
-            document_of(&page.parameters)
+            let page = parse_page(&body, &request, &region);
+            Some(page.and_then(|page| document_of(&page.parameters)))
         }
-        Store::ParameterStore => {
-            let mut results = parse_parameters(&body, &[&request], &region)?;
-            results.remove(0)
-        }
-    });
-    Some(document)
+        Store::ParameterStore => match parse_parameters(&body, &[&request], &region) {
+            Ok(results) => results.into_iter().next(),
+            Err(error) => Some(Err(error)),
+        },
+    }
 }
