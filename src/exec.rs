@@ -42,11 +42,6 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 ///
 /// `path_variable` is the PATH that the command will get. If it isn't set, [`DEFAULT_PATH`] is
 /// searched. A name with a slash is already a path and isn't searched for.
-///
-/// # Errors
-/// If the name is empty or contains characters that are easy to overlook, if no file has this name,
-/// or if none of the files with this name can be executed. In the last case, the error names the
-/// first of these files.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if let Some(found) = overlooked(&command) {
@@ -163,9 +158,6 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 /// The program inherits `descriptors`, whose FD_CLOEXEC is cleared, and gets the signal mask and
 /// signal actions that this process was started with. A termination signal that arrived while
 /// signals were held ([`block_signals`]) ends this process before execve.
-///
-/// # Errors
-/// If execve fails. This process then continues, and termination signals are held again.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,
@@ -209,8 +201,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 }
 
 /// The interpreter named in a script's first line, such as `/bin/sh` for `#!/bin/sh -e`. Includes a
-/// trailing carriage return, because the kernel also treats it as part of the path. `None` if the
-/// file has no `#!` line.
+/// trailing carriage return, because the kernel also treats it as part of the path.
 fn interpreter(program: &Program) -> Option<String> {
     let line = String::from_utf8(first_line(program).ok()?).ok()?;
     line.strip_prefix("#!")?
@@ -255,9 +246,6 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
 ///
 /// The command counts with its arguments and the path of its program. Without one, only the
 /// environment is measured.
-///
-/// # Errors
-/// If more bytes are needed. The error names the longest variable, but doesn't show its value.
 pub fn expect_fit(
     environment: &Environment,
     command: Option<(&CommandLine, &Path)>,

@@ -126,9 +126,6 @@ fn error(position: &str, what: impl Display) -> Problem {
 ///
 /// A variable with an empty value becomes a literal, unless its name sounds like a secret. In that
 /// case, it moves to the secret, where the user still has to fill in the value.
-///
-/// # Errors
-/// If the file can't be read, or has mistakes (one error for each).
 pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
     let name = path.display().to_string();
@@ -158,10 +155,6 @@ fn too_large(file: &str) -> Problem {
 }
 
 /// Parses the text of a .env file, and returns the variables that `arguments` select.
-///
-/// # Errors
-/// If a line is malformed or has an invalid name (one error for each), if a pattern matches no
-/// name, if there is nothing to move, or if the variables don't fit into a secret.
 pub fn parse_env_file(
     file: &str,
     text: &str,
@@ -400,8 +393,7 @@ struct DotenvReader<'t> {
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name and its value, up to the end of the line or a comment. Returns `None` for a
-    /// malformed statement, leaving the reader somewhere inside it.
+    /// Reads a name and its value, up to the end of the line or a comment.
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);
@@ -420,7 +412,6 @@ impl<'t> DotenvReader<'t> {
     }
 
     /// Reads a name. A name in single quotes can contain any character except a single quote.
-    /// `None` if the name is empty, or if its quote is never closed.
     fn read_name(&mut self) -> Option<String> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'')?,
@@ -438,7 +429,7 @@ impl<'t> DotenvReader<'t> {
         Some(name.to_owned())
     }
 
-    /// Reads the value after `=`. `None` if the value begins with a quote that is never closed.
+    /// Reads the value after `=`.
     fn read_value(&mut self) -> Option<WrittenValue> {
         let before = self.rest.len();
         self.skip(is_blank);
@@ -453,7 +444,7 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a value in quotes, which can span several lines. `None` if the quote is never closed.
+    /// Reads a value in quotes, which can span several lines.
     fn read_quoted(&mut self, quote: char, mut quotes: Quotes) -> Option<WrittenValue> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -504,7 +495,7 @@ impl<'t> DotenvReader<'t> {
 }
 
 /// The character that `c` stands for after a backslash, in a value with this kind of quotes. In
-/// double quotes, `\n` is a line feed. `None` if the backslash and `c` aren't an escape.
+/// double quotes, `\n` is a line feed.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
         ('\\' | '\'', _) | ('"', '"') => Some(c),

@@ -16,10 +16,6 @@ use crate::model::message::{Placed, Problem};
 use crate::model::reference::slash_fault;
 
 /// Reads the `--local` file. Returns each secret's value by its id.
-///
-/// # Errors
-/// If the file can't be read or isn't a mapping, if its syntax is wrong, or if a secret's id or
-/// value isn't valid (one error for each mistake).
 pub fn read_local_secrets(
     file: &Placed<PathBuf>,
 ) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
@@ -64,27 +60,18 @@ pub fn read_local_secrets(
 
 /// Converts a node to the value of a secret: text stays text, and a mapping becomes a JSON object.
 ///
-/// A mapping with a single key may be special: `{ $binary: … }` is decoded from base64, and `{
-/// $stages: … }` is refused.
+/// `{ $binary: … }`, without other keys, is decoded from base64.
 fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
-    if let Some([(key, value)]) = node.entries() {
-        match key.text.as_str() {
-            "$binary" => {
-                return value
-                    .scalar_text()
-                    .and_then(|text| SecretValue::new(text).base64_decoded())
-                    .ok_or_else(|| {
-                        let text = "the value of $binary isn't valid base64";
-                        value.position.fault(text)
-                    });
-            }
-            "$stages" => {
-                let text = "a local file has one value for each secret, without $stages";
-                let help = "write the value itself: SECRET: { KEY: … }";
-                return Err(key.position.fault(Fault::new(text).help(help)));
-            }
-            _ => {}
-        }
+    if let Some([(key, value)]) = node.entries()
+        && key.text == "$binary"
+    {
+        return value
+            .scalar_text()
+            .and_then(|text| SecretValue::new(text).base64_decoded())
+            .ok_or_else(|| {
+                let text = "the value of $binary isn't valid base64";
+                value.position.fault(text)
+            });
     }
     if let Kind::Mapping(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));

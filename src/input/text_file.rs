@@ -17,10 +17,6 @@ use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 /// Errors show the path, followed by `from`, which is empty or says where the path came from, such
 /// as ` (from SECRETS_EXEC_FILE)`. If the path is really a URL or a file's content, which may be
 /// secret, the error names `option` instead.
-///
-/// # Errors
-/// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name
-/// in the same directory, if there is one.
 pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
@@ -40,8 +36,7 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     })
 }
 
-/// Finds the file next to `path` whose name is most similar, and returns its path. `None` if no
-/// name is similar.
+/// Finds the file next to `path` whose name is most similar, and returns its path.
 pub(super) fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);

@@ -42,7 +42,6 @@ pub struct Key {
 }
 
 impl Node {
-    /// The text of a scalar. `None` for a list, a mapping or a null.
     pub(super) fn scalar_text(&self) -> Option<&str> {
         let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
             return None;
@@ -53,8 +52,7 @@ impl Node {
         Some(text)
     }
 
-    /// The value of a boolean without quotes, such as `true` (YAML 1.2.2, section 10.3.2). `None`
-    /// for any other node.
+    /// The value of a boolean without quotes, such as `true` (YAML 1.2.2, section 10.3.2).
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
             return None;
@@ -71,7 +69,7 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// The entries of a mapping. `None` for any other node.
+    /// The entries of a mapping.
     pub fn entries(&self) -> Option<&[(Key, Self)]> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
@@ -79,8 +77,7 @@ impl Node {
         Some(entries)
     }
 
-    /// The value of the key `name` in a mapping. `None` if the node isn't a mapping, or doesn't
-    /// have this key.
+    /// The value of the key `name` in a mapping.
     pub fn value_of(&self, name: &str) -> Option<&Self> {
         let (_, value) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
         Some(value)

@@ -20,10 +20,6 @@ use crate::model::shown::shown;
 /// Parses `NAME=REF` from `--env` or `--as-file`, or `NAME:PATH=REF` from `--as-file`. Without a
 /// valid NAME, messages show `shown_option` instead: `--env`, or `--env number 2` if the option is
 /// given several times.
-///
-/// # Errors
-/// If the text has several assignments, has no `=`, or has an invalid name, path or reference. Only
-/// an error about the path shows a part of it.
 pub(super) fn parse_entry(
     option: Argument,
     shown_option: &str,

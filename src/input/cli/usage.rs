@@ -146,7 +146,7 @@ impl Line<'_> {
     }
 
     /// Finds the option that an argument begins with: `--env` for `--env=A=prod/db:a` and for
-    /// `-eA=prod/db:a`. `None` if it begins with none of our options.
+    /// `-eA=prod/db:a`.
     fn option(&self, word: &str) -> Option<&Arg> {
         let name = word.split('=').next()?;
         self.command.get_arguments().find(|arg| {

@@ -259,7 +259,7 @@ impl<'a> Item<'a> {
     }
 
     /// The value of a key in a mapping, which messages call by the key and the mapping's subject
-    /// (`"mode" for DB_HOST`). `None` if the mapping doesn't have the key.
+    /// (`"mode" for DB_HOST`).
     pub fn field(&self, key: &'static str) -> Option<Self> {
         let node = self.node.value_of(key)?;
         Some(Self {
@@ -285,9 +285,9 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Parses the value of a key. If it isn't a scalar, or if `parse` returns `None`, adds a mistake
-    /// saying that it must be `expected`, and returns `None`. If the key is missing, returns `None`
-    /// without a mistake.
+    /// Parses the value of a key. If it isn't a scalar, or if `parse` returns `None`, adds a
+    /// mistake saying that it must be `expected`, and returns `None`. If the key is missing,
+    /// returns `None` without a mistake.
     pub(super) fn parsed_field<T>(
         &self,
         key: &'static str,

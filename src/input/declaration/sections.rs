@@ -79,8 +79,7 @@ pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     (aliases, refused)
 }
 
-/// Reads an alias: the id of a secret, or a mapping with the key `id`. `None` if there is no valid
-/// id.
+/// Reads an alias: the id of a secret, or a mapping with the key `id`.
 fn read_alias(item: &Item<'_>) -> Option<Alias> {
     if item.node.entries().is_none() {
         return Some(Alias {
@@ -284,8 +283,13 @@ fn read_object(item: &Item<'_>) -> Option<Entry> {
         rename: rename.unwrap_or_default(),
         keeps_case: keeps_case.unwrap_or_default(),
     };
+    let on_missing = if fields.flag("optional") {
+        OnMissing::Optional
+    } else {
+        OnMissing::Fail
+    };
     Some(Entry {
-        on_missing: read_on_missing(&fields, None),
+        on_missing,
         ..Entry::for_object(from?, naming, item.origin())
     })
 }
@@ -307,8 +311,7 @@ fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 
 /// Builds an entry from the keys that variables and files have in common, such as `from`.
 ///
-/// `None` if the target or the source has a mistake. Even then, all keys are read, so that their
-/// mistakes are reported, too.
+/// Even then, all keys are read, so that their mistakes are reported, too.
 fn read_fields(fields: &Item<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = read_source(fields);
     let is_base64 = |key| {
@@ -362,9 +365,8 @@ fn read_source(fields: &Item<'_>) -> Option<Source> {
 /// Reads `default` and `optional`, which decide what happens if a secret or a key is absent. It is
 /// a mistake if both are given, or if the default doesn't match the entry's pattern.
 fn read_on_missing(fields: &Item<'_>, pattern: Option<&Regex>) -> OnMissing {
-    let is_optional = fields.flag("optional");
     let Some(default) = fields.field("default") else {
-        return if is_optional {
+        return if fields.flag("optional") {
             OnMissing::Optional
         } else {
             OnMissing::Fail
@@ -372,6 +374,7 @@ fn read_on_missing(fields: &Item<'_>, pattern: Option<&Regex>) -> OnMissing {
     };
     if let Some(optional) = fields.field("optional") {
         optional.refuse(Fault::new("can't be used together").about("\"default\" and \"optional\""));
+        return OnMissing::Fail;
     }
     let Some(text) = default.expect_text(TEXT) else {
         return OnMissing::Fail;
