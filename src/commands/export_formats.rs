@@ -49,9 +49,6 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
 /// Writes the variables in the given format.
 ///
 /// For `GithubMasks`, the text is empty, because [`masks`] creates the commands for the log.
-///
-/// # Errors
-/// If the format can't hold some of the variables. There is a problem for each of them.
 pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,

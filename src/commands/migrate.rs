@@ -25,10 +25,6 @@ use crate::report::{Record, Report, terminal};
 ///
 /// Returns the warnings, and notes that suggest which commands to run next. `--quiet` and
 /// SECRETS_EXEC_QUIET can hide them.
-///
-/// # Errors
-/// If `--output` names a file that exists, if values would be printed to a terminal without
-/// `--reveal`, if the .env file can't be read or has mistakes, or if the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Vec<Record>, Report> {
     let output = output_file(arguments.output.as_ref());
     if let Some(path) = &output

@@ -57,10 +57,6 @@ impl DiskFile {
     /// Creates a temporary file in `entry`'s directory, for [`Self::rename_into_place`].
     ///
     /// `write` sets the file's permissions and writes its content.
-    ///
-    /// # Errors
-    /// If the name in `entry` is already taken by anything but a regular file, or if a step fails.
-    /// No temporary file is left behind.
     pub fn write_temporary(
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
@@ -159,10 +155,6 @@ impl Access {
     ///   in between and keep the descriptor.
     /// - If the user were set before the mode, the file would already belong to another user, and
     ///   setting its mode would take CAP_FOWNER.
-    ///
-    /// # Errors
-    /// If this process isn't allowed to set the owner or the mode, or if the content can't be
-    /// written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let owner_problem = |errno: Errno| {
             let help = match errno {
@@ -188,8 +180,8 @@ impl Access {
     }
 }
 
-/// The numeric id of a declared user or group: a number as written, and a name as `find`
-/// looks it up. An unknown name is an error. `None` if the declaration doesn't name an account.
+/// The numeric id of a declared user or group: a number as written, and a name as `find` looks it
+/// up. An unknown name is an error.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -226,10 +218,6 @@ pub(super) struct DirectoryEntry {
 impl DirectoryEntry {
     /// Opens the directory that contains the file at `path`. A relative path starts at the working
     /// directory.
-    ///
-    /// # Errors
-    /// If the path contains a NUL byte or doesn't end with a file name, if the directory can't be
-    /// opened, or if a symbolic link on the way to it belongs to another user.
     pub fn open(path: DeclaredPath) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(&path.expanded)?;
         let directory = open_directory(parent, &format!("the directory of \"{path}\""))?;
@@ -331,9 +319,6 @@ impl DirectoryEntry {
     }
 
     /// Renames a temporary file to this name, replacing any file that already has it.
-    ///
-    /// # Errors
-    /// If the kernel refuses. Both files are then left unchanged.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let name = self.name.as_os_str();
         renameat(&self.directory, temporary, &self.directory, name)
@@ -366,10 +351,6 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 ///
 /// Termination signals are held while the copy is written ([`block_signals`]), so an interrupted
 /// install can't leave an incomplete copy behind.
-///
-/// # Errors
-/// If the program can't be read, the directory can't be opened, or the copy can't be written. The
-/// directory is then left unchanged.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     copy_program(&path).map_err(|mut problem| {
@@ -425,11 +406,6 @@ pub struct AppendedFile {
 
 impl AppendedFile {
     /// Opens a file for appending, and creates it with mode 0600 if it doesn't exist.
-    ///
-    /// # Errors
-    /// - If the path isn't a regular file, is a symbolic link, or goes through another user's link.
-    /// - If the file or its directory belongs to the wrong user ([`NamedBy`]).
-    /// - If the kernel refuses to open the file.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
         let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
         entry.expect_regular_or_free()?;
@@ -457,10 +433,6 @@ impl AppendedFile {
 
     /// Appends text to the file. If the file doesn't end with a line feed, adds one first, so the
     /// text begins on a new line.
-    ///
-    /// # Errors
-    /// If the file can't be read or written. It is then cut back to its old length, if the kernel
-    /// allows that.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
         append_lines(&mut file, text).map_err(|error| not_appended(&error, &path))

@@ -53,10 +53,6 @@ pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<Owne
 ///
 /// The write end is closed, so the first reader gets the content, and any later reader immediately
 /// gets an end of file. The descriptor is at least [`LOWEST`] and has FD_CLOEXEC.
-///
-/// # Errors
-/// If the pipe can't hold the content, if its owner or mode can't be set, or if the process has too
-/// many open files.
 pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;

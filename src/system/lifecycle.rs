@@ -141,7 +141,7 @@ pub fn restore_signals() {
 }
 
 /// Finds a termination signal that has arrived but is held back by [`block_signals`]. The signal
-/// stays pending, so the next call returns it again. `None` if no such signal has arrived.
+/// stays pending, so the next call returns it again.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
     INHERITED
@@ -153,11 +153,7 @@ pub fn held_signal() -> Option<Signal> {
 
 /// Opens a descriptor that is readable while a held signal is pending (signalfd(2)).
 ///
-/// It is only for polling: don't read from it. `None` before [`block_signals`], and on systems
-/// other than Linux.
-///
-/// # Errors
-/// If no file descriptor is free.
+/// It is only for polling: don't read from it.
 pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     #[cfg(target_os = "linux")]
     if let Some(InheritedSignals { to_hold, .. }) = INHERITED.get() {
@@ -255,9 +251,6 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
 /// - If a termination signal arrives, it calls `interrupted`, which has to end this process.
 /// - If the other end of `connection`, a pipe or socket, closes, nobody wants the result any more,
 ///   so this process exits with status 75 and without a message.
-///
-/// # Errors
-/// If a thread can't be started or a descriptor can't be opened. In that case, `work` hasn't run.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
     connection: Option<BorrowedFd<'_>>,
@@ -450,8 +443,7 @@ pub fn asks_on_terminal() -> bool {
 
 /// Kills the program that we asked for credentials, and its descendants, if it hasn't ended yet.
 ///
-/// Returns the program, so that the caller can wait until it has ended. `None` if there's no
-/// program, or if it is still starting.
+/// Returns the program, so that the caller can wait until it has ended.
 ///
 /// Also kills the rest of the program's process group, if the program has its own session. Restores
 /// the terminal's modes, which the program may have changed to ask for a password, if this process

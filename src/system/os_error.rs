@@ -70,17 +70,21 @@ pub fn absence(path: &Path) -> &'static str {
 }
 
 /// Suggests a fix for a common mistake in a path that can't be opened: an unexpanded variable or
-/// `~`, a quotation mark, or a directory instead of a file. `None` for any other path.
+/// `~`, a quotation mark, or a directory instead of a file.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
-    match path.to_string_lossy().chars().next() {
-        Some('$' | '~' | '"' | '\'') => {
-            Some("use the path itself, without quotes: no shell expands it here")
-        }
-        _ if path.is_dir() => {
-            Some("use a file. If Docker made the directory, create the file on the host first")
-        }
-        _ => None,
+    if path.is_dir() {
+        return Some("use a file. If Docker made the directory, create the file on the host first");
     }
+    unexpanded_help(&path.to_string_lossy())
+}
+
+/// The help for a path or a name that doesn't exist, and begins with a quote or with what a shell
+/// or systemd expands.
+pub fn unexpanded_help(text: &str) -> Option<&'static str> {
+    if !text.starts_with(['$', '~', '%', '"', '\'']) {
+        return None;
+    }
+    Some("use it itself, without quotes: nothing expands it here")
 }
 
 /// Describes an I/O error for a file. If access was denied, also shows the file's owner and mode,
@@ -99,9 +103,6 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
 }
 
 /// Reads a whole file. Messages refer to the file as `name`, which is its path or `standard input`.
-///
-/// # Errors
-/// If the file can't be read or is larger than `max_mib` MiB.
 pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<Vec<u8>, Problem> {
     let max_length = max_mib << 20;
     let mut bytes = Vec::new();
@@ -117,10 +118,6 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
 }
 
 /// Checks that a file is UTF-8, and returns its text. Messages refer to the file as `file`.
-///
-/// # Errors
-/// If the file is in UTF-16 or another encoding. The error has the given status, and never quotes
-/// the file.
 pub fn utf8_text<'b>(bytes: &'b [u8], file: &str, status: Status) -> Result<&'b str, Problem> {
     let not_utf8 = |text: String| Problem::new(status, text).help("save it as UTF-8");
     if is_utf16(bytes) {

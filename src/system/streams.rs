@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::slice;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -24,9 +25,6 @@ pub const ERASE_LINE: &str = "\r\x1b[K";
 
 /// Writes all of `text`. Waits while the pipe is full, even if it is non-blocking: a command that
 /// shares the pipe may have set O_NONBLOCK.
-///
-/// # Errors
-/// If write(2) fails.
 pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
         match write(stream, text) {
@@ -66,10 +64,10 @@ pub fn may_write(terminal: impl AsFd) -> bool {
 /// it is to a terminal. Returns false if the time is up, if a signal arrives, or if the descriptor
 /// only reports an error or a hangup.
 pub fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
-    let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
+    let mut file = PollFd::new(descriptor, PollFlags::POLLOUT);
     let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::NONE);
-    let ready = poll(&mut files, limit) == Ok(1);
-    let events = files[0].revents().unwrap_or(PollFlags::empty());
+    let ready = poll(slice::from_mut(&mut file), limit) == Ok(1);
+    let events = file.revents().unwrap_or(PollFlags::empty());
     // poll(2) also returns for POLLERR and POLLHUP, even though they weren't requested.
     ready && events.contains(PollFlags::POLLOUT)
 }

@@ -32,7 +32,7 @@ impl Notifier {
 }
 
 /// Parses the value of NOTIFY_SOCKET: an absolute path or, on Linux, `@` and the name of an
-/// abstract socket. `None` for any other text.
+/// abstract socket.
 fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
