@@ -59,7 +59,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Makes the problem for a variable whose request failed. `None` if `id` isn't a reference.
+/// Makes the problem for a variable whose request failed.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let reference = Reference::parse(id)
         .and_then(|reference| reference.locate(None, &Inherited::default()))
@@ -70,7 +70,7 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
 
 type RawAnswer<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
-/// Splits `data` into the status, the headers and the body. `None` if it has another form.
+/// Splits `data` into the status, the headers and the body.
 fn parts(data: &[u8]) -> Option<RawAnswer<'_>> {
     let (status, mut rest) = line(data)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
@@ -89,7 +89,7 @@ fn parts(data: &[u8]) -> Option<RawAnswer<'_>> {
     }
 }
 
-/// Splits text at its first line feed. `None` if it has no line feed.
+/// Splits text at its first line feed.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     Some((&text[..end], &text[end + 1..]))

@@ -116,8 +116,7 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
-/// Makes a plan that reads `secret:KEY`, and returns it with the selector of KEY. `None` if the
-/// reference is invalid.
+/// Makes a plan that reads `secret:KEY`, and returns it with the selector of KEY.
 fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference.locate(None, &Default::default()).ok()?.selector;

@@ -88,7 +88,7 @@ impl<T: Into<String>> From<T> for Fault {
 /// with all candidates, so thousands of them would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Finds the candidate most similar to the name, ignoring case. `None` if none is similar enough.
+/// Finds the candidate most similar to the name, ignoring case.
 ///
 /// Two names are similar if their edit distance (optimal string alignment) is less than the length
 /// of the shorter name, and at most a third of the length of the longer one, rounded.
@@ -129,7 +129,7 @@ pub fn did_you_mean(nearest: &str) -> String {
 }
 
 /// Suggests the word in `list` that `text` probably misspells, because they differ by one letter.
-/// `list` is text such as `text or json`. `None` if no word is that similar.
+/// `list` is text such as `text or json`.
 pub fn similar_word(list: &str, text: &str) -> Option<String> {
     list.split([' ', ',', '(', ')'])
         .find(|word| word.len() > 2 && is_one_letter_away(word, text))
@@ -137,7 +137,7 @@ pub fn similar_word(list: &str, text: &str) -> Option<String> {
 }
 
 /// Finds a mistake that is easy to overlook, such as an empty text, a trailing space, a curly quote
-/// or a no-break space. `None` if there is no such mistake.
+/// or a no-break space.
 pub fn overlooked(text: &str) -> Option<Fault> {
     if text.is_empty() {
         let help = "if it comes from a variable in quotes, that variable isn't set";
@@ -344,16 +344,14 @@ pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &
         .flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// Translates another tool's word, such as the option `--pristine` into `--clean-env`. `None` if
-/// [`FOREIGN`] doesn't list the word.
+/// Translates another tool's word, such as the option `--pristine` into `--clean-env`.
 pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
     let (_, ours) = foreign_words(kind).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
 /// Translates a key from another tool's file into its equivalent in a declaration, such as
-/// `exclude` into `except: [KEY]`. `known` lists the keys allowed at this point. `None` if the key
-/// has no equivalent there.
+/// `exclude` into `except: [KEY]`. `known` lists the keys allowed at this point.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     for (other, ours) in foreign_words("key") {
         let (our_key, _) = ours.split_once(':').unwrap_or((ours, ""));
@@ -365,8 +363,7 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
 }
 
 /// Recognizes another tool's file by a key found only in that tool's files. Returns what the file
-/// is and the help text: for `services`, `a Compose file` and `write env: …`. `None` for any other
-/// file.
+/// is and the help text: for `services`, `a Compose file` and `write env: …`.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
     let (_, file) = foreign_words("file").find(|(key, _)| has_key(key))?;
     file.split_once(": ")

@@ -36,12 +36,12 @@ use crate::model::entry::{
 };
 use crate::model::environment::{Inherited, OWN_PREFIX, placeholders};
 use crate::model::fault::Fault;
-use crate::model::message::{Placed, Problem, Status};
+use crate::model::message::{Place, Placed, Problem, Status};
 use crate::model::options::Options;
 use crate::model::reference::{
-    Alias, Aliases, Locator, Reference, SecretRef, Store, expand_path, optional_variable,
+    Alias, Aliases, Locator, Reference, Region, SecretRef, Store, expand_path, optional_variable,
 };
-use crate::model::shown::{MOST_NAMES, shown, some_of};
+use crate::model::shown::{MOST_NAMES, noun_with_name, shown, some_of};
 
 /// A source of entries: a declaration, the inherited variables, or the command line. The entries
 /// are still as the user wrote them.
@@ -119,10 +119,6 @@ impl Plan {
     /// - `inherited` has the variables that references and templates can use.
     /// - `retained` has those that the command inherits.
     /// - `keeps_existing` is true with `--keep-existing`.
-    ///
-    /// # Errors
-    /// If an entry has a mistake, such as a reference that can't be looked up, or if two layers
-    /// define the same alias differently. The list has the mistakes of all layers.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
@@ -206,6 +202,19 @@ impl Plan {
             .collect()
     }
 
+    /// The regions that aliases set.
+    pub fn alias_regions(&self) -> Vec<Placed<Region>> {
+        self.aliases
+            .iter()
+            .filter_map(|(name, alias)| {
+                let position = format!("{}: {}", alias.place, noun_with_name("alias", name));
+                let option = "region";
+                let place = &Place::Declaration { position, option };
+                Some(Placed::new(alias.region.clone()?, place))
+            })
+            .collect()
+    }
+
     /// The error if `--on-rotation signal=NAME` is useless: unless the plan writes a file to a
     /// `path`, a new value can never reach the running command.
     pub fn useless_signal_problem(&self, options: &Options) -> Option<Problem> {
@@ -223,7 +232,7 @@ impl Plan {
         Some(Problem::new(place.status(), text).help(remedy))
     }
 
-    /// The literal to which an entry sets the variable `name`. `None` if it isn't set to a literal.
+    /// The literal to which an entry sets the variable `name`.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let entry = self
             .entries
@@ -325,6 +334,7 @@ impl Lookup<'_> {
             }
             self.expand_file_path(&mut entry.target, &entry.subject);
             if let Some(holder) = certain_holder(&entry, &self.claims) {
+                self.claims.pass_on(&entry.target, &entry.subject);
                 overridden.push(Overridden { entry, holder });
                 continue;
             }
@@ -537,8 +547,7 @@ impl Lookup<'_> {
 
 /// Finds what is certain to override an entry: whatever holds its target.
 ///
-/// An `env-from` object is overridden only if all of its variables are held. `None` if the entry
-/// may still set something, and for an object that selects no keys.
+/// An `env-from` object is overridden only if all of its variables are held.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {

@@ -30,7 +30,7 @@ const TOKEN: &str = r"(?xs)
         | hvs\.[\w-]{20,} | NRAK-[[:alnum:]]{20,} | AGE-SECRET-KEY-1[[:alnum:]]{20,}
         | eyJ[\w-]{5,}\.eyJ[\w.-]*
     )
-    | (?<header> -----BEGIN\ [[:alnum:]\ ]+-----\s* ) (?<key> .+ )";
+    | (?<header> -----BEGIN\ [[:alnum:]\ ]+-----\s* ) (?<key> .{5,} )";
 /// The compiled [`TOKEN`]. Never `None`, because the expression is valid.
 static TOKEN_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKEN).ok());
 
@@ -547,8 +547,8 @@ mod tests {
                 "-----BEGIN PRIVATE KEY----- MIIE…",
             ),
             (
-                "^-----BEGIN PRIVATE KEY-----",
-                "^-----BEGIN PRIVATE KEY-----",
+                "\"^-----BEGIN PRIVATE KEY-----$\"",
+                "\"^-----BEGIN PRIVATE KEY-----$\"",
             ),
             ("postgres://app:hunter2@db/app", "postgres://***@db/app"),
             (

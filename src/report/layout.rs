@@ -118,7 +118,6 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-/// Gives text the colour of a label.
 pub(super) fn coloured(text: &str, label: Label) -> String {
     format!("\x1b[{}m{text}\x1b[0m", label as u8)
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Subject, SubjectKind};
 use crate::model::environment::env_file_name;
-use crate::model::fault::nearest;
+use crate::model::fault::{nearest, overlooked};
 use crate::model::message::{Circumstances, MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{MOST_NAMES, first_of, is_quotable, shell_word};
@@ -22,10 +22,6 @@ pub struct Json(Value);
 
 impl Json {
     /// Parses a document as JSON, ignoring a leading byte order mark.
-    ///
-    /// # Errors
-    /// If there is a syntax error, or if values are nested more than 127 levels deep, which is
-    /// serde_json's limit.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let json = without_byte_order_mark(bytes);
         Ok(Self(serde_json::from_slice(json)?))
@@ -114,7 +110,7 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// The problem to report. `None` if the secret wasn't requested.
+    /// The problem to report.
     pub(super) fn problem(self) -> Option<Problem> {
         match self {
             Self::Unread => None,
@@ -125,8 +121,8 @@ impl Unresolved {
     /// Adds the secret and the entry to the problem.
     ///
     /// If the document comes from a replica, which may be out of date, an absence proves nothing.
-    /// It becomes a failure that reports the outage of the secret's own region, so neither
-    /// `default` nor `optional` applies.
+    /// So if the launch can't start without the value, the message is about the outage of the
+    /// secret's own region.
     pub(super) fn of(self, wanted: &Wanted<'_>) -> Self {
         let Wanted {
             reference,
@@ -150,7 +146,7 @@ impl Unresolved {
                 {
                     let note = format!("in the replica in {replica}, {}", absence.text());
                     let outage = failure.problem(reference, subject, circumstances);
-                    return Self::Failed(outage.notes([note]));
+                    return Self::Absent(outage.notes([note]));
                 }
                 Self::Absent(absence)
             }
@@ -240,7 +236,9 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     let shown_key = wanted.reference.selector.shown();
     let problem = Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
     // A key that was probably meant as a version or a path gets a help text of its own.
-    let hint = version_hint(wanted).or_else(|| nested_value_hint(json, key, wanted));
+    let hint = version_hint(wanted)
+        .or_else(|| path_hint(json, &format!("$.{}", key.trim_start_matches('.')), wanted))
+        .or_else(|| spaced_key_hint(json, key, wanted));
     if let Some(hint) = hint {
         return Err(Unresolved::Absent(problem.help(hint)));
     }
@@ -256,8 +254,7 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
 }
 
 /// If the user wrote a number as a parameter's key, as in `ssm:NAME:3`, suggests that version
-/// instead, since AWS itself writes `NAME:3` for version 3. `None` for any other reference, or if
-/// messages must not show the reference.
+/// instead, since AWS itself writes `NAME:3` for version 3.
 fn version_hint(wanted: &Wanted<'_>) -> Option<String> {
     let Selector::Key(key) = &wanted.reference.selector else {
         return None;
@@ -283,15 +280,26 @@ fn keyless_help(wanted: &Wanted<'_>) -> String {
     version_hint(wanted).unwrap_or_else(|| general.to_owned())
 }
 
-/// Suggests a path if the user wrote one as a key, such as `$.db.host` instead of `db.host`. `None`
-/// if the path doesn't lead to a value, or if messages must not show the reference.
-fn nested_value_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<String> {
-    let path = JsonPath::parse(&format!("$.{}", key.trim_start_matches('.')))?;
+/// Suggests a path, such as `$.db.host` if the user wrote it as the key `db.host`.
+fn path_hint(json: &Value, path: &str, wanted: &Wanted<'_>) -> Option<String> {
+    let path = JsonPath::parse(path)?;
     find_node(json, &path, wanted).ok()?;
     let write = wanted
         .subject
         .rewritten(|written| written.selector = Selector::Path(path))?;
     Some(format!("write {write}"))
+}
+
+/// Explains how to read a key that has a space, or another character that is easy to overlook, at
+/// one end.
+fn spaced_key_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<String> {
+    let spaced = json
+        .as_object()?
+        .keys()
+        .find(|spaced| spaced.trim() == key)?;
+    let fault = overlooked(spaced)?.about(&format!("its key {spaced:?}"));
+    let write = path_hint(json, &format!("$[{spaced:?}]"), wanted)?;
+    Some(format!("{fault}: store it without, or {write}"))
 }
 
 /// Lists the first [`quotable_keys`] of an object in a clause that begins with `noun`, such as
@@ -368,7 +376,7 @@ fn short_path(normalized: &str) -> String {
 }
 
 /// Turns a JSON value into the text that the command gets: a string's characters, a number as
-/// written, `true` or `false`, or compact JSON for an object or array. `None` for null.
+/// written, `true` or `false`, or compact JSON for an object or array.
 pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

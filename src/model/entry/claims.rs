@@ -99,7 +99,17 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Finds what already holds a target's variable or path. `None` if the target is still free.
+    /// Makes an overridden entry the one that messages name as the holder of its claims. The next
+    /// entry that is overridden then names this one, which would take its place.
+    pub fn pass_on(&mut self, target: &Target, entry: &Subject) {
+        for claim in target.claims() {
+            if let Some(holder) = self.holders.get_mut(&claim) {
+                holder.clone_from(entry);
+            }
+        }
+    }
+
+    /// Finds what already holds a target's variable or path.
     ///
     /// The holder is an entry that was added, or an inherited variable that `--keep-existing`
     /// keeps. If `origin` is an inherited variable, `--keep-existing` doesn't count, because such

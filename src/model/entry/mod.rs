@@ -227,9 +227,6 @@ impl Naming {
     }
 
     /// The name of the variable that a key sets. It may still be unsafe (see [`unsafe_effect`]).
-    ///
-    /// # Errors
-    /// If the name is empty or begins with a digit. The error is the name itself.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, String> {
         let legal_key = key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
         let rest = match self.rename.get(key) {
@@ -243,8 +240,8 @@ impl Naming {
 
     /// The names of all variables that the object can set.
     ///
-    /// `None` without `only`, because the names aren't known until the object is read. Also `None`
-    /// if a name is illegal or unsafe, which is reported later, when the object is resolved.
+    /// Also `None` if a name is illegal or unsafe, which is reported later, when the object is
+    /// resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         self.only
             .as_ref()?

@@ -73,8 +73,7 @@ impl Subject {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
-    /// The entry's reference, as the user wrote it. `None` if the entry has a template or no
-    /// reference.
+    /// The entry's reference, as the user wrote it.
     pub fn written_reference(&self) -> Option<&Reference> {
         match &self.written {
             Some(Written::Reference(reference)) => Some(reference),

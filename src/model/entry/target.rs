@@ -34,11 +34,6 @@ pub struct FileTarget {
 
 impl FileTarget {
     /// Parses the path of a file to write. The plan later expands placeholders such as `${HOME}`.
-    ///
-    /// # Errors
-    /// If the path contains `{{` or a character that is easy to overlook, or if it ends like a
-    /// directory. Also if it begins with `~` or contains a `$NAME` without braces, because only a
-    /// shell expands these. The error is a predicate, such as `is empty`.
     pub fn parse_path(text: &str) -> Result<DeclaredPath, Fault> {
         if let Some(fault) = overlooked(text) {
             return Err(fault);
@@ -143,8 +138,7 @@ impl Owner {
 }
 
 impl Account {
-    /// Parses a user or group, given by name or number. `None` if the text can't be a name, and for
-    /// 4294967295, which chown(2) takes to mean "unchanged".
+    /// Parses a user or group, given by name or number.
     fn parse(text: &str) -> Option<Self> {
         let is_legal = text
             .bytes()

@@ -87,10 +87,6 @@ impl Filter {
 }
 
 /// Parses a template into text and lookups.
-///
-/// # Errors
-/// If the template has an invalid expression, a Jinja statement or a Jinja comment, or if it has no
-/// expression at all. Only the first mistake is reported.
 pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let mut parts = Vec::new();
     let mut end = 0;
@@ -142,8 +138,8 @@ fn position(text: &str, at: usize) -> String {
 
 /// Finds a Jinja statement (`{% … %}`) or comment (`{# … #}`) at the beginning of a text.
 ///
-/// `None` for any other text. Also `None` if its end isn't on the same line, because a `{#` may be
-/// part of a shell's `${#list[@]}`.
+/// Also `None` if its end isn't on the same line, because a `{#` may be part of a shell's
+/// `${#list[@]}`.
 fn statement(text: &str) -> Option<&str> {
     let end = match text.get(..2)? {
         "{%" => "%}",
@@ -174,8 +170,7 @@ fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
 }
 
 /// Splits the expression at the beginning of a text at every `|`: `{{ db.host | trim }}` becomes
-/// `db.host` and `trim`. Also returns the length of the expression, including its braces. `None` if
-/// the expression isn't closed.
+/// `db.host` and `trim`. Also returns the length of the expression, including its braces.
 fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
     let mut words = Vec::new();
     let mut begun = 2;
@@ -202,7 +197,11 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     {
         return Ok(Part::Text(text));
     }
-    let operand = parse_source(source).ok_or("which isn't a reference")?;
+    let operand = parse_source(source).ok_or(if source.contains(['/', ':']) {
+        "which names a secret, but a template reads it through an alias"
+    } else {
+        "which isn't a reference"
+    })?;
     let mut printing = Printing {
         written: (*source).to_owned(),
         ..Printing::default()
@@ -223,7 +222,20 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
                 ("b64encode", Some([])) => Filter::Base64Encode,
                 ("b64decode", Some([])) => Filter::Base64Decode,
                 ("replace", Some([old, new])) => Filter::Replace(old.clone(), new.clone()),
-                _ => return Err(format!("in which \"{}\" isn't a filter", quoted(word))),
+                (name, _) => {
+                    let why = match name {
+                        "default" if index > 0 => "must be the first filter",
+                        "default" => {
+                            "needs one text in quotes, which is used only if the key doesn't exist"
+                        }
+                        "replace" => "needs two texts in quotes, where \\ is written \\\\",
+                        "urlencode" | "tojson" | "trim" | "b64encode" | "b64decode" => {
+                            "takes no arguments"
+                        }
+                        _ => "isn't a filter",
+                    };
+                    return Err(format!("in which \"{}\" {why}", quoted(word)));
+                }
             });
     }
     Ok(Part::Lookup(operand, printing))
@@ -231,8 +243,8 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
 
 /// Parses the source of a lookup: `env.NAME`, or an alias with or without a key (`db.password`).
 ///
-/// `None` for any other text. A hyphen in an alias is accepted, although no alias can contain one,
-/// so that a later error can say that the alias doesn't exist.
+/// A hyphen in an alias is accepted, although no alias can contain one, so that a later error can
+/// say that the alias doesn't exist.
 fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     let (alias, path) = text.split_at(end);
@@ -270,7 +282,7 @@ fn is_key(text: &str) -> bool {
 }
 
 /// Parses a filter's arguments, which are strings or numbers, and the closing parenthesis after
-/// them. `None` if they aren't written correctly.
+/// them.
 fn parse_arguments(text: &str) -> Option<Vec<String>> {
     let json = as_json(text.strip_suffix(')')?);
     let values: Vec<Value> = serde_json::from_str(&format!("[{json}]")).ok()?;

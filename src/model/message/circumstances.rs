@@ -82,8 +82,7 @@ impl Circumstances {
         is_absent && self.looked_up(locator).is_some()
     }
 
-    /// The default region and account, if they apply to this locator. `None` if the locator names a
-    /// region or a role of its own.
+    /// The default region and account, if they apply to this locator.
     pub(super) fn looked_up(&self, locator: &Locator) -> Option<&LookedUp> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;

@@ -59,6 +59,8 @@ pub struct FetchError {
     /// For a secret that doesn't exist, a similar name that the user may have meant: a key of the
     /// local file, an alias or another secret.
     pub(super) nearest: Option<Box<str>>,
+    /// True for a response without an error code of AWS.
+    is_uncoded: bool,
 }
 
 impl FetchError {
@@ -83,6 +85,7 @@ impl FetchError {
             region: None,
             elsewhere: Vec::new(),
             nearest: None,
+            is_uncoded: false,
         }
     }
 
@@ -93,11 +96,29 @@ impl FetchError {
     /// Creates an outage for an unusable answer. `why` completes the sentence "the request got …":
     /// for example, "a response that can't be read".
     pub fn malformed(why: &str) -> Self {
-        Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
+        Self::outage(OutageKind::MalformedResponse, format!("got {why}")).uncoded()
     }
 
     pub fn refused(refusal: Refusal, text: impl Into<String>) -> Self {
         Self::new(Cause::Refused(refusal), text)
+    }
+
+    /// Records that a response has no error code of AWS, so a proxy may have sent it.
+    pub fn uncoded(mut self) -> Self {
+        self.is_uncoded = true;
+        self
+    }
+
+    pub fn is_uncoded(&self) -> bool {
+        self.is_uncoded
+    }
+
+    /// Replaces the headline of a response without an error code by one that names the proxy.
+    pub fn through(mut self, proxy: &str) -> Self {
+        let what = self.reason().trim_start_matches("got ");
+        self.text = format!("the request through {proxy} got {what}");
+        self.aws_says = None;
+        self.with_whole_headline()
     }
 
     /// Creates a failure to get credentials, either from one particular source or from any source.
@@ -241,8 +262,7 @@ impl FetchError {
         self
     }
 
-    /// Combines the errors from all regions that were tried, the secret's own region first. `None`
-    /// if no region was tried.
+    /// Combines the errors from all regions that were tried, the secret's own region first.
     ///
     /// The first error becomes the main one, because a denial or an absence in a fallback region
     /// only says something about the replica there.
@@ -250,6 +270,9 @@ impl FetchError {
         let mut errors = errors.into_iter();
         let (region, mut own) = errors.next()?;
         own.elsewhere = errors.collect();
+        if let ([_, ..], Some(attempts)) = (&*own.elsewhere, own.details.last_mut()) {
+            *attempts += &format!(" in {region}");
+        }
         Some(own.in_region(Some(region)))
     }
 
@@ -292,7 +315,7 @@ impl FetchError {
         self.help.clone()
     }
 
-    /// The region that was asked first. `None` for a local file, or if no region is known.
+    /// The region that was asked first.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref()
     }

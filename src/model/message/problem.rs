@@ -45,7 +45,7 @@ pub struct Problem {
     /// The exit status. `None` for a warning.
     status: Option<Status>,
     /// The problem's code in the table and JSON of `check`, such as `key-not-found` (see
-    /// docs/check.md). Empty if `check` can't have this problem.
+    /// docs/programs.md). Empty if `check` can't have this problem.
     code: &'static str,
     /// Says what is wrong. Problems with the same headline can share a record.
     headline: Headline,
@@ -321,7 +321,7 @@ impl Problem {
         self
     }
 
-    /// The exit status. `None` for a warning.
+    /// The exit status.
     pub fn status(&self) -> Option<Status> {
         self.status
     }
@@ -342,8 +342,7 @@ impl Problem {
     }
 
     /// The key by which [`records`] groups problems. Problems with the same key are printed as one,
-    /// with all their entries. `None` for a problem without entries, which is always printed by
-    /// itself.
+    /// with all their entries.
     fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -555,8 +554,7 @@ impl MissingKey {
     }
 
     /// The help about missing keys. Suggests similar keys, if there are any. Also lists the
-    /// existing keys, unless only one key is missing and a similar key is suggested for it. `None`
-    /// if no key is missing.
+    /// existing keys, unless only one key is missing and a similar key is suggested for it.
     fn help(keys: &[&Self]) -> Option<String> {
         let existing_keys = &keys.first()?.existing_keys;
         let mut similar = Vec::new();

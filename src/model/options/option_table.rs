@@ -170,7 +170,7 @@ macro_rules! options {
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
             }
 
-            /// The place where an option is set. `None` if it isn't set.
+            /// The place where an option is set.
             pub fn place(&self, option: OptionId) -> Option<&Place> {
                 match option {
                     $($(OptionId::$id => self.$field.as_ref().map(|set| &set.place),)*)*
@@ -311,8 +311,7 @@ pub enum OnRotation {
 }
 
 impl OnRotation {
-    /// The signal that tells the command to read its files again. `None` if the command is stopped
-    /// instead.
+    /// The signal that tells the command to read its files again.
     pub fn signal(self) -> Option<SignalNumber> {
         match self {
             Self::Signal(signal) => Some(signal),
@@ -367,10 +366,6 @@ impl SignalNumber {
     pub const TTOU: Self = Self(22);
 
     /// Parses the name of a signal that a command can handle, such as `HUP` or `sighup`.
-    ///
-    /// # Errors
-    /// If no signal has this name, if secrets-exec never passes it on to the command (SIGKILL), or
-    /// if it reports a fault (SIGSEGV). The error lists the valid names.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);

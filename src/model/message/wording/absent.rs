@@ -83,7 +83,7 @@ impl FailedRequest<'_> {
     }
 
     /// Names the missing version, to be used at the end of a sentence: `no version with the stage
-    /// "AWSPREVIOUS"`. `None` if the current version was requested.
+    /// "AWSPREVIOUS"`.
     fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
         if *version == Version::CURRENT {
@@ -188,8 +188,7 @@ impl FailedRequest<'_> {
     }
 
     /// The hint for a secret's name with an empty part, such as `prod//db`: either that the
-    /// variable in the name ends with a slash, or that a shell variable was probably empty. `None`
-    /// for any other name.
+    /// variable in the name ends with a slash, or that a shell variable was probably empty.
     pub(super) fn empty_piece_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager || !has_empty_piece(self.locator.id.name()) {
             return None;
@@ -202,7 +201,7 @@ impl FailedRequest<'_> {
     }
 
     /// Finds the only `${NAME}` in the secret's name, and returns NAME and the value that replaced
-    /// it. `None` if the name has several or none, or if messages mask a part of the reference.
+    /// it.
     fn only_variable(&self) -> Option<(&str, &str)> {
         let (before, rest) = self.subject.reference()?.secret.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -215,8 +214,7 @@ impl FailedRequest<'_> {
     /// Explains how to write keys, parameters and plain text, in case the user meant that.
     ///
     /// That is likely if the reference has no KEY, as in `info`, or a number as its KEY, as in
-    /// `localhost:5432`. `None` for any other reference, in `env-from` and `get`, and if the help
-    /// text already explains the failure.
+    /// `localhost:5432`.
     pub(super) fn other_forms(&self) -> Option<String> {
         let has_key = match &self.subject.written_reference()?.selector {
             Selector::Whole => false,

@@ -46,7 +46,7 @@ impl FailedRequest<'_> {
     /// The help text if giving the caller a permission wouldn't be enough.
     ///
     /// That is the case if a policy explicitly denies the request, or if another policy, such as
-    /// the organization's, has to allow it, too. `None` if AWS's message blames no such policy.
+    /// the organization's, has to allow it, too.
     pub(super) fn policy_help(&self) -> Option<String> {
         Some(match self.failure.denied_by? {
             PolicyDenial::Explicit(kind) => format!(

@@ -45,7 +45,7 @@ impl FetchError {
             locator: &reference.locator,
             subject,
         };
-        let mut notes = self.region_notes();
+        let mut notes = self.region_notes(&reference.locator.noun());
         notes.extend_from_slice(&self.notes);
         match &self.caller {
             DeniedCaller::Arn(arn) => notes.push(format!("the caller is {arn}")),
@@ -86,13 +86,16 @@ impl FetchError {
     }
 
     /// Notes that say which error occurred in which region. Empty if only one region was tried.
-    fn region_notes(&self) -> Vec<String> {
+    fn region_notes(&self, noun: &str) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
             notes.push(format!("this error occurred in the region {region}"));
         }
         for (region, error) in &self.elsewhere {
-            let sentence = error.sentence();
+            let mut sentence = error.sentence();
+            if let Some(predicate) = sentence.strip_prefix("it ") {
+                sentence = format!("{noun} {predicate}");
+            }
             notes.push(format!("in the fallback region {region}, {sentence}"));
         }
         notes
