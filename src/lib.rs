@@ -60,7 +60,7 @@ use commands::export::export;
 use commands::export_formats;
 use commands::get::get;
 use commands::install;
-use commands::launch::{self, Start};
+use commands::launch::{self, Mode};
 use commands::migrate::migrate;
 use commands::policy::policy;
 #[cfg(target_os = "linux")]
@@ -102,13 +102,16 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 /// this process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
+    if !matches!(invocation, Invocation::Launch(..)) {
+        terminal::wait_for_reader();
+    }
     let notices = match invocation {
         Invocation::Launch(inputs, command) => {
             return match launch::read(*inputs, &command, inherited)? {
                 // `become_program` returns only if it fails.
-                Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
+                Mode::Once(launch, values) => match launch.become_program(values, inherited)? {},
                 #[cfg(target_os = "linux")]
-                Start::Supervised(launch, rotation) => supervise(rotation, launch, inherited),
+                Mode::Supervised(launch, rotation) => supervise(rotation, launch, inherited),
             };
         }
         Invocation::Usage(text) => {
@@ -136,6 +139,6 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             Vec::new()
         }
     };
-    terminal::print(Patience::Unlimited, notices);
+    terminal::print(Patience::Usual, notices);
     Ok(0)
 }

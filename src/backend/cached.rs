@@ -18,8 +18,8 @@
 //!   the entry. If credentials are missing or have expired, the entry stays, because this failure
 //!   says nothing about the secret.
 //! - During an outage of the secret's own region, a launch uses the document of a fallback region,
-//!   but doesn't store it. If the launch would fail with this document, it uses the entry instead,
-//!   unless the entry is too old.
+//!   but doesn't store it. If this document doesn't have every value, the launch uses the entry
+//!   instead, unless the entry is too old.
 //! - If the launch would fail with a fresh entry, for example because a key is missing, AWS is
 //!   asked for a newer document.
 //! - A damaged entry is ignored with a warning.
@@ -38,6 +38,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry, File};
 use std::io::Read;
+use std::mem::replace;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,8 +57,9 @@ use crate::model::answer::{Answer, Answers, CachedAnswer, Document};
 use crate::model::message::{FetchError, Placed, Problem, Record};
 use crate::model::options::CacheOptions;
 use crate::model::reference::Locator;
-use crate::system::os_error::{call_problem, errno, errno_text};
+use crate::system::os_error::{call_problem, errno, errno_text, unexpanded_help};
 use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};
+use crate::time::PATIENCE;
 
 /// The first line of a cache entry. The number is the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 2\n";
@@ -65,13 +67,8 @@ const MAGIC: &[u8] = b"secrets-exec cache 2\n";
 /// The suffix of a cache entry's file name. The number is the version of the entry's format.
 const SUFFIX: &str = ".2";
 
-/// The first line of a cache entry in version 1 of the format. File names in that version don't
-/// have a [`SUFFIX`].
-const EARLIER_MAGIC: &[u8] = b"secrets-exec cache 1\n";
-
-/// The age at which a cache entry in version 1 of the format is removed. Unlike newer entries, it
-/// doesn't record how long launches would use it.
-const EARLIER_KEPT_FOR: Duration = Duration::from_hours(24);
+/// The age at which the temporary file of an entry is removed, which a launch left that was killed.
+const TEMPORARY_KEPT_FOR: Duration = Duration::from_hours(24);
 
 /// The length of the checksum line of a cache entry: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
@@ -111,8 +108,10 @@ pub struct Cached {
     /// affects (`the secret "prod/db"`).
     unusable: BTreeMap<String, BTreeSet<String>>,
     /// Cached documents of secrets for which a fallback region answered. They are used if the
-    /// fallback region's documents would make the launch fail.
+    /// fallback region's documents don't have every value.
     substitutes: BTreeMap<Locator, Document>,
+    /// The locators whose entries would make the launch fail.
+    unsuitable: BTreeSet<Locator>,
 }
 
 impl Cached {
@@ -137,6 +136,7 @@ impl Cached {
             kept_for,
             unusable: BTreeMap::new(),
             substitutes: BTreeMap::new(),
+            unsuitable: BTreeSet::new(),
         }
     }
 
@@ -150,10 +150,7 @@ impl Cached {
     /// then reports the entries for which this failed.
     ///
     /// If the cache could provide everything that AWS is asked for, AWS has only [`RETRIED_FOR`] to
-    /// answer.
-    ///
-    /// # Errors
-    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` needs an MFA code.
+    /// answer or, with fallback regions, each endpoint has [`PATIENCE`].
     pub async fn answers(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         let CacheOptions { ttl, stale, .. } = self.options;
         let begun = boot_time();
@@ -161,6 +158,9 @@ impl Cached {
         let mut answers = Answers::new();
         let mut not_fresh = BTreeMap::new();
         for (locator, entry) in self.read_entries(wanted.iter().copied()) {
+            if self.unsuitable.contains(locator) {
+                continue;
+            }
             if entry.age(begun) < ttl {
                 asked.remove(locator);
                 answers.insert(locator.clone(), Ok(entry.into_document(None)));
@@ -176,7 +176,13 @@ impl Cached {
             let entry = not_fresh.get(locator);
             entry.is_some_and(|entry| entry.age(begun) < stale)
         });
-        let limit = if has_all { Some(RETRIED_FOR) } else { None };
+        let fallback_regions = self.aws.settings.options.fallback_regions.len() as u32;
+        let limit = match fallback_regions {
+            _ if !has_all => None,
+            0 => Some(RETRIED_FOR),
+            // Each region has its turn, and so has one region that doesn't answer STS.
+            count => Some(PATIENCE * (count + 2)),
+        };
 
         let answered = self.aws.answers(&asked, limit).await?;
         if answered.values().any(is_stored) {
@@ -188,7 +194,7 @@ impl Cached {
             let without_substitute = if existing.is_some() {
                 "the cached value is too old to be used instead (--cache-stale)"
             } else {
-                "the cache has no value to use instead"
+                "the cache doesn't have what this launch needs"
             };
             let substitute = existing.filter(|entry| entry.age(begun) < stale);
             let answer = match (answer, substitute) {
@@ -214,37 +220,37 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Replaces the documents of the `unsuitable` locators, with which the launch would fail.
+    /// Replaces a document that doesn't have every value. `is_needed` is true if the launch would
+    /// fail with it.
     ///
     /// The replacement depends on where the document comes from:
     ///
-    /// - From a fallback region: the cached document, unless it is too old.
-    /// - From a stale cache entry: the failure of the request to AWS.
-    /// - From a fresh cache entry: nothing, so AWS is asked for the document. From then on, no
-    ///   entry is treated as fresh.
+    /// - From a fallback region: the cached document, unless it is too old. If the launch would
+    ///   fail with either of them, the secret's own region is asked again.
+    /// - From the cache, if the launch would fail with it: nothing, so AWS is asked for the
+    ///   document. The entry isn't used again.
     ///
     /// Returns true if `answers` changed.
-    pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
-        let mut has_changed = false;
-        for locator in unsuitable {
-            if let Some(substitute) = self.substitutes.remove(&locator) {
-                answers.insert(locator, Ok(substitute));
-            } else if let Some(Ok(document)) = answers.get(&locator)
-                && let Some(cached) = &document.cached
-            {
-                if let Some(failure) = &cached.replaces {
-                    let note = "the cached value can't be used instead, because it doesn't have what this launch needs";
-                    answers.insert(locator, Err(failure.clone().notes([note.to_owned()])));
-                } else {
-                    answers.remove(&locator);
-                    self.options.ttl = Duration::ZERO;
-                }
-            } else {
-                continue;
+    pub fn replace(&mut self, locator: Locator, is_needed: bool, answers: &mut Answers) -> bool {
+        let Some(Ok(document)) = answers.get_mut(&locator) else {
+            return false;
+        };
+        let is_cached = document.cached.is_some();
+        if (is_needed || !is_cached)
+            && let Some(substitute) = self.substitutes.remove(&locator)
+        {
+            let replica = replace(document, substitute);
+            // The launch may still fail with the cached document.
+            if !is_needed {
+                self.substitutes.insert(locator, replica);
             }
-            has_changed = true;
+        } else if is_needed && is_cached {
+            answers.remove(&locator);
+            self.unsuitable.insert(locator);
+        } else {
+            return is_needed && self.aws.forget_replica(&locator, answers);
         }
-        has_changed
+        true
     }
 
     /// Warns about each problem with cache entries, such as `couldn't be stored`. A warning lists
@@ -278,21 +284,24 @@ impl Cached {
     }
 
     /// Checks whether a file in the cache is an entry that is too old for both this launch and the
-    /// launch that stored it. Returns `None` if the file isn't an entry or can't be read.
+    /// launch that stored it.
     fn is_old(&self, file: &DirEntry, now: Duration) -> Option<bool> {
         let name = file.file_name();
         let name = name.to_str()?;
-        let hash = name.strip_suffix(SUFFIX).unwrap_or(name);
+        // `.NAME.`, and eight random characters
+        let temporary = name
+            .strip_prefix('.')
+            .and_then(|rest| rest.rsplit_once('.'));
+        let entry_name = temporary.map_or(name, |(entry_name, _)| entry_name);
+        let hash = entry_name.strip_suffix(SUFFIX)?;
         if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
-        let bytes = self.directory.read(name).ok()??;
-        if hash == name {
+        if temporary.is_some() {
             let written = file.metadata().ok()?.modified().ok()?;
-            let is_entry = bytes.starts_with(EARLIER_MAGIC);
-            return Some(is_entry && written.elapsed().ok()? > EARLIER_KEPT_FOR);
+            return Some(written.elapsed().ok()? > TEMPORARY_KEPT_FOR);
         }
-        let entry = decode(name, &bytes).ok()?;
+        let entry = decode(name, &self.directory.read(name).ok()??).ok()?;
         Some(entry.age(now) > entry.kept_for.max(self.kept_for))
     }
 
@@ -417,10 +426,6 @@ pub fn encode(
 }
 
 /// Parses the content of the cache file `name`, which [`encode`] wrote.
-///
-/// # Errors
-/// If the content is invalid, or belongs to a file with another name. The error completes the
-/// warning about the entry, and never quotes the content.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
@@ -467,13 +472,11 @@ const NOT_OURS: &str =
 
 impl CacheDirectory {
     /// Opens the cache directory, and checks that values can safely be stored in it.
-    ///
-    /// # Errors
-    /// If the directory can't be opened or examined, or if it isn't a safe place for values.
     pub fn open(Placed { value: path, place }: &Placed<PathBuf>) -> Result<Self, Problem> {
         let directory = format!("the cache directory \"{}\" (from {place})", path.display());
-        let descriptor = open_directory(path.as_os_str(), &directory)
-            .map_err(|problem| problem.help(USE_TMPFS))?;
+        let descriptor = open_directory(path.as_os_str(), &directory).map_err(|problem| {
+            problem.help(unexpanded_help(&path.to_string_lossy()).unwrap_or(USE_TMPFS))
+        })?;
         let defect = directory_defect(&descriptor).map_err(|errno| {
             let what = format!("{directory} can't be examined");
             call_problem(&what, errno)

@@ -19,7 +19,7 @@ pub mod aws;
 pub mod cached;
 pub mod local_file;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::answer::{Answers, Caller};
 use crate::model::message::{Circumstances, Problem, Record};
@@ -43,9 +43,6 @@ pub enum Backend {
 impl Backend {
     /// Reads everything in `wanted`, and returns one answer for each locator: a document, or the
     /// failure of its request.
-    ///
-    /// # Errors
-    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` needs an MFA code.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
@@ -64,15 +61,21 @@ impl Backend {
         }
     }
 
-    /// Looks for better documents for the `unsuitable` locators, with which the launch would fail.
+    /// Looks for better documents for the `lacking` locators. The launch would fail with those that
+    /// are true.
     ///
-    /// With `--cache`, replaces these documents in `answers`, or removes them so that AWS is asked
-    /// for them ([`Cached::replace`]). Returns true if `answers` changed.
-    pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
-        match self {
-            Self::Cached(cached) => cached.replace(unsuitable, answers),
-            Self::Aws(_) | Self::Agent(_) | Self::Local(_) => false,
+    /// With `--cache`, replaces these documents in `answers` ([`Cached::replace`]). Removes the
+    /// documents for which a secret's own region is asked again. Returns true if `answers` changed.
+    pub fn replace(&mut self, lacking: BTreeMap<Locator, bool>, answers: &mut Answers) -> bool {
+        let mut has_changed = false;
+        for (locator, is_needed) in lacking {
+            has_changed |= match self {
+                Self::Aws(aws) => is_needed && aws.forget_replica(&locator, answers),
+                Self::Cached(cached) => cached.replace(locator, is_needed, answers),
+                Self::Agent(_) | Self::Local(_) => false,
+            };
         }
+        has_changed
     }
 
     /// Forgets every failure, so that the next fetch tries everything again.

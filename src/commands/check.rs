@@ -17,7 +17,7 @@ use crate::backend::aws::Aws;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
-use crate::input::inherited::removed_names;
+use crate::input::inherited::{removed_names, removed_notes};
 use crate::model::answer::Answers;
 use crate::model::entry::EntryId;
 use crate::model::environment::{CommandLine, Environment, Inherited};
@@ -26,8 +26,7 @@ use crate::model::options::SourceOption;
 use crate::model::outcome::{Outcomes, Values};
 use crate::model::shown::quoted_program;
 use crate::report::account::{CheckDepth, CheckedValues};
-use crate::report::check_findings::{Findings, command_row, secret_row, tables};
-use crate::report::layout::objects;
+use crate::report::check_findings::{CommandRow, Findings, SecretRow, tables};
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_offline, suggest_names};
 use crate::time::Deadline;
@@ -35,10 +34,6 @@ use crate::time::Deadline;
 /// Prints the variables and files, with the sources of their values, as a table or as JSON.
 ///
 /// Returns the warnings and notes to print afterwards.
-///
-/// # Errors
-/// If there is a problem with the inputs, a value, a file or the command, or if the output can't be
-/// written.
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,
@@ -57,64 +52,32 @@ pub fn check(
         let prepared = prepare(inputs, Task::check(depth), inherited, deadline)?;
         Ok(Checked::read(prepared, depth, deadline))
     });
-    // If nothing could be read, `report` says why. Otherwise, it is empty.
-    let (checked, mut report) = match read {
-        Ok((checked, not_read)) => (Some(checked), not_read),
-        Err(not_read) => (None, not_read),
-    };
-    let found_command = command.map(|line| FoundCommand {
+    let command = command.map(|line| FoundCommand {
         line,
-        program: match &checked {
-            Some(checked) => checked.prepared.find_program(line),
+        program: match &read {
+            Ok(checked) => checked.prepared.find_program(line),
             // With invalid inputs, the PATH that the command would get isn't known. Search the
             // inherited PATH instead.
-            None => exec::find_program(line.program(), inherited.get("PATH")),
+            Err(_) => exec::find_program(line.program(), inherited.get("PATH")),
         },
     });
-
-    if let Some(FoundCommand {
-        program: Err(problem),
-        ..
-    }) = &found_command
-    {
-        report.problems.insert(0, problem.clone());
-    }
-    let mut findings = Findings::new();
-    if let Some(checked) = &checked {
-        let (examined, found) = checked.examine(found_command.as_ref());
-        findings = examined;
-        report.problems.extend(found.problems);
-        report.notices = found.notices;
-        report.consequence = found.consequence;
-        // The size of the environment is only known if no value is missing.
-        if report.is_empty() {
-            let oversize = checked.size_problem(found_command.as_ref());
-            report.problems.extend(oversize);
+    let (findings, mut report) = match read {
+        Ok(checked) => checked.examine(command.as_ref()),
+        Err(mut report) => {
+            let unfound = command.as_ref().and_then(FoundCommand::problem);
+            report.problems.splice(0..0, unfound);
+            let findings = Findings {
+                command: command.as_ref().map(FoundCommand::row),
+                ..Findings::default()
+            };
+            (findings, report)
         }
-    }
-    findings.command = found_command
-        .map(|found| command_row(found.line, found.program.as_ref().map(Program::as_path)));
+    };
 
-    print_findings(findings, report, arguments.json)
-}
-
-/// Prints the findings as a table or, if `as_json` is true, as JSON together with the messages and
-/// the exit status of `report`. Returns the report's notices or, if it has problems, the whole
-/// report.
-fn print_findings(
-    mut findings: Findings,
-    mut report: Report,
-    as_json: bool,
-) -> Result<Vec<Record>, Report> {
-    findings.ok = report.is_empty();
-    let printed = if as_json {
-        if !findings.ok {
-            findings.exit_status = report.exit_status();
-        }
-        findings.messages = objects(report.records());
-        findings.json()
+    let printed = if arguments.json {
+        findings.json(report.records(), report.exit_status())
     } else {
-        tables(&findings, terminal::table_screen())
+        tables(&findings, !report.is_empty(), terminal::table_screen())
     };
     report.problems.extend(terminal::output(&printed).err());
     report.into_result()
@@ -125,77 +88,99 @@ struct FoundCommand<'a> {
     program: Result<Program, Problem>,
 }
 
+impl FoundCommand<'_> {
+    fn problem(&self) -> Option<Problem> {
+        self.program.as_ref().err().cloned()
+    }
+
+    fn row(&self) -> CommandRow {
+        CommandRow::new(self.line, self.program.as_ref().map(Program::as_path))
+    }
+}
+
 /// The prepared inputs, and the values or metadata that `check` has read for them.
 struct Checked {
     prepared: Prepared,
     depth: CheckDepth,
     values: Values,
+    /// Why nothing could be read at all.
+    unread: Vec<Problem>,
 }
 
 impl Checked {
     /// Reads as much as `depth` allows: nothing, metadata or values. If a single value can't be
-    /// read, its outcome says why. The returned report is empty unless nothing could be read at
-    /// all.
-    fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
+    /// read, its outcome says why.
+    fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> Self {
         let read = match depth {
-            CheckDepth::Offline => Ok(Values {
-                outcomes: resolve_offline(&prepared.plan),
-                ..Values::default()
-            }),
+            CheckDepth::Offline => resolve_without_requests(&prepared),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
             CheckDepth::Values => read_values(&prepared, deadline),
         };
-        let (values, report) = match read {
-            Ok(values) => (values, Report::default()),
+        let (values, unread) = match read {
+            Ok(values) => (values, Vec::new()),
             Err(report) => {
                 let values = Values {
                     outcomes: Outcomes::unread(&prepared.plan),
                     ..Values::default()
                 };
-                (values, report)
+                (values, report.problems)
             }
         };
-
-        let checked = Self {
+        Self {
             prepared,
             depth,
             values,
-        };
-        (checked, report)
+            unread,
+        }
     }
 
-    /// Collects what the table and the JSON show. Also returns a report with the entries' problems,
-    /// and with the warnings and notes about values, files and the command.
-    fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
+    /// Returns what the table and the JSON show, and a report with all problems, and with the
+    /// warnings and notes about values, files and the command.
+    fn examine(self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let depth = self.depth;
         let files = Files::open_directories(self.values.outcomes.files());
-        let mut problems = self.values.problems(exec::argument_limits());
+        let mut of_values = self.values.problems(exec::argument_limits());
         // With `--offline` or `--metadata`, `check` may run on a machine that doesn't have the
         // launch's users and directories.
         if depth == CheckDepth::Values {
-            problems.extend(files.undeliverable());
+            of_values.extend(files.undeliverable());
         }
-        let findings = self.findings(&problems);
+        let findings = self.findings(&of_values, command);
 
         // `check --metadata` needs permissions that a launch doesn't. So if AWS denied a request,
         // the report must not claim that the command wouldn't be started.
-        let is_unpermitted = self
-            .values
-            .fetched
-            .values()
-            .filter_map(|answer| answer.as_ref().err())
-            .any(|failure| failure.cause().is_not_permitted());
+        let is_unpermitted = depth == CheckDepth::Metadata
+            && self
+                .values
+                .fetched
+                .values()
+                .filter_map(|answer| answer.as_ref().err())
+                .any(|failure| failure.cause().is_not_permitted());
         let consequence = match command {
             Some(FoundCommand { line, .. }) => {
                 format!("the command {} wouldn't be started", quoted_program(line))
             }
             None => "your program wouldn't start".to_owned(),
         };
-        let mut report = Report::from_values(problems, &consequence);
-        if depth == CheckDepth::Metadata && is_unpermitted {
-            report.consequence = None;
+        let mut problems: Vec<Problem> = command
+            .and_then(FoundCommand::problem)
+            .into_iter()
+            .collect();
+        problems.extend(self.unread.iter().cloned());
+        problems.extend(of_values.into_iter().map(|(_, problem)| problem));
+        // The size of the environment is only known if no value is missing.
+        if problems.is_empty() {
+            problems.extend(self.size_problem(command));
         }
-        report.notices = self.notices(&files, command);
+        let mut notices = self.notices(&files, command);
+        if findings.is_verbose {
+            notices.extend(removed_notes(&findings.removed));
+        }
+        let report = Report {
+            notices,
+            problems,
+            consequence: (!is_unpermitted).then_some(consequence),
+        };
         (findings, report)
     }
 
@@ -240,19 +225,19 @@ impl Checked {
         notices
     }
 
-    /// Collects everything that the table and the JSON show, except for the command, the messages,
-    /// `ok` and the exit status, which are added later.
-    fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
+    fn findings(
+        &self,
+        problems: &[(EntryId, Problem)],
+        command: Option<&FoundCommand<'_>>,
+    ) -> Findings {
         let values = &self.values;
         let depth = self.depth;
-        let now = SystemTime::now();
         let checked = CheckedValues {
             values,
             problems,
-            now,
+            now: SystemTime::now(),
             depth,
         };
-        let reads_values = depth == CheckDepth::Values;
         let source = match (depth, &self.prepared.options.source) {
             (CheckDepth::Offline, _) => None,
             // `--metadata` always asks AWS, even with `--agent`.
@@ -262,20 +247,36 @@ impl Checked {
         };
 
         Findings {
-            values_read: reads_values,
+            values_read: depth == CheckDepth::Values,
             source,
             is_verbose: self.prepared.options.verbose,
+            endpoint: (self.prepared.declared_host.as_ref())
+                .map(|host| host.value.text().to_owned()),
             caller: values.caller.clone(),
+            command: command.map(FoundCommand::row),
             values: checked.rows(),
-            removed: removed_names(&self.prepared.options.retention.unset, &self.prepared.plan),
-            secrets: values
-                .secrets
-                .iter()
-                .map(|secret| secret_row(secret, now))
-                .collect(),
-            ..Findings::new()
+            removed: removed_names(
+                &self.prepared.options.retention.unset,
+                &self.prepared.plan.inherited,
+                &values.outcomes.set_names(),
+            ),
+            secrets: values.secrets.iter().map(SecretRow::from).collect(),
         }
     }
+}
+
+/// Resolves what needs no request. Refuses a region that AWS doesn't have, except with `--local`
+/// and `--agent`, which accept any region.
+fn resolve_without_requests(prepared: &Prepared) -> Result<Values, Report> {
+    let Prepared { settings, plan, .. } = prepared;
+    match &prepared.options.source {
+        SourceOption::Aws => settings.check_regions(&plan.locators())?,
+        SourceOption::Local(_) | SourceOption::Agent(_) => {}
+    }
+    Ok(Values {
+        outcomes: resolve_offline(plan),
+        ..Values::default()
+    })
 }
 
 /// Asks AWS whether the secrets in the plan exist, without reading them.
@@ -284,10 +285,6 @@ impl Checked {
 /// AWS get their values. All others stay unread.
 ///
 /// Asks AWS even with `--agent`, because the agent can't describe secrets.
-///
-/// # Errors
-/// If `--local` is set, because a local file has no metadata, or if the settings for AWS are
-/// invalid.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
     match &prepared.options.source {

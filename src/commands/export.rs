@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::export_formats::{export as export_variables, masks, variables};
 use super::output::{output_file, refuse_terminal, write_file};
-use super::prepare::value_or_add;
 use super::read::subcommand_values;
 use super::task::Task;
 use crate::deliver::{AppendedFile, NamedBy};
@@ -16,7 +15,7 @@ use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
 use crate::model::message::Problem;
 use crate::model::outcome::{FileValue, Values};
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{self, Record, Report, terminal, value_or_add};
 
 /// The destination of the exported variables. An existing file is replaced, except for GitHub's
 /// file, to which the variables are appended.
@@ -35,10 +34,6 @@ enum Destination {
 ///
 /// Returns the warnings about the variables, and a warning for every entry that is a file, because
 /// only a launch writes those.
-///
-/// # Errors
-/// If there are errors in the inputs, if a value can't be read, can't be exported or would be
-/// visible on a terminal, or if the output can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -66,8 +61,9 @@ pub fn export(
 
     notices.extend(report::value_warnings(
         outcomes
-            .values()
-            .filter(|(outcome, _)| outcome.variable().is_some()),
+            .list
+            .iter()
+            .filter(|outcome| outcome.variable().is_some()),
     ));
     notices.extend(outcomes.files().map(unwritten_file_warning));
 

@@ -10,9 +10,6 @@ use crate::report::{self, Record, Report, terminal};
 /// Prints the value of the reference in `inputs`, followed by a newline on a terminal.
 ///
 /// Returns the warnings and notes to print after it, such as a warning that it is empty.
-///
-/// # Errors
-/// If the value would be visible on a terminal ([`refuse_terminal`]), or can't be read or written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<Vec<Record>, Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
@@ -20,7 +17,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<Ve
     let (values, report) = subcommand_values(inputs, Task::GET, inherited, "nothing was printed")?;
     let mut notices = report.into_result()?;
 
-    notices.extend(report::value_warnings(values.outcomes.values()));
+    notices.extend(report::value_warnings(&values.outcomes.list));
     // The plan has only one entry.
     if let Some((_, made)) = values.outcomes.values().next() {
         terminal::output_whole(made.value.expose())?;

@@ -43,9 +43,9 @@ use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
 /// A launch that can start: its inputs are valid, and its program was found.
-pub enum Start<'a> {
+pub enum Mode<'a> {
     /// This process becomes the program, which gets these values.
-    Now(Launch<'a>, Values),
+    Once(Launch<'a>, Values),
     /// With `--on-rotation`, which needs Linux: this process stays, and forked processes (trials)
     /// read the values.
     #[cfg(target_os = "linux")]
@@ -53,14 +53,11 @@ pub enum Start<'a> {
 }
 
 /// Prepares the inputs, finds the program and, without `--on-rotation`, reads the values.
-///
-/// # Errors
-/// If there are mistakes in the inputs, if the command isn't found, or if a value can't be read.
 pub fn read<'a>(
     inputs: Inputs,
     command: &'a CommandLine,
     inherited: &Inherited,
-) -> Result<Start<'a>, Report> {
+) -> Result<Mode<'a>, Report> {
     let options = inputs.options.to_options(inherited);
     worker::run(&options, inherited, |deadline| {
         let mut prepared = prepare(inputs, Task::LAUNCH, inherited, deadline)?;
@@ -73,10 +70,10 @@ pub fn read<'a>(
         };
         match rotation {
             #[cfg(target_os = "linux")]
-            Some(rotation) => Ok(Start::Supervised(launch, rotation.value)),
+            Some(rotation) => Ok(Mode::Supervised(launch, rotation.value)),
             _ => {
                 let values = launch.all_values(deadline)?;
-                Ok(Start::Now(launch, values))
+                Ok(Mode::Once(launch, values))
             }
         }
     })
@@ -84,9 +81,6 @@ pub fn read<'a>(
 
 /// Prints `notices`, and then gives the files their final names. If nobody reads standard error,
 /// waits only briefly ([`Patience::Brief`]).
-///
-/// # Errors
-/// If a file can't be renamed.
 pub(super) fn print_and_rename(
     delivery: Delivery,
     notices: Vec<Record>,
@@ -126,10 +120,6 @@ impl Launch<'_> {
 
 impl Launch<'_> {
     /// Reads every value. This can take until the deadline.
-    ///
-    /// # Errors
-    /// If a value can't be read or used. The report then also lists the files that can't be
-    /// delivered, and the warnings about reading the values.
     pub(super) fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
@@ -150,11 +140,6 @@ impl Launch<'_> {
     ///
     /// Prints the launch's warnings and notes before the files get their final names. With
     /// `--notify-ready`, sends READY=1 right before `execve`.
-    ///
-    /// # Errors
-    /// If files can't be written or renamed, if the environment is too large, or if the program
-    /// can't be executed. The new files are then removed, except for those that have already
-    /// replaced older files.
     pub fn become_program(
         &self,
         values: Values,
@@ -163,7 +148,7 @@ impl Launch<'_> {
         let (delivery, environment, notices) = self.write_files(values)?;
         // If a termination signal has arrived, `unless_interrupted` removes the new files and ends
         // the process.
-        let placed = print_and_rename(delivery, notices)?.unless_interrupted();
+        let delivered = print_and_rename(delivery, notices)?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
         }
@@ -171,7 +156,7 @@ impl Launch<'_> {
             &self.program,
             self.command,
             &environment,
-            placed.descriptors(),
+            delivered.descriptors(),
         );
         Err(problem.into())
     }
@@ -184,9 +169,6 @@ impl Launch<'_> {
     /// The warnings are about the values, about reading them, about files on disk, and about
     /// arguments of the command that no shell expands (such as `$DB_PASSWORD`). A poll only warns
     /// about the values themselves.
-    ///
-    /// # Errors
-    /// If a file can't be written, or if the environment is too large for the kernel.
     pub(super) fn write_files(
         &self,
         values: Values,
@@ -206,7 +188,7 @@ impl Launch<'_> {
             notices.extend(report::argument_warnings(outcomes, retained, self.command));
             notices.extend(files.disk_warnings());
         }
-        notices.extend(report::value_warnings(outcomes.values()));
+        notices.extend(report::value_warnings(&outcomes.list));
 
         let delivery = Delivery::write_temporary(files)?;
         let environment = Environment::new(

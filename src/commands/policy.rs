@@ -12,10 +12,6 @@ use crate::report::{Record, Report, terminal};
 use crate::time::Deadline;
 
 /// Prints the policy as JSON. Returns the warnings and notes to print after it.
-///
-/// # Errors
-/// If there are errors in the inputs, if [`needed_policy`] fails, or if standard output can't be
-/// written.
 pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,
@@ -34,9 +30,6 @@ pub fn policy(
 
 /// Creates the policy that allows a launch's requests or, with `--metadata`, those of
 /// `check --metadata`. Reads AWS's configuration files.
-///
-/// # Errors
-/// If `--local` is set, or if the settings for AWS are invalid.
 fn needed_policy(
     prepared: Prepared,
     arguments: &PolicyArguments,
@@ -69,7 +62,7 @@ fn needed_policy(
     } else {
         chain = apply_profile(&mut settings, &deadline.progress)?;
         // A policy is for AWS itself, whatever endpoint is configured.
-        settings.endpoints.configured.clear();
+        settings.ignore_configured_endpoints();
         settings.check_regions(&locators)?;
     }
 

@@ -13,21 +13,22 @@ use std::mem::take;
 
 use super::task::Task;
 use super::worker::apply_options;
-use crate::backend::aws::Settings;
+use crate::backend::aws::{Purpose, Settings};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{Sections, alias_warning, load_declarations};
+use crate::input::declaration::{DeclarationChoice, Sections, alias_warning, load_declarations};
 use crate::input::inherited::{
-    has_unmatched_reference, inherited_layer, removed_notes, retention_warnings,
-    unresolved_warnings,
+    has_unmatched_reference, inherited_layer, retention_warnings, unresolved_warnings,
 };
 use crate::model::environment::{CommandLine, Inherited};
-use crate::model::message::Problem;
-use crate::model::options::Options;
+use crate::model::message::{Place, Placed, Problem};
+use crate::model::options::{LogFormat, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
+use crate::model::url::HttpUrl;
 use crate::report::{
     self, Label, Record, Report,
     terminal::{self, Patience},
+    value_or_add,
 };
 use crate::time::Deadline;
 
@@ -39,6 +40,8 @@ pub(super) struct Prepared {
     /// doesn't use AWS.
     pub settings: Settings,
     pub has_quiet_flag: bool,
+    /// The host that a declaration has chosen, if the user should know ([`declared_host`]).
+    pub declared_host: Option<Placed<HttpUrl>>,
     pub plan: Plan,
 }
 
@@ -58,9 +61,6 @@ struct Merged {
 ///
 /// Prints the warnings and notes about the inputs. The options in the declarations take effect
 /// here: they set the deadline, and decide how messages are printed from now on.
-///
-/// # Errors
-/// If there are mistakes in the inputs. The report lists them all.
 pub(super) fn prepare(
     inputs: Inputs,
     task: Task,
@@ -71,7 +71,7 @@ pub(super) fn prepare(
     let merged = merge(inputs, task, inherited);
     apply_options(&merged.options, deadline);
     let (notices, planned) = merged.plan(inherited);
-    terminal::print(Patience::Unlimited, notices);
+    terminal::print(Patience::Usual, notices);
     planned
 }
 
@@ -185,11 +185,11 @@ impl Merged {
         }
 
         let aws = inputs.options.aws();
-        let settings = Settings::new(aws, &options.source, inherited).map(|settings| Settings {
+        let purpose = Purpose {
             asks_identity: task.prints_table,
             is_unattended: options.rotation.is_some() && !task.is_attended,
-            ..settings
-        });
+        };
+        let settings = Settings::new(aws, &options.source, purpose, inherited);
         let settings = value_or_add(settings, &mut errors);
         let unused_aliases = if task.is_for_command {
             alias_warning(&layers, task.prints_table, inherited)
@@ -198,10 +198,22 @@ impl Merged {
         };
         let planned = Plan::new(layers, inherited, retained, options.keep_existing);
         let plan = value_or_add(planned, &mut errors);
-        if let (Some(settings), Some(plan)) = (settings, plan) {
+        if let (Some(mut settings), Some(plan)) = (settings, plan) {
+            settings.set_alias_regions(plan.alias_regions());
             errors.extend(plan.useless_signal_problem(&options));
             if errors.is_empty() {
                 notices.extend(settings.endpoint_note(&plan.locators()));
+                let is_found = matches!(inputs.declarations, DeclarationChoice::InWorkingDirectory);
+                let declared_host = declared_host(&options, &settings, is_found);
+                if let Some(Placed { value, place }) = &declared_host {
+                    let text = format!("secrets are requested from {} ({place})", value.text());
+                    let is_hidden = inputs.has_quiet_flag && options.log_format == LogFormat::Text;
+                    if !is_found {
+                        notices.push(Record::note(text).event("endpoint").detail());
+                    } else if !is_hidden {
+                        notices.push(Record::warning(text).event("endpoint").ignoring_quiet());
+                    }
+                }
                 // Warn about unused aliases only if there are no errors: an entry with an error may
                 // use the alias.
                 notices.extend(unused_aliases);
@@ -209,14 +221,13 @@ impl Merged {
                 // shows them.
                 if !task.prints_table {
                     notices.extend(report::left_out_notes(&plan));
-                } else if options.verbose {
-                    notices.extend(removed_notes(&options.retention.unset, &plan));
                 }
                 let prepared = Prepared {
                     task,
                     options,
                     settings,
                     has_quiet_flag: inputs.has_quiet_flag,
+                    declared_host,
                     plan,
                 };
                 return (notices, Ok(prepared));
@@ -226,10 +237,24 @@ impl Merged {
     }
 }
 
-/// Takes the value out of `result`. If `result` has errors instead, adds them to `errors` and
-/// returns `None`.
-pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
-    result.map_err(|found| errors.extend(found)).ok()
+/// The host that a declaration makes secrets-exec ask for the secrets. Nobody has named a
+/// declaration that was found (`is_found`), so any host in it is returned. Otherwise, leaves out
+/// this machine and AWS.
+fn declared_host(
+    options: &Options,
+    settings: &Settings,
+    is_found: bool,
+) -> Option<Placed<HttpUrl>> {
+    let host = match &options.source {
+        SourceOption::Aws => settings.options.endpoint_url.as_ref()?,
+        SourceOption::Agent(url) => url,
+        SourceOption::Local(_) => return None,
+    };
+    let is_declared = matches!(host.place, Place::Declaration { .. });
+    if !is_declared || !is_found && host.value.is_here_or_aws() {
+        return None;
+    }
+    Some(host.clone())
 }
 
 impl Prepared {
@@ -238,8 +263,7 @@ impl Prepared {
     /// A poll ignores `--wait`, because the next poll follows anyway. It also ignores fallback
     /// regions, because their values may be older than those that the command already has.
     pub fn for_poll(mut self) -> Self {
-        let fallback_regions = take(&mut self.settings.options.fallback_regions);
-        self.task = Task::poll(!fallback_regions.is_empty());
+        self.task = Task::poll(self.settings.remove_fallback_regions());
         self.options.wait = None;
         self
     }
@@ -247,9 +271,6 @@ impl Prepared {
     /// Finds the command's program in the PATH that the command will get.
     ///
     /// This is a literal in the plan or the inherited PATH, because a secret can't set PATH.
-    ///
-    /// # Errors
-    /// If the program isn't found or can't be executed.
     pub fn find_program(&self, command: &CommandLine) -> Result<Program, Problem> {
         let path = self
             .plan

@@ -68,9 +68,6 @@ pub(super) fn subcommand_values(
 ///
 /// The result has the outcome of each entry, and every answer from the backend. If only some values
 /// can't be read, it is `Ok`, and the outcomes of these values contain the errors.
-///
-/// # Errors
-/// If nothing can be read at all, for example because the `--local` file doesn't exist.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Never drop the backend. Closing its connections would take time, and they are closed anyway
@@ -91,14 +88,11 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
 }
 
 /// Collects the warnings and notes to print once the values have been read. If a value couldn't be
-/// read, these are only the warnings about the cache. Otherwise, they also include the warnings
-/// about probable mistakes.
+/// read, these are only the warnings about the cache and the fallback regions. Otherwise, they also
+/// include the warnings about probable mistakes.
 pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Record> {
     let outcomes = &values.outcomes;
-    let mut warnings = Vec::new();
-    if prepared.options.cache.is_some() {
-        warnings = report::cache_warnings(values);
-    }
+    let mut warnings = report::replacement_warnings(values);
     // Nothing starts after an error, so a probable mistake does no harm.
     if !outcomes.problems().is_empty() {
         return warnings;
@@ -203,7 +197,7 @@ async fn fetch_and_resolve(
         let circumstances = backend.circumstances().with_answers(&answers);
         let outcomes = resolve(plan, &answers, &circumstances);
 
-        if backend.replace(outcomes.unsuitable_documents(&answers), &mut answers) {
+        if backend.replace(outcomes.lacking_documents(&answers), &mut answers) {
             continue;
         }
 

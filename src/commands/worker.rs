@@ -63,8 +63,8 @@ pub(super) trait Messenger {
         failures.print()
     }
 
-    /// A pipe to the process that is waiting for the result. `None` if there is no such process.
-    /// When the other end is closed, this process ends, too.
+    /// A pipe to the process that is waiting for the result. When the other end is closed, this
+    /// process ends, too.
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -84,9 +84,6 @@ impl Messenger for Notifier {
 /// options in the declarations.
 ///
 /// First removes empty variables from this process's environment if the AWS SDK would use them.
-///
-/// # Errors
-/// If `work` fails, or if a thread can't be created.
 pub(super) fn run<T: Send>(
     options: &Options,
     inherited: &Inherited,
@@ -152,7 +149,7 @@ pub(super) fn run_with<T: Send>(
         if let Ok(Err(report)) = &mut result {
             report.notices.extend(notices);
         } else {
-            terminal::print(Patience::Unlimited, notices);
+            terminal::print(Patience::Usual, notices);
         }
     }
     // The outer error says why the worker couldn't be started. The inner result comes from `work`.
@@ -162,17 +159,24 @@ pub(super) fn run_with<T: Send>(
 /// Applies the options that decide how messages are printed, and the time limits `--timeout` and
 /// `--wait`. The timeout still counts from when `deadline` was created. With `-vv`, events are
 /// printed from now on.
+///
+/// A mistake in any input is reported in the format that the other inputs ask for, so the options
+/// take effect as soon as they are known:
+///
+/// 1. before the arguments are parsed: the format (`terminal::use_early_settings`)
+/// 2. before a declaration is read, which may take until the timeout: those of the command line and
+///    of variables ([`run_with`])
+/// 3. before the plan is made: those of declarations, too (`prepare`)
+///
+/// `TypedOptions::to_options` fills in the defaults for both 2 and 3.
 pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
-        terminal::print(Patience::Unlimited, [Record::note(event).event("trace")]);
+        terminal::print(Patience::Usual, [Record::note(event).event("trace")]);
     });
 }
 
 /// Runs `action` in an async runtime on this thread and waits for its result.
-///
-/// # Errors
-/// If `action` fails, or if a runtime can't be created.
 pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

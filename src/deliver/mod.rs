@@ -176,10 +176,6 @@ fn open_deliverable(path: &DeclaredPath, owner: Option<Uid>) -> Result<Directory
 
 impl Delivery {
     /// Writes every file, either to memory or to disk under a temporary name.
-    ///
-    /// # Errors
-    /// If any files can't be written. There is a problem for each of them, and no file is left
-    /// behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let mut delivery = Self::default();
         let mut errors = Vec::new();
@@ -238,17 +234,17 @@ impl Delivery {
     /// remove them. Call this only after [`Self::rename_all`]. Until then, the names may belong to
     /// older files.
     #[cfg(target_os = "linux")]
-    pub fn placed_files(&self) -> Vec<PlacedFile> {
-        let mut placed = Vec::new();
+    pub fn files(&self) -> Vec<DeliveredFile> {
+        let mut delivered = Vec::new();
         for (file, _) in &self.disk_files {
             if let Ok(Some(stat)) = file.entry.stat() {
-                placed.push(PlacedFile {
+                delivered.push(DeliveredFile {
                     path: file.entry.path.expanded.clone(),
                     id: (stat.st_dev, stat.st_ino),
                 });
             }
         }
-        placed
+        delivered
     }
 
     /// The variables that hold the paths of the files, each with its path.
@@ -266,10 +262,6 @@ impl Delivery {
     /// Renames the files on disk from their temporary names to their own. But if a termination
     /// signal has arrived, removes the temporary files and ends the process
     /// ([`Self::unless_interrupted`]).
-    ///
-    /// # Errors
-    /// If a file can't be renamed. Files that were already renamed are removed, except for those
-    /// that replaced an older file.
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for (file, subject) in &mut delivery.disk_files {
@@ -303,7 +295,7 @@ impl Delivery {
 /// ended.
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct PlacedFile {
+pub struct DeliveredFile {
     pub path: PathBuf,
     /// The device and inode numbers of the file. They show whether the path still leads to this
     /// file, or to a newer one.
@@ -316,11 +308,11 @@ pub struct PlacedFile {
 /// or another process put it there. A file whose directory can't be opened is skipped, since it is
 /// usually gone together with the directory.
 #[cfg(target_os = "linux")]
-pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
+pub fn remove_files(files: Vec<DeliveredFile>) -> Vec<Problem> {
     use crate::model::entry::Argument;
 
     let mut problems = Vec::new();
-    for PlacedFile { path, id } in files {
+    for DeliveredFile { path, id } in files {
         let Ok(entry) = DirectoryEntry::open(DeclaredPath::new(&path)) else {
             continue;
         };

@@ -8,7 +8,7 @@
 //!
 //! Errors never quote a value, because a secret may be next to the reference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 use glob::{MatchOptions, Pattern};
@@ -19,7 +19,7 @@ use crate::model::environment::{EnvName, Inherited, is_name, matches_any};
 use crate::model::fault::{Fault, foreign_prefix, is_one_letter_away, overlooked};
 use crate::model::message::{Placed, Problem, Record};
 use crate::model::options::{OptionId, Options, TypedOptions};
-use crate::model::plan::{Layer, Plan, is_certainly_set};
+use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::reference::{Arn, Reference, Selector, Store, split_colon, split_secret};
 use crate::model::retention::{Retention, first_match};
 use crate::model::shown::{has_credential, shown, some_of};
@@ -31,10 +31,6 @@ const CLOSE: &str = "}}";
 /// Creates an entry for each variable that matches a pattern and whose value contains a reference.
 ///
 /// `inherited` must not contain the variables that `unset` removes.
-///
-/// # Errors
-/// One error for each variable with a malformed reference, an invalid name, an invalid value or
-/// another tool's reference. Another tool's reference isn't an error if only `*` matches the name.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut layer = Layer::default();
     let mut errors = Vec::new();
@@ -168,9 +164,13 @@ pub fn retention_warnings(
             .collect();
         let is_unmatched = !names.iter().any(|name| pattern.matches(name));
         if is_unmatched && let Some(similar) = similar_name(pattern, names) {
-            warnings.push(Record::warning(format!(
+            let mut warning = Record::warning(format!(
                 "{place} {pattern} doesn't match any variable, although {similar} is set"
-            )));
+            ));
+            if similar.starts_with(pattern.as_str()) {
+                warning = warning.help(format!("write {pattern}*"));
+            }
+            warnings.push(warning);
         }
     }
 
@@ -192,21 +192,24 @@ pub fn retention_warnings(
 }
 
 /// The names of the variables that `unset` removes. They are grouped by where their pattern is set,
-/// for example `--unset` or a declaration. Leaves out a variable that an entry sets again.
-pub fn removed_names(unset: &[Placed<Pattern>], plan: &Plan) -> BTreeMap<String, Vec<String>> {
-    matched_names(unset, &plan.inherited, |name, _| {
-        !plan.declares(&name.to_string_lossy())
+/// for example `--unset` or a declaration. Leaves out a variable that an entry sets again, which
+/// `set` lists.
+pub fn removed_names(
+    unset: &[Placed<Pattern>],
+    inherited: &Inherited,
+    set: &BTreeSet<&str>,
+) -> BTreeMap<String, Vec<String>> {
+    matched_names(unset, inherited, |name, _| {
+        !set.contains(&*name.to_string_lossy())
     })
 }
 
 /// Creates a note such as `--unset removes AWS_PROFILE` for each place that removes variables.
-pub fn removed_notes(unset: &[Placed<Pattern>], plan: &Plan) -> impl Iterator<Item = Record> {
-    removed_names(unset, plan)
-        .into_iter()
-        .map(|(place, names)| {
-            let text = format!("{place} removes {}", some_of(&names));
-            Record::note(text).with("variables", names)
-        })
+pub fn removed_notes(removed: &BTreeMap<String, Vec<String>>) -> impl Iterator<Item = Record> {
+    removed.iter().map(|(place, names)| {
+        let text = format!("{place} removes {}", some_of(names));
+        Record::note(text).with("variables", names.clone())
+    })
 }
 
 /// The names of the variables that match a pattern and meet `condition`, grouped by the place of
@@ -234,8 +237,9 @@ fn matched_names(
 
 /// Finds the variable that the user probably meant by a pattern that matches none.
 ///
-/// This is the first name that matches regardless of case or, failing that, the first that differs
-/// in one letter and has more than three characters. Shorter names are often similar by chance.
+/// This is the first name that matches regardless of case, that begins with a pattern such as
+/// `AWS_`, or that differs in one letter and has more than three characters. Shorter names are
+/// often similar by chance.
 ///
 /// Skips proxy variables such as HTTP_PROXY and HTTPS_PROXY, whose names are similar on purpose.
 fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n str> {
@@ -248,6 +252,12 @@ fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n st
         .iter()
         .find(|name| pattern.matches_with(name, any_case));
     if let Some(name) = same {
+        return Some(name);
+    }
+    let start = pattern.as_str();
+    if start.ends_with('_')
+        && let Some(name) = names.iter().find(|name| name.starts_with(start))
+    {
         return Some(name);
     }
 
@@ -358,7 +368,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// Explains the mistake in a value that begins like another tool's reference, or with `ssm:/`
-/// instead of `{{resolve:ssm:…}}`. `None` for any other value.
+/// instead of `{{resolve:ssm:…}}`.
 fn foreign_syntax(text: &str) -> Option<Fault> {
     let prefix = match foreign_prefix(text) {
         Some((prefix, _)) => prefix,

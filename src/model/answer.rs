@@ -123,8 +123,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Decodes the value from base64. `None` if it isn't base64. Line breaks and spaces are
-    /// ignored, because base64(1) wraps its output after 76 characters.
+    /// Decodes the value from base64. Line breaks and spaces are ignored, because base64(1) wraps
+    /// its output after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
@@ -191,7 +191,7 @@ pub struct DescribedSecret {
 }
 
 /// A secret's description, as AWS's DescribeSecret operation returns it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Description {
     pub rotation: RotationSchedule,
     /// The KMS key that encrypts the secret. `None` for the default key, aws/secretsmanager.
@@ -200,8 +200,10 @@ pub struct Description {
     /// If this secret is a replica, the region of the original secret.
     pub primary_region: Option<String>,
     /// When the secret was marked for deletion. `None` if it wasn't.
+    #[serde(serialize_with = "time_text")]
     pub deleted: Option<SystemTime>,
     /// The staging labels of each version, by version id. Only versions with a label are listed.
+    #[serde(skip)]
     pub versions: BTreeMap<String, Vec<String>>,
 }
 
@@ -215,47 +217,31 @@ pub struct Replica {
     pub kms_key: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RotationSchedule {
+    #[serde(rename = "enabled")]
     pub is_enabled: bool,
-    /// The number of days between rotations (`AutomaticallyAfterDays`).
-    pub days: Option<u64>,
+    /// The number of days between rotations. `None` if the schedule isn't given in days.
+    pub every_days: Option<u32>,
     /// The schedule in AWS's syntax: `rate(…)` or `cron(…)`.
     pub schedule: Option<String>,
+    #[serde(serialize_with = "time_text")]
     pub last: Option<SystemTime>,
     /// The date by which AWS should rotate the secret. `None` if AWS didn't return one.
+    #[serde(serialize_with = "time_text")]
     pub next: Option<SystemTime>,
+    /// True if rotation is enabled and should have happened already.
+    #[serde(rename = "overdue")]
+    pub is_overdue: bool,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-impl RotationSchedule {
-    /// The number of days between rotations. If AWS didn't return it, it is taken from a schedule
-    /// such as `rate(30 days)`. `None` for any other schedule.
-    pub fn every_days(&self) -> Option<u64> {
-        if self.days.is_some() {
-            return self.days;
-        }
-        let rate = self.schedule.as_deref()?.strip_prefix("rate(")?;
-        let (days, _) = rate.split_once(" day")?;
-        days.trim().parse().ok()
-    }
-
-    /// True if rotation is enabled and was due before `now`.
-    ///
-    /// After a failed rotation, AWS leaves NextRotationDate in the past.
-    pub fn is_overdue(&self, now: SystemTime) -> bool {
-        let due = self.next.or_else(|| self.due());
-        self.is_enabled && due.is_some_and(|due| due < now)
-    }
-
-    /// The time by which the next rotation must have happened, computed from the schedule. Includes
-    /// one extra day, because AWS chooses the time of day. `None` if the interval or the last
-    /// rotation isn't known.
-    fn due(&self) -> Option<SystemTime> {
-        let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
-        self.last?.checked_add(DAY.checked_mul(days)?)
-    }
+/// Serializes a time in the format of RFC 3339, in seconds.
+pub fn time_text<S: Serializer>(
+    time: &Option<SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.map(|time| humantime::format_rfc3339_seconds(time).to_string())
+        .serialize(serializer)
 }
 
 #[cfg(test)]

@@ -56,8 +56,8 @@ pub fn placeholders(name: &str) -> [String; 3] {
     ]
 }
 
-/// Extracts NAME from `NAME=value`. `None` if the word isn't an assignment. Messages show only the
-/// name, because the value may be a password.
+/// Extracts NAME from `NAME=value`. Messages show only the name, because the value may be a
+/// password.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     if !is_name(name) {
@@ -66,8 +66,8 @@ pub fn assigned_name(word: &str) -> Option<&str> {
     Some(name)
 }
 
-/// Finds the first name in a .env file, whose lines are `NAME=value` or `export NAME=value`.
-/// Skips empty lines and comments. `None` if the first line after these isn't an assignment.
+/// Finds the first name in a .env file, whose lines are `NAME=value` or `export NAME=value`. Skips
+/// empty lines and comments.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let first = text
         .lines()
@@ -93,25 +93,26 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// Compiles a user's pattern for variable names, such as `AWS_*`.
-///
-/// # Errors
-/// If the pattern is invalid, or if it would silently match nothing:
-///
-/// - an empty text, or several patterns in one
-/// - a regular expression such as `^AWS_` or `AWS_.*`. A pattern in lowercase may contain `.*`, as
-///   in `spring.*`, because Java properties have such names.
-/// - a pattern in quotes, which `docker run --env-file` doesn't remove
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let has_only_known_characters = text
         .replace("[!", "[")
         .chars()
         .all(|c| c.is_alphanumeric() || "_.-%@*?[]".contains(c));
     let is_regular_expression = text.contains(".*") && !text.contains(char::is_lowercase);
+    let is_class = text.starts_with('[') && text.find(']') == Some(text.len() - 1);
+    let has_sql_wildcard = text
+        .replace("%%", "")
+        .split('%')
+        .skip(1)
+        .any(|rest| !rest.starts_with(char::is_alphabetic));
+    let is_mistake = !has_only_known_characters
+        || is_regular_expression
+        || is_class
+        || has_sql_wildcard
+        || text.is_empty();
     match Pattern::new(text) {
-        Ok(pattern) if !text.is_empty() && has_only_known_characters && !is_regular_expression => {
-            Ok(pattern)
-        }
-        _ => Err("one name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)"),
+        Ok(pattern) if !is_mistake => Ok(pattern),
+        _ => Err("a name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)"),
     }
 }
 
@@ -131,7 +132,7 @@ impl Inherited {
         Self(Arc::new(first_values))
     }
 
-    /// The value of a variable, which may be empty. `None` if the variable isn't set.
+    /// The value of a variable, which may be empty.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let (_, value) = self.iter().find(|(other, _)| *other == name)?;
         Some(value)
@@ -189,7 +190,7 @@ impl fmt::Debug for Inherited {
 /// The environment in which secrets-exec was started, such as a pod or a systemd unit. The help
 /// about missing credentials or a missing region depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartedBy {
+pub enum Platform {
     Ecs,
     Lambda,
     Kubernetes,
@@ -201,7 +202,7 @@ pub enum StartedBy {
     Other,
 }
 
-impl StartedBy {
+impl Platform {
     /// Determines from the inherited variables what started secrets-exec.
     ///
     /// `process_id` is our own process id. `stderr` is the device and inode number of our standard
@@ -357,7 +358,7 @@ mod tests {
 
     #[test]
     fn the_inherited_variables_tell_how_secrets_exec_gets_credentials() {
-        use StartedBy::{Ecs, GitHubActions, Kubernetes, Lambda, Other, Sudo, Systemd};
+        use Platform::{Ecs, GitHubActions, Kubernetes, Lambda, Other, Sudo, Systemd};
         for (expected, variables) in [
             (
                 Ecs,
@@ -387,7 +388,7 @@ mod tests {
         ] {
             let assignments = variables.split(' ').filter_map(|text| text.split_once('='));
             let pairs = assignments.map(|(name, value)| (name.into(), value.into()));
-            let found = StartedBy::from_variables(&Inherited::new(pairs), 41, "9:77");
+            let found = Platform::from_variables(&Inherited::new(pairs), 41, "9:77");
             assert_eq!(found, expected, "{variables}");
         }
     }

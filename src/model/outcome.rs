@@ -5,18 +5,19 @@
 //! A value that the kernel would refuse is found here, before execve, so the error can name the
 //! variable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answers, Caller, DescribedSecret, SecretValue};
-use super::entry::{Entry, EntryId, FileTarget, Holder, Subject, Target};
+use super::entry::{Entry, EntryId, FileTarget, Holder, Subject, SubjectKind, Target};
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
-use super::message::{Problem, Record, Remarks, is_utf16_text};
+use super::message::{Finding, Problem, Record, Remarks, is_utf16_text};
 use super::plan::{Overridden, Plan, Planned};
 use super::reference::{Locator, SecretRef};
+use super::shown::is_quotable;
 
 /// The result for an entry, or for a key of an `env-from` entry.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct EntryOutcome {
     /// command gets the inherited value instead.
     pub is_inherited: bool,
     pub result: Outcome,
+    /// What is probably a mistake, although the entry could be resolved.
+    pub findings: Vec<Finding>,
 }
 
 /// The value of an entry, and how it was made.
@@ -109,19 +112,6 @@ pub struct FileValue<'a> {
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
-    /// Warnings about entries that could be resolved, but are probably mistakes.
-    pub warnings: Vec<Warning>,
-}
-
-/// A warning about an entry, or a key of an `env-from` entry, that was resolved but is probably a
-/// mistake.
-#[derive(Debug)]
-pub struct Warning {
-    /// The id of the outcome that the warning is about.
-    pub id: EntryId,
-    pub problem: Problem,
-    /// The short text after the entry's status in the table that `check` prints.
-    pub note: &'static str,
 }
 
 impl From<SecretValue> for Made {
@@ -134,14 +124,11 @@ impl From<SecretValue> for Made {
 }
 
 impl EntryOutcome {
-    /// Creates a warning about this outcome. `text` is a sentence that doesn't name the entry,
-    /// because messages add its name. `note` is a short text for the table of `check`.
-    pub fn warning(&self, text: impl Into<String>, note: &'static str) -> Warning {
-        let problem = Problem::warning(text);
-        Warning {
-            id: self.id,
-            problem: problem.for_entry(self.subject.clone()),
-            note,
+    /// Adds findings about this outcome, and names the entry in their warnings.
+    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for finding in findings {
+            let problem = finding.problem.for_entry(self.subject.clone());
+            self.findings.push(Finding { problem, ..finding });
         }
     }
 
@@ -149,6 +136,27 @@ impl EntryOutcome {
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         let reads = entry.source.references().into_iter().cloned().collect();
         Self::with_reads(entry, reads, result)
+    }
+
+    /// Creates the outcome of an `env-from` key that sets the variable `name`. If messages can't
+    /// show the key, they show its number instead.
+    pub fn of_key(
+        entry: &Planned,
+        number: usize,
+        key: &str,
+        name: EnvName,
+        result: Outcome,
+    ) -> Self {
+        let mut outcome = Self::new(entry, result);
+        outcome.id.key = Some(number);
+        outcome.subject.kind = SubjectKind::EnvFromKey;
+        outcome.subject.label = if is_quotable(key) {
+            name.as_str().into()
+        } else {
+            format!("key number {number} (name not shown)").into()
+        };
+        outcome.target = Target::Env(name);
+        outcome
     }
 
     /// Creates the outcome of an entry that the plan overrides. Such an entry reads no secrets.
@@ -164,10 +172,11 @@ impl EntryOutcome {
             reads,
             is_inherited: false,
             result,
+            findings: Vec::new(),
         }
     }
 
-    /// The value of the entry, or its `default`. `None` if the entry has neither.
+    /// The value of the entry, or its `default`.
     pub fn made(&self) -> Option<&Made> {
         let (Outcome::Value(made) | Outcome::Default(made)) = &self.result else {
             return None;
@@ -175,8 +184,8 @@ impl EntryOutcome {
         Some(made)
     }
 
-    /// The variable that the entry sets, and its value. `None` if there is no value. Also `None`
-    /// for a file, even if a variable gets the file's path.
+    /// The variable that the entry sets, and its value. Also `None` for a file, even if a variable
+    /// gets the file's path.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -188,8 +197,7 @@ impl EntryOutcome {
         })
     }
 
-    /// The file that the entry writes, and its content. `None` if there is no value, or if the
-    /// entry doesn't write a file.
+    /// The file that the entry writes, and its content.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -216,6 +224,13 @@ impl EntryOutcome {
 
     pub fn is_default(&self) -> bool {
         matches!(self.result, Outcome::Default(_))
+    }
+
+    /// True if the entry is optional and absent, or if a default is at least a part of its value.
+    fn has_absence(&self) -> bool {
+        let is_absent = matches!(self.result, Outcome::Absent(_) | Outcome::Default(_));
+        let lookups = self.made().map_or(&[][..], |made| &made.lookups);
+        is_absent || lookups.iter().any(|lookup| lookup.is_default)
     }
 
     /// True if every secret or parameter that the entry needs was read.
@@ -252,10 +267,7 @@ impl Outcomes {
             .map(|entry| EntryOutcome::new(entry, Outcome::Unread))
             .chain(plan.overridden.iter().map(EntryOutcome::overridden))
             .collect();
-        Self {
-            list,
-            ..Self::default()
-        }
+        Self { list }
     }
 
     /// Iterates over the outcomes that have a value, each with its value.
@@ -298,12 +310,16 @@ impl Outcomes {
     }
 
     /// The locators of documents that were read but didn't provide a value, for example because a
-    /// key is missing. Another version of such a document may have the key.
-    pub fn unsuitable_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
-        let mut locators = BTreeSet::new();
+    /// key is missing, and whether the launch needs the value. Another version of such a document
+    /// may have the key.
+    pub fn lacking_documents(&self, fetched: &Answers) -> BTreeMap<Locator, bool> {
+        let mut locators = BTreeMap::new();
         for outcome in &self.list {
-            if matches!(outcome.result, Outcome::Failed(_)) && outcome.has_documents(fetched) {
-                locators.extend(outcome.reads.iter().map(|read| read.locator.clone()));
+            let is_needed = matches!(outcome.result, Outcome::Failed(_));
+            if (is_needed || outcome.has_absence()) && outcome.has_documents(fetched) {
+                for read in &outcome.reads {
+                    *locators.entry(read.locator.clone()).or_default() |= is_needed;
+                }
             }
         }
         locators
@@ -344,7 +360,6 @@ impl Values {
 }
 
 /// Finds out why a value can't be put into its variable: it contains a NUL byte, or is too long.
-/// `None` if the value can be used.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();

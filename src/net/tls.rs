@@ -114,7 +114,7 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
         .map_err(|error| unusable_tls(format!("the root certificates can't be used: {error}")))
 }
 
-/// Reads the root certificates that the user named. `None` if the user named none.
+/// Reads the root certificates that the user named.
 ///
 /// Fails if no usable certificate is found. As in OpenSSL, a missing directory isn't an error if
 /// another one has a certificate.
@@ -163,7 +163,11 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
             format!("{} {defect}", named.value.display())
         }
     };
-    Err(unusable_tls(why).help(format!("correct the file or the path in {}", named.place)))
+    let mut help = format!("correct the file or the path in {}", named.place);
+    if os_error::unexpanded_help(&named.value.to_string_lossy()).is_some() {
+        help += ": nothing expands it here";
+    }
+    Err(unusable_tls(why).help(help))
 }
 
 fn unusable_tls(why: String) -> FetchError {

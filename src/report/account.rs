@@ -11,8 +11,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::value_warnings::remark_text;
-use crate::model::answer::Document;
+use crate::model::answer::{Document, time_text};
 use crate::model::entry::{EntryId, Holder, Origin, SubjectKind, Target, Written};
 use crate::model::message::Problem;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
@@ -148,7 +147,8 @@ pub struct SourceRow {
     pub role: Option<String>,
     pub version: Option<String>,
     pub stages: Vec<String>,
-    pub created: Option<String>,
+    #[serde(serialize_with = "time_text")]
+    pub created: Option<SystemTime>,
     pub age_seconds: Option<u64>,
     pub regions_passed_over: Vec<String>,
     /// The response's age if it came from the cache, and otherwise `None`.
@@ -245,7 +245,7 @@ impl CheckedValues<'_> {
             kind,
             reference: subject.shown_reference(),
             status,
-            note: self.note(outcome),
+            note: Self::note(outcome),
             ..Row::default()
         };
         if let Origin::File { line, .. } = subject.origin {
@@ -277,12 +277,9 @@ impl CheckedValues<'_> {
         row
     }
 
-    /// The text that follows the status in a row. If several notes apply, this is the most
-    /// important one.
-    fn note(&self, outcome: &EntryOutcome) -> Option<String> {
-        if let Some(remark) = remark_text(outcome) {
-            return Some(remark);
-        }
+    /// The text that follows the status in a row. Findings about a value come first, and hide
+    /// those about the entry.
+    fn note(outcome: &EntryOutcome) -> Option<String> {
         if let Outcome::Overridden(holder) = &outcome.result {
             return match holder {
                 Holder::Entry(other) => Some(format!("by {other}")),
@@ -301,9 +298,14 @@ impl CheckedValues<'_> {
         if let Some(kind) = made.and_then(|made| made.json_kind) {
             return Some(kind.to_owned());
         }
-        let warnings = &self.values.outcomes.warnings;
-        let warning = warnings.iter().find(|other| other.id == outcome.id)?;
-        Some(warning.note.to_owned())
+        let findings = &outcome.findings;
+        let told = findings.first()?.told;
+        let notes: Vec<&str> = findings
+            .iter()
+            .take_while(|finding| finding.told == told)
+            .map(|finding| &*finding.note)
+            .collect();
+        Some(notes.join(", "))
     }
 
     /// The status of a value that wasn't read. `reads` lists the secrets that it is made from.
@@ -364,7 +366,7 @@ impl CheckedValues<'_> {
         row.cached_age_seconds = document.cached.as_ref().map(|cached| cached.age.as_secs());
         row.version.clone_from(&document.version_id);
         row.stages.clone_from(&document.stages);
-        row.created = document.created.map(time_text);
+        row.created = document.created;
         row.age_seconds = document
             .created
             .map(|created| seconds_since(created, self.now));
@@ -388,8 +390,4 @@ fn target_label(target: &Target) -> String {
 /// The number of whole seconds from `then` to `now`, or 0 if `then` is later.
 pub(super) fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then).unwrap_or_default().as_secs()
-}
-
-pub(super) fn time_text(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
 }

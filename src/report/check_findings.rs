@@ -1,194 +1,159 @@
 //! The output of `check`. `--json` prints the findings as one object, and [`tables`] turns them
 //! into tables for people.
 //!
-//! docs/check.md describes the statuses and codes, and docs/output.md the fields. The output
+//! docs/check.md describes the statuses, and docs/programs.md the codes and fields. The output
 //! never contains a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::account::{Row, RowKind, RowStatus, SourceRow, seconds_since, time_text};
-use super::layout::{age, coloured, counted, escaped_value};
+use super::account::{Row, RowKind, RowStatus, SourceRow, seconds_since};
+use super::layout::{age, coloured, counted, escaped_value, objects};
 use super::terminal::TableScreen;
 use crate::model::answer::{Caller, DescribedSecret, Description, Replica};
 use crate::model::environment::CommandLine;
 use crate::model::message::{Label, Problem, Record, Status};
 use crate::model::shown::{
-    MAX_SHOWN_LENGTH, escaped, shortened, shown, shown_program, shown_version, without_tokens,
+    MAX_SHOWN_LENGTH, escaped, shortened, shown_program, shown_version, without_tokens,
 };
 
-/// The results of `check`. If you change the name or the meaning of a field, increase `format`.
+/// The results of `check`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
-    pub format: u32,
-    pub ok: bool,
-    pub exit_status: u8,
     /// True if `check` read the values. False with `--metadata` or `--offline`, or if the inputs
     /// are invalid.
     pub values_read: bool,
     /// The backend that the secrets come from: `aws`, `agent` or `local`. `None` with `--offline`,
     /// or if the inputs are invalid.
     pub source: Option<&'static str>,
+    /// The URL that a declaration chose, unless the user named this declaration, and the URL is
+    /// this machine or AWS.
+    pub endpoint: Option<String>,
     /// The AWS identity that the credentials belong to. `None` if AWS wasn't asked, or if there are
     /// no credentials.
     pub caller: Option<Caller>,
     /// The row about the command's program. `None` if there's no `-- COMMAND`.
-    pub command: Option<TableRow>,
+    pub command: Option<CommandRow>,
     pub values: Vec<Row>,
     /// The inherited variables that the command won't get, grouped by the place that removes them,
     /// such as `--unset`.
     pub removed: BTreeMap<String, Vec<String>>,
     /// The rows about rotation, KMS keys and replicas, one for each secret. Empty without
     /// `--metadata`.
-    pub secrets: Vec<TableRow>,
-    /// The errors, as `--log-format json` prints them.
-    pub messages: Vec<Value>,
+    pub secrets: Vec<SecretRow>,
     /// True with `--verbose`. The table then also has a column for the region, and rows for
     /// literals and overridden entries.
     #[serde(skip)]
     pub is_verbose: bool,
 }
 
-/// A row about the command's program, or about a secret that AWS was asked to describe. A variable
-/// or file has a [`Row`] instead.
-#[derive(Debug, Serialize)]
-pub struct TableRow {
-    /// The row's members in the output of `--json`.
+/// The object that `check --json` prints. If you change the name or the meaning of a field,
+/// increase `format`.
+#[derive(Serialize)]
+struct Output<'a> {
+    format: u32,
+    ok: bool,
+    exit_status: u8,
     #[serde(flatten)]
-    pub(super) fields: Value,
-    #[serde(skip)]
-    pub(super) line: TableLine,
-}
-
-/// A table line before its columns are aligned.
-#[derive(Debug)]
-pub(super) struct TableLine {
-    pub cells: Vec<String>,
-    /// Determines the colour of the last cell: `Error` for a failure, `Warning` for `ok` with a
-    /// note, and otherwise `Row`, which has no colour.
-    pub label: Label,
+    findings: &'a Findings,
+    /// The errors, as `--log-format json` prints them.
+    messages: Vec<Value>,
 }
 
 impl Findings {
-    pub fn new() -> Self {
-        Self {
+    /// Formats the findings as indented JSON with a trailing line feed, together with the errors
+    /// and the exit status that they lead to. Escapes characters that would change what a terminal
+    /// shows.
+    pub fn json(&self, errors: Vec<Record>, exit_status: u8) -> String {
+        let ok = errors.is_empty();
+        let object = json!(Output {
             format: 1,
-            ..Self::default()
-        }
-    }
-
-    /// Formats the findings as indented JSON with a trailing line feed. Escapes characters that
-    /// would change what a terminal shows.
-    pub fn json(&self) -> String {
-        // These types can always be serialized, so the default is never used.
-        let object = serde_json::to_value(self).unwrap_or_default();
+            ok,
+            exit_status: if ok { 0 } else { exit_status },
+            findings: self,
+            messages: objects(errors),
+        });
         format!("{:#}\n", escaped_value(object))
     }
 }
 
-/// Builds the row about the command, with the file that would be executed and the status: `ok`,
-/// `not-found` or `not-executable`.
-pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> TableRow {
-    let (file, status, label) = match found {
-        Ok(file) => (Some(file.display().to_string()), "ok", Label::Row),
-        Err(problem) if problem.status() == Some(Status::NotFound) => {
-            (None, "not-found", Label::Error)
+/// The command's program, and the file that would be executed.
+#[derive(Debug, Serialize)]
+pub struct CommandRow {
+    name: String,
+    file: Option<String>,
+    /// `ok`, `not-found` or `not-executable`.
+    status: &'static str,
+}
+
+impl CommandRow {
+    pub fn new(command: &CommandLine, found: Result<&Path, &Problem>) -> Self {
+        Self {
+            name: shown_program(&command.program().to_string_lossy()),
+            file: found.ok().map(|file| file.display().to_string()),
+            status: match found {
+                Ok(_) => "ok",
+                Err(problem) if problem.status() == Some(Status::NotFound) => "not-found",
+                Err(_) => "not-executable",
+            },
         }
-        Err(_) => (None, "not-executable", Label::Error),
-    };
-    let name = shown_program(&command.program().to_string_lossy());
-    TableRow {
-        fields: json!({ "name": name, "file": file, "status": status }),
-        line: TableLine {
-            cells: vec![name, file.unwrap_or_default(), status.to_owned()],
-            label,
-        },
     }
 }
 
-/// Builds the row for a secret that AWS was asked to describe. If the request failed, the row shows
-/// the reason instead of a description.
-pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
-    let (status, error) = match &secret.description {
-        Ok(_) => ("ok", None),
-        Err(error) if error.cause().is_not_permitted() => ("not-permitted", None),
-        Err(error) => ("unknown", Some(error.code())),
-    };
+/// A secret that AWS was asked to describe.
+#[derive(Debug, Serialize)]
+pub struct SecretRow {
+    id: String,
+    region: String,
+    role: Option<String>,
+    status: &'static str,
+    error: Option<&'static str>,
+    /// `None` if the request failed.
+    #[serde(flatten)]
+    description: Option<Description>,
+}
 
-    let locator = &secret.locator;
-    let region = locator.region.to_string();
-    let mut fields = json!({
-        "id": locator.shown_id(),
-        "region": region,
-        "role": locator.role.as_ref().map(|role| role.arn.to_string()),
-        "status": status,
-        "error": error,
-    });
-    let mut cells = vec![shown(&locator.id.to_string()), region];
-    match &secret.description {
-        Ok(description) => {
-            add_description(&mut fields, description, now);
-            cells.extend(description_cells(description, now));
+impl From<&DescribedSecret> for SecretRow {
+    fn from(secret: &DescribedSecret) -> Self {
+        let (status, error) = match &secret.description {
+            Ok(_) => ("ok", None),
+            Err(error) if error.cause().is_not_permitted() => ("not-permitted", None),
+            Err(error) => ("unknown", Some(error.code())),
+        };
+        let locator = &secret.locator;
+        Self {
+            id: locator.shown_id(),
+            region: locator.region.to_string(),
+            role: locator.role.as_ref().map(|role| role.arn.to_string()),
+            status,
+            error,
+            description: secret.description.clone().ok(),
         }
-        // This table has no STATUS column, so the ROTATION column shows the status.
-        Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
-    }
-    // The last cell isn't a status in this table, so it has no colour.
-    let label = Label::Row;
-    TableRow {
-        fields,
-        line: TableLine { cells, label },
     }
 }
 
-/// Adds AWS's description of a secret to `fields`, the secret's JSON object.
-fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
+fn rotation_text(description: &Description) -> String {
     let rotation = &description.rotation;
-    fields["rotation"] = json!({
-        "enabled": rotation.is_enabled,
-        "every_days": rotation.every_days(),
-        "schedule": rotation.schedule,
-        "last": rotation.last.map(time_text),
-        "next": rotation.next.map(time_text),
-        "overdue": rotation.is_overdue(now),
-    });
-    fields["kms_key"] = json!(description.kms_key);
-    fields["replicas"] = json!(description.replicas);
-    fields["primary_region"] = json!(description.primary_region);
-    fields["deleted"] = json!(description.deleted.map(time_text));
-}
-
-/// The cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
-fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
-    let rotation = &description.rotation;
-    let is_overdue = rotation.is_overdue(now);
-    let overdue = if is_overdue { "overdue, " } else { "" };
-    let rotation_text = match (rotation.every_days(), &rotation.schedule) {
+    let overdue = if rotation.is_overdue { "overdue, " } else { "" };
+    match (rotation.every_days, &rotation.schedule) {
         _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
         _ if !rotation.is_enabled => "off".to_owned(),
         (Some(1), _) => format!("{overdue}every day"),
         (Some(days), _) => format!("{overdue}every {days} days"),
         (None, Some(schedule)) => format!("{overdue}{schedule}"),
         (None, None) => format!("{overdue}on"),
-    };
-    let last = match (rotation.last, rotation.is_enabled) {
-        (Some(last), _) => age(seconds_since(last, now)),
-        (None, true) => "never".to_owned(),
-        (None, false) => String::new(),
-    };
+    }
+}
 
-    // AWS omits the default key from a description.
-    let kms_key = description
-        .kms_key
-        .as_deref()
-        .unwrap_or("aws/secretsmanager");
-
+/// The other regions that have the secret: its primary region, as in `of us-east-1`, and its
+/// replicas.
+fn copies_text(description: &Description) -> String {
     let mut copies = Vec::new();
-    // A replica names its primary region: `of us-east-1`.
     if let Some(region) = &description.primary_region {
         copies.push(format!("of {region}"));
     }
@@ -198,9 +163,40 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
             Some(status) => format!("{region} ({status})"),
         });
     }
-
-    [rotation_text, last, kms_key.to_owned(), copies.join(", ")]
+    copies.join(", ")
 }
+
+const COMMAND: [Column<CommandRow>; 3] = [
+    Column::new("COMMAND", Kept, |row| Some(row.name.clone())),
+    Column::new("FILE", Kept, |row| row.file.clone()),
+    Column::new("STATUS", Kept, |row| Some(row.status.to_owned())),
+];
+
+const SECRETS: [Column<SecretRow>; 6] = [
+    Column::new("SECRET", Kept, |row| Some(row.id.clone())),
+    Column::new("REGION", Dropped(3), |row| Some(row.region.clone())),
+    // This table has no STATUS column, so this one shows an error.
+    Column::new("ROTATION", Kept, |row| match &row.description {
+        Some(description) => Some(rotation_text(description)),
+        None => Some(row.error.unwrap_or(row.status).to_owned()),
+    }),
+    Column::new("LAST", Kept, |row| {
+        let rotation = &row.description.as_ref()?.rotation;
+        match rotation.last {
+            Some(last) => Some(age(seconds_since(last, SystemTime::now()))),
+            None if rotation.is_enabled => Some("never".to_owned()),
+            None => None,
+        }
+    }),
+    Column::new("KMS KEY", Kept, |row| {
+        let key = row.description.as_ref()?.kms_key.clone();
+        // AWS omits the default key from a description.
+        key.or_else(|| Some("aws/secretsmanager".to_owned()))
+    }),
+    Column::new("REPLICAS", Kept, |row| {
+        row.description.as_ref().map(copies_text)
+    }),
+];
 
 impl SourceRow {
     /// The reference to this secret, such as `prod/db:password`. Leaves out the version.
@@ -210,78 +206,85 @@ impl SourceRow {
             None => self.id.clone(),
         }
     }
-
-    /// The cells of the columns between REFERENCE and STATUS.
-    fn detail_cells(&self) -> Vec<String> {
-        let version = self.version.as_deref().unwrap_or_default();
-        vec![
-            self.region.clone().unwrap_or_default(),
-            shown_version(version),
-            version.to_owned(),
-            self.stages.join(","),
-            self.age_seconds.map(age).unwrap_or_default(),
-            self.cached_age_seconds.map(age).unwrap_or_default(),
-        ]
-    }
 }
 
-/// The number of spaces between two columns.
-const GAP: usize = 2;
+/// A line in the table of the values: a row, or below it, one of several secrets.
+struct ValueLine<'r> {
+    /// `None` for a secret below a row.
+    row: Option<&'r Row>,
+    variable: String,
+    reference: String,
+    /// `None` for a row whose secrets have lines of their own.
+    source: Option<&'r SourceRow>,
+    status: String,
+    label: Label,
+}
 
-/// A narrow terminal never shortens references to less than this.
-const SHORTEST_REFERENCE: usize = 20;
+/// What the table of the values is for, which decides about its columns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Check,
+    VerboseCheck,
+    /// The records of a launch with `--verbose`. They don't have to fit a terminal, so they show
+    /// version ids in full.
+    Records,
+}
 
-/// The columns to leave out on a narrow terminal, in this order.
-const LEAST_IMPORTANT: [&str; 4] = ["STAGES", "AGE", "REGION", "VERSION"];
-
-/// Lays out the table of the values, without the columns in `omitted`. The CACHED column appears
-/// only if a value came from the cache.
-fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) -> String {
-    let mut omitted = omitted.to_vec();
-    let has_cached = rows
-        .iter()
-        .flat_map(|row| &row.sources)
-        .any(|source| source.cached_age_seconds.is_some());
-    if !has_cached {
-        omitted.push("CACHED");
-    }
-    let headings = [
-        "VARIABLE",
-        "REFERENCE",
-        "REGION",
-        "VERSION",
-        "VERSION ID",
-        "STAGES",
-        "AGE",
-        "CACHED",
-        "STATUS",
+/// Lays out the table of the values. The CACHED column appears only if a value came from the cache.
+fn values_table(lines: &[ValueLine<'_>], form: Form, screen: Option<TableScreen>) -> String {
+    let mut columns = vec![
+        Column::new("VARIABLE", Kept, |line: &ValueLine<'_>| {
+            Some(line.variable.clone())
+        }),
+        Column::new("REFERENCE", Shortened, |line| Some(line.reference.clone())),
     ];
-    let lines: Vec<TableLine> = rows.iter().flat_map(|row| value_lines(row)).collect();
-    aligned_table(&headings, &omitted, &lines, screen)
+    if form != Form::Check {
+        columns.push(Column::new("REGION", Dropped(3), |line| {
+            line.source?.region.clone()
+        }));
+    }
+    if form == Form::Records {
+        columns.push(Column::new("VERSION ID", Kept, |line| {
+            line.source?.version.clone()
+        }));
+    } else {
+        columns.extend([
+            Column::new("VERSION", Dropped(4), |line: &ValueLine<'_>| {
+                Some(shown_version(line.source?.version.as_deref()?))
+            }),
+            Column::new("STAGES", Dropped(1), |line| {
+                Some(line.source?.stages.join(","))
+            }),
+            Column::new("AGE", Dropped(2), |line| line.source?.age_seconds.map(age)),
+        ]);
+    }
+    let cached = |line: &ValueLine<'_>| line.source?.cached_age_seconds.map(age);
+    if lines.iter().any(|line| cached(line).is_some()) {
+        columns.push(Column::new("CACHED", Kept, cached));
+    }
+    columns.push(Column::new("STATUS", Kept, |line| {
+        Some(line.status.clone())
+    }));
+    table(&columns, lines, |line| line.label, screen)
 }
 
-/// Turns the table of the values into records for `--verbose`, one per line.
-///
-/// Version ids are shown in full, because these lines don't have to fit a terminal. The first
-/// record of each row also has the row as a JSON object.
+/// Turns the table of the values into records for `--verbose`, one per line. The first record of
+/// each row also has the row as a JSON object.
 pub fn row_records(rows: &[Row]) -> Vec<Record> {
-    let table = values_table(&Vec::from_iter(rows), &["VERSION", "STAGES", "AGE"], None);
-    // The first line has the headings, and no JSON object.
-    let mut objects = vec![None];
-    for row in rows {
-        objects.push(Some(json!(row)));
-        objects.resize(objects.len() + value_lines(row).len() - 1, None);
-    }
-    table
+    let lines: Vec<ValueLine<'_>> = rows.iter().flat_map(value_lines).collect();
+    let objects = lines.iter().map(|line| line.row.map(|row| json!(row)));
+    values_table(&lines, Form::Records, None)
         .lines()
-        .zip(objects)
+        // The first line has the headings.
+        .zip(iter::once(None).chain(objects))
         .map(|(line, object)| Record::new(Label::Row, line).with_some("row", object))
         .collect()
 }
 
 /// Lays out `check`'s output for people: a table each for the values, the command and the secrets,
-/// and the sentences below them. `screen` is `None` if standard output isn't a terminal.
-pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
+/// and the sentences below them. `screen` is `None` if standard output isn't a terminal. With
+/// `has_errors`, they follow on a terminal after a blank line.
+pub fn tables(findings: &Findings, has_errors: bool, screen: Option<TableScreen>) -> String {
     let listed: Vec<&Row> = findings
         .values
         .iter()
@@ -291,12 +294,6 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
             findings.is_verbose || !is_expected
         })
         .collect();
-
-    let command = findings.command.iter().map(|row| &row.line);
-    let secrets = findings.secrets.iter().map(|row| &row.line);
-    let secret_headings = [
-        "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
-    ];
 
     let mut sentences = String::new();
     let unlisted = findings
@@ -310,22 +307,29 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
         sentences = counted(unlisted, one, several) + ".\n";
     }
     sentences += &status_lines(&listed);
+    if let Some(url) = &findings.endpoint {
+        sentences += &format!(
+            "The secrets are requested from {url}, which a declaration chose.
+"
+        );
+    }
     sentences.extend(findings.caller.iter().map(caller_sentence));
 
-    let mut omitted = vec!["VERSION ID"];
-    if !findings.is_verbose {
-        omitted.push("REGION");
-    }
+    let lines: Vec<ValueLine<'_>> = listed.iter().copied().flat_map(value_lines).collect();
+    let form = if findings.is_verbose {
+        Form::VerboseCheck
+    } else {
+        Form::Check
+    };
     let mut parts = vec![
-        values_table(&listed, &omitted, screen),
-        aligned_table(&["COMMAND", "FILE", "STATUS"], &[], command, screen),
-        aligned_table(&secret_headings, &[], secrets, screen),
+        values_table(&lines, form, screen),
+        table(&COMMAND, findings.command.as_slice(), command_label, screen),
+        table(&SECRETS, &findings.secrets, |_| Label::Row, screen),
         sentences,
     ];
     parts.retain(|part| !part.is_empty());
     let mut text = parts.join("\n");
-    // On a terminal, the errors follow the tables, after a blank line.
-    if screen.is_some() && !findings.ok {
+    if screen.is_some() && has_errors {
         text.push('\n');
     }
     text
@@ -352,70 +356,98 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Lays out a table, without the columns in `omitted`. Empty if there are no rows.
+/// The number of spaces between two columns.
+const GAP: usize = 2;
+
+/// A narrow terminal never shortens references to less than this.
+const SHORTEST_REFERENCE: usize = 20;
+
+use Narrow::{Dropped, Kept, Shortened};
+
+/// A column of a table. Each line of the table is made from an `L`.
+struct Column<L> {
+    heading: &'static str,
+    narrow: Narrow,
+    cell: fn(&L) -> Option<String>,
+}
+
+/// What becomes of a column if the terminal is too narrow for the table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Narrow {
+    /// The column is left out. The one with the lowest number is the first.
+    Dropped(u8),
+    /// If leaving out columns isn't enough, long cells are shortened.
+    Shortened,
+    Kept,
+}
+
+impl<L> Column<L> {
+    const fn new(heading: &'static str, narrow: Narrow, cell: fn(&L) -> Option<String>) -> Self {
+        Self {
+            heading,
+            narrow,
+            cell,
+        }
+    }
+}
+
+/// A column with the text of its cells, from the heading down.
+struct Laid {
+    cells: Vec<String>,
+    width: usize,
+    narrow: Narrow,
+}
+
+fn command_label(row: &CommandRow) -> Label {
+    match row.file {
+        Some(_) => Label::Row,
+        None => Label::Error,
+    }
+}
+
+/// Lays out a table. Empty if there are no lines.
 ///
-/// To fit a narrow terminal, drops the columns in [`LEAST_IMPORTANT`] one by one, and then shortens
-/// long references. If the terminal has colours, the last cell of a line gets the colour of its
-/// label.
-fn aligned_table<'r>(
-    headings: &[&str],
-    omitted: &[&str],
-    rows: impl IntoIterator<Item = &'r TableLine>,
+/// If the terminal has colours, the last cell of a line gets the colour of its label.
+fn table<L>(
+    columns: &[Column<L>],
+    lines: &[L],
+    label: fn(&L) -> Label,
     screen: Option<TableScreen>,
 ) -> String {
-    let mut lines = vec![TableLine {
-        cells: headings.iter().map(ToString::to_string).collect(),
-        label: Label::Row,
-    }];
-    for TableLine { cells, label } in rows {
-        lines.push(TableLine {
-            cells: cells.iter().map(|cell| shown_cell(cell)).collect(),
-            label: *label,
-        });
-    }
-    if lines.len() == 1 {
+    if lines.is_empty() {
         return String::new();
     }
-
-    let mut widths = vec![0; headings.len()];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(&line.cells) {
-            *width = cell.chars().count().max(*width);
+    let mut shown = Vec::new();
+    for column in columns {
+        let mut cells = vec![column.heading.to_owned()];
+        for line in lines {
+            let text = (column.cell)(line).unwrap_or_default();
+            cells.push(shown_cell(&text));
         }
+        shown.push(Laid {
+            width: cells
+                .iter()
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0),
+            cells,
+            narrow: column.narrow,
+        });
     }
-
-    for heading in omitted.iter().chain(&LEAST_IMPORTANT) {
-        let width = table_width(&widths);
-        let is_left_out =
-            omitted.contains(heading) || screen.is_some_and(|screen| width > screen.columns);
-        let column = lines[0].cells.iter().position(|cell| cell == heading);
-        if is_left_out && let Some(column) = column {
-            widths.remove(column);
-            for line in &mut lines {
-                line.cells.remove(column);
-            }
-        }
-    }
-
-    let references = lines[0].cells.iter().position(|cell| cell == "REFERENCE");
-    if let (Some(screen), Some(column)) = (screen, references) {
-        let excess = table_width(&widths).saturating_sub(screen.columns);
-        let width = widths[column].saturating_sub(excess);
-        // Shorten references only if the table fits then, and if enough of them remains.
-        if width >= SHORTEST_REFERENCE {
-            widths[column] = width;
-        }
+    if let Some(screen) = screen {
+        fit(&mut shown, screen.columns);
     }
 
     let has_colours = screen.is_some_and(|screen| screen.has_colours);
+    let labels = iter::once(Label::Row).chain(lines.iter().map(label));
     let mut text = String::new();
-    for TableLine { cells, label } in lines {
+    for (at, label) in labels.enumerate() {
         let mut line = String::new();
-        for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            let cell = end_of(cell, *width);
+        for (column, Laid { cells, width, .. }) in shown.iter().enumerate() {
+            let cell = end_of(&cells[at], *width);
             // `format!` can't pad beyond 65,535 columns.
             let padding = " ".repeat(width + GAP - cell.chars().count());
-            let is_coloured = has_colours && label != Label::Row && column + 1 == cells.len();
+            let is_coloured = has_colours && label != Label::Row && column + 1 == shown.len();
             line += &if is_coloured {
                 coloured(&cell, label)
             } else {
@@ -429,14 +461,31 @@ fn aligned_table<'r>(
     text
 }
 
-/// The number of terminal columns that a table takes up.
-fn table_width(widths: &[usize]) -> usize {
+/// Makes a table fit a terminal if possible: leaves out columns one by one, and then shortens
+/// references.
+fn fit(columns: &mut Vec<Laid>, screen_width: usize) {
     // The last column doesn't need a gap.
-    widths
-        .iter()
-        .map(|width| width + GAP)
-        .sum::<usize>()
-        .saturating_sub(GAP)
+    let excess = |columns: &[Laid]| {
+        let width: usize = columns.iter().map(|column| column.width + GAP).sum();
+        width.saturating_sub(GAP + screen_width)
+    };
+    while excess(columns) > 0
+        && let Some((at, least)) = columns
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, column)| column.narrow)
+        && matches!(least.narrow, Dropped(_))
+    {
+        columns.remove(at);
+    }
+    let excess = excess(columns);
+    for column in columns {
+        let width = column.width.saturating_sub(excess);
+        // Shorten references only if the table fits then, and if enough of them remains.
+        if column.narrow == Shortened && width >= SHORTEST_REFERENCE {
+            column.width = width;
+        }
+    }
 }
 
 /// Shortens a cell that is longer than `width`. Keeps the end, where a reference has the secret's
@@ -459,7 +508,7 @@ fn shown_cell(cell: &str) -> String {
 
 /// Builds the lines for a row: a single line, followed by an indented line for each secret if the
 /// value is a template or comes from several secrets.
-fn value_lines(row: &Row) -> Vec<TableLine> {
+fn value_lines(row: &Row) -> Vec<ValueLine<'_>> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
@@ -472,36 +521,44 @@ fn value_lines(row: &Row) -> Vec<TableLine> {
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
-    let no_source = SourceRow::default();
-    let source = only_source.unwrap_or(&no_source);
-    let details = source.detail_cells();
-    let cells = [vec![without_tokens(&row.label), reference], details].concat();
-    let notes = [&row.note, &source.note];
-    let mut lines = vec![status_line(cells, row.error, row.status, &notes)];
+    let source_note = only_source.and_then(|source| source.note.as_ref());
+    let (status, label) = status_cell(row.error, row.status, row.note.iter().chain(source_note));
+    let mut lines = vec![ValueLine {
+        row: Some(row),
+        variable: without_tokens(&row.label),
+        reference,
+        source: only_source,
+        status,
+        label,
+    }];
     if only_source.is_none() {
         for source in &row.sources {
-            // The first cell is a space, because an empty cell would be shown as `-`.
-            let first_cells = vec![" ".to_owned(), format!("  {}", source.reference())];
-            let details = source.detail_cells();
-            let cells = [first_cells, details].concat();
-            let notes = [&source.note];
-            lines.push(status_line(cells, source.error, source.status, &notes));
+            let (status, label) = status_cell(source.error, source.status, &source.note);
+            lines.push(ValueLine {
+                row: None,
+                // A space, because an empty cell would be shown as `-`.
+                variable: " ".to_owned(),
+                reference: format!("  {}", source.reference()),
+                source: Some(source),
+                status,
+                label,
+            });
         }
     }
     lines
 }
 
-/// Builds a table line from `cells` and the last cell: the status or the error's code, followed by
-/// any notes, as in `ok, a line feed at its end`.
-fn status_line(
-    mut cells: Vec<String>,
+/// The last cell of a line: the status or the error's code, followed by any notes, as in `ok, a
+/// line feed at its end`. The label is `Error` for a failure, `Warning` for `ok` with a note, and
+/// otherwise `Row`, which has no colour.
+fn status_cell<'n>(
     error: Option<&str>,
     status: RowStatus,
-    notes: &[&Option<String>],
-) -> TableLine {
+    notes: impl IntoIterator<Item = &'n String>,
+) -> (String, Label) {
     let mut cell = error.unwrap_or(status.text()).to_owned();
     let mut label = Label::Row;
-    for note in notes.iter().copied().flatten() {
+    for note in notes {
         cell += &format!(", {note}");
         if status == RowStatus::Ok {
             label = Label::Warning;
@@ -510,8 +567,7 @@ fn status_line(
     if error.is_some() {
         label = Label::Error;
     }
-    cells.push(cell);
-    TableLine { cells, label }
+    (cell, label)
 }
 
 /// The sentence below the tables that says who the caller is, and where the credentials come from.

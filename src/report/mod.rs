@@ -11,15 +11,15 @@
 //!
 //! These words have a fixed meaning:
 //!
-//! - A *problem* is an error, worded where it was found (`model/message/problem`). A warning about entries
-//!   is made from problems, too, so that it is grouped like an error.
+//! - A *problem* is an error, worded where it was found (`model/message/problem`). A warning about
+//!   entries is made from problems, too, so that it is grouped like an error.
 //! - A *report* has the problems that end a launch or a subcommand.
 //! - A *record* is everything that is printed about one thing: an error, a warning or a note.
 //! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! Most warnings and notes become records in the step that finds something to say (`model/message/record`).
-//! `layout` lays records out, and only `terminal` prints.
+//! Most warnings and notes become records in the step that finds something to say
+//! (`model/message/record`). `layout` lays records out, and only `terminal` prints.
 //!
 //! No record may contain the value of a secret.
 
@@ -27,17 +27,15 @@ pub mod account;
 pub mod check_findings;
 pub mod layout;
 pub mod terminal;
-mod value_warnings;
 mod warnings;
 
 pub use crate::model::message::{Label, Record};
 pub use warnings::*;
 
 use crate::model::entry::EntryId;
-use crate::model::message::{Problem, Status, records};
-use crate::model::outcome::{EntryOutcome, Made, Outcomes};
+use crate::model::message::{Problem, Status, Told, records};
+use crate::model::outcome::{EntryOutcome, Outcomes};
 use crate::system::lifecycle::interruptibly;
-use value_warnings::value_problems;
 
 /// The problems that end a launch or a subcommand. A report without problems is a success, except
 /// after a panic.
@@ -82,9 +80,6 @@ impl Report {
 
     /// Turns the report into a result, so that a caller can use `?`. If there are no problems,
     /// returns the notices.
-    ///
-    /// # Errors
-    /// If the report has problems.
     pub fn into_result(self) -> Result<Vec<Record>, Self> {
         if self.is_empty() {
             Ok(self.notices)
@@ -100,9 +95,9 @@ impl Report {
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
-            terminal::print(terminal::Patience::Unlimited, self.notices.clone());
+            terminal::print(terminal::Patience::Usual, self.notices.clone());
             terminal::print(
-                terminal::Patience::Unlimited,
+                terminal::Patience::Usual,
                 self.records()
                     .into_iter()
                     .map(|record| record.with("status", exit_status)),
@@ -138,20 +133,35 @@ impl Report {
     }
 }
 
-/// Warns about entries that were resolved but are probably mistakes.
-pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
-    records(outcomes.warnings.iter().map(|warning| &warning.problem))
+/// Takes the value out of `result`. If `result` has errors instead, adds them to `errors` and
+/// returns `None`.
+pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
+    result.map_err(|found| errors.extend(found)).ok()
 }
 
-/// Warns about values that are probably wrong, such as an empty password. There's one warning for
-/// each kind of [`Remark`](crate::model::message::Remark), which lists all entries with that remark.
-pub fn value_warnings<'a>(
-    values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
-) -> Vec<Record> {
-    records(&value_problems(values))
+/// Warns about entries that were resolved but are probably mistakes.
+pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
+    records(problems(&outcomes.list, Told::OnceRead))
+}
+
+/// Warns about values that are probably wrong, such as an empty password. Each warning lists all
+/// entries that have the same problem.
+pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) -> Vec<Record> {
+    records(problems(outcomes, Told::OnceUsed))
         .into_iter()
         .map(Record::naming_only_entry)
         .collect()
+}
+
+fn problems<'a>(
+    outcomes: impl IntoIterator<Item = &'a EntryOutcome>,
+    told: Told,
+) -> impl Iterator<Item = &'a Problem> {
+    outcomes
+        .into_iter()
+        .flat_map(|outcome| &outcome.findings)
+        .filter(move |finding| finding.told == told)
+        .map(|finding| &finding.problem)
 }
 
 #[cfg(test)]

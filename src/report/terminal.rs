@@ -9,6 +9,7 @@
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::layout::{PREFIX, Screen, headline, objects, record_lines};
@@ -37,6 +38,9 @@ struct PrintMode {
     /// True with `--verbose`: messages marked as details are printed, too. JSON output always
     /// includes them.
     has_details: bool,
+    /// True for a subcommand, whose messages may go to a pager that waits for its user. A launch
+    /// gives up: a log that nobody reads must not keep the program down.
+    waits_for_reader: bool,
 }
 
 /// The current settings, which all threads share. This mutex is never locked during a write, since
@@ -47,14 +51,18 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
     has_progress_line: true,
     quiet: Quiet::Nothing,
     has_details: false,
+    waits_for_reader: false,
 });
+
+/// True if nobody read the last text for [`TIME_OF_READER`]. Later texts then don't wait again.
+static HAS_STALLED: AtomicBool = AtomicBool::new(false);
 
 /// True while the progress line is on the terminal. This mutex is locked during every write to
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// The maximum time that this process waits for a slow reader of standard error while files have
-/// temporary names, or when a line has only been printed in part.
+/// The maximum time that this process waits for a slow reader of standard error: in all while files
+/// have temporary names, and without any progress in a launch or within a line.
 const TIME_OF_READER: Duration = Duration::from_secs(1);
 
 /// The interval at which this process checks for a termination signal while it waits for the reader
@@ -86,11 +94,17 @@ pub fn use_quiet(quiet: Quiet) {
     locked(&MODE).quiet = quiet;
 }
 
+/// Makes this process wait for the reader of standard error, however slow it is.
+pub fn wait_for_reader() {
+    locked(&MODE).waits_for_reader = true;
+}
+
 /// How long to wait for a reader of standard error that stalls.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// Until the text is written. A termination signal still ends this process.
-    Unlimited,
+    /// Until the text is written or, in a launch, until nothing was read for [`TIME_OF_READER`]. A
+    /// termination signal still ends this process.
+    Usual,
     /// For [`TIME_OF_READER`], or until a termination signal arrives, even in the middle of a line.
     /// For messages while files have temporary names, because these names must not stay for long.
     Brief,
@@ -108,13 +122,10 @@ pub fn print(patience: Patience, records: impl IntoIterator<Item = Record>) {
 /// Prints a help text to standard error. On a terminal, its headings are bold.
 pub fn print_help(text: &str) {
     let shown = shown_help(text, io::stderr().is_terminal());
-    print_text(Patience::Unlimited, &shown);
+    print_text(Patience::Usual, &shown);
 }
 
 /// Prints a help text to standard output. On a terminal, its headings are bold.
-///
-/// # Errors
-/// If the text can't be written, unless the reader closed the pipe.
 pub fn output_help(text: &str) -> Result<(), Problem> {
     output(shown_help(text, is_output_terminal()))
 }
@@ -160,15 +171,15 @@ pub fn print_text(patience: Patience, text: &str) -> bool {
     if text.is_empty() {
         return true;
     }
+    if patience == Patience::Usual && locked(&MODE).waits_for_reader {
+        interruptibly(|| write_error(text.as_bytes()));
+        return true;
+    }
     let first_limit = match patience {
-        Patience::Unlimited => {
-            interruptibly(|| write_error(text.as_bytes()));
-            return true;
-        }
-        Patience::Brief => TIME_OF_READER,
-        Patience::None => Duration::ZERO,
+        Patience::Usual | Patience::Brief if !HAS_STALLED.load(Ordering::Relaxed) => TIME_OF_READER,
+        Patience::Usual | Patience::Brief | Patience::None => Duration::ZERO,
     };
-    let begun = Instant::now();
+    let mut begun = Instant::now();
     let room = if io::stderr().is_terminal() {
         ROOM_OF_TERMINAL
     } else {
@@ -178,10 +189,15 @@ pub fn print_text(patience: Patience, text: &str) -> bool {
         let mut limit = first_limit;
         for part in line.as_bytes().chunks(room) {
             if !becomes_writable(begun + limit) {
+                HAS_STALLED.store(true, Ordering::Relaxed);
                 return false;
             }
             write_error(part);
+            HAS_STALLED.store(false, Ordering::Relaxed);
             limit = TIME_OF_READER;
+            if patience == Patience::Usual {
+                begun = Instant::now();
+            }
         }
     }
     true
@@ -287,8 +303,7 @@ pub struct TableScreen {
     pub(super) has_colours: bool,
 }
 
-/// The width and colours of the terminal on which a table is printed. `None` if standard output
-/// isn't a terminal.
+/// The width and colours of the terminal on which a table is printed.
 pub fn table_screen() -> Option<TableScreen> {
     if !is_output_terminal() {
         return None;
@@ -305,9 +320,6 @@ pub fn is_output_terminal() -> bool {
 
 /// Prints text to standard output. If the reader closes the pipe early, as `head` does, that isn't
 /// an error.
-///
-/// # Errors
-/// If the text can't be written for any other reason.
 pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     match write_output(text.as_ref()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -316,9 +328,6 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 }
 
 /// Prints text to standard output that is useless unless it is complete, such as a secret's value.
-///
-/// # Errors
-/// If the text can't be written in full, for example because the reader closed the pipe.
 pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }

@@ -2,7 +2,8 @@
 //! of a launch:
 //!
 //! - before values are read: which entries are left out
-//! - after values are read: what looks like a mistake in them, and which cached values are used
+//! - after values are read: what looks like a mistake in them, and which values come from the cache
+//!   or a fallback region
 //! - the account of `--verbose`: where the values come from, and how long everything took
 
 use std::collections::BTreeSet;
@@ -74,30 +75,43 @@ pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::note(text))
 }
 
-/// The warnings about values that were taken from the cache because their requests failed.
+/// The warnings about values that were taken from a fallback region or from the cache, because the
+/// requests in their own regions failed.
 ///
 /// There's one for each reason, with a note for each value. The warnings about cache entries that
 /// can't be used, stored or removed come last.
-pub fn cache_warnings(values: &Values) -> Vec<Record> {
+pub fn replacement_warnings(values: &Values) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in &values.fetched {
-        if let Ok(document) = answer
-            && let Some(cached) = &document.cached
-            && let Some(failure) = &cached.replaces
-        {
-            let name = locator.noun();
+        let Ok(document) = answer else { continue };
+        let name = locator.noun();
+        let (failure, source, mut note) = if let Some(cached) = &document.cached {
             let cached_age = age(cached.age.as_secs());
-            let mut note = format!("the cached value of {name} is {cached_age} old");
-            if let Some(id) = &document.version_id {
-                note += &format!(" (version {id})");
-            }
-            replaced.push((failure.sentence(), note));
+            let note = format!("the cached value of {name} is {cached_age} old");
+            (
+                cached.replaces.clone(),
+                "the cache is used".to_owned(),
+                note,
+            )
+        } else if let (Some((own, _)), Some(region)) =
+            (document.passed_over.first(), &document.region)
+        {
+            let source = format!("{region} is used instead of {own}");
+            let note = format!("{name} was read in {region}");
+            (document.own_failure(), source, note)
+        } else {
+            continue;
+        };
+        if let Some(id) = &document.version_id {
+            note += &format!(" (version {id})");
+        }
+        if let Some(failure) = failure {
+            replaced.push((format!("{}, so {source}", failure.sentence()), note));
         }
     }
     let mut records = Vec::new();
-    for (reason, notes) in grouped(replaced) {
-        let warning = Record::warning(format!("{reason}, so the cache is used"));
-        records.push(warning.notes(notes));
+    for (text, notes) in grouped(replaced) {
+        records.push(Record::warning(text).notes(notes));
     }
     records.extend(values.cache_warnings.clone());
     records

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::extract::{Wanted, json_type, not_an_object, text_of};
-use crate::model::entry::{Claims, Origin, SubjectKind, Target, is_configuration, unsafe_effect};
+use crate::model::entry::{Claims, Origin, Target, is_configuration, unsafe_effect};
 use crate::model::environment::EnvName;
 use crate::model::message::{Problem, Remark};
 use crate::model::outcome::{EntryOutcome, Made, Outcome};
@@ -24,10 +24,6 @@ pub(super) struct Member<'a> {
     value: Option<Made>,
 }
 
-/// Collects all keys of a JSON object, each with its value.
-///
-/// # Errors
-/// If `json` isn't an object.
 pub(super) fn object_members<'j>(
     json: &'j Value,
     object: &PlannedObject,
@@ -61,8 +57,7 @@ pub(super) fn object_members<'j>(
 
 /// The error for an object in which no key has a value. Such an object is treated as absent.
 ///
-/// A key has no value if it is null, or if `only` or `except` leaves it out. `None` if any key has
-/// a value, even one whose variable another entry overrides.
+/// A key has no value if it is null, or if `only` or `except` leaves it out.
 pub(super) fn no_variable_problem(
     members: &[Member<'_>],
     object: &PlannedObject,
@@ -128,7 +123,7 @@ pub(super) fn key_outcomes(
         let target = Target::Env(name.clone());
         if let Some(holder) = claims.holder(&target, &entry.subject.origin) {
             let result = Outcome::Overridden(holder);
-            overridden.push(key_outcome(entry, number, key, name, result));
+            overridden.push(EntryOutcome::of_key(entry, number, key, name, result));
         } else if let Some(effect) = unsafe_effect(&name, made.value.expose()) {
             let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
             let name = name.to_string();
@@ -147,7 +142,7 @@ pub(super) fn key_outcomes(
                 }
             }
             let result = Outcome::Value(made);
-            outcomes.push(key_outcome(entry, number, key, name, result));
+            outcomes.push(EntryOutcome::of_key(entry, number, key, name, result));
         }
     }
     outcomes.append(&mut overridden);
@@ -161,27 +156,6 @@ pub(super) fn key_outcomes(
         });
     }
     (outcomes, errors)
-}
-
-/// Builds the outcome of an `env-from` key that sets the variable `name`. If messages can't show
-/// the key, they show its number instead.
-pub(super) fn key_outcome(
-    entry: &Planned,
-    number: usize,
-    key: &str,
-    name: EnvName,
-    result: Outcome,
-) -> EntryOutcome {
-    let mut outcome = EntryOutcome::new(entry, result);
-    outcome.id.key = Some(number);
-    outcome.subject.kind = SubjectKind::EnvFromKey;
-    outcome.subject.label = if is_quotable(key) {
-        name.as_str().into()
-    } else {
-        format!("key number {number} (name not shown)").into()
-    };
-    outcome.target = Target::Env(name);
-    outcome
 }
 
 /// Warns about each key in `except` that the object doesn't have.
@@ -237,8 +211,7 @@ pub(super) fn missing_key_problems<'o>(
     errors
 }
 
-/// Lists the first few keys in a clause such as `its keys are "host" and "port"`. `None` if no key
-/// can be shown.
+/// Lists the first few keys in a clause such as `its keys are "host" and "port"`.
 fn existing_names(members: &[Member<'_>], what: &str) -> Option<String> {
     let names: Vec<String> = members
         .iter()

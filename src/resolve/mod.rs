@@ -14,44 +14,42 @@
 //!   keys of an object.
 //! - `printed` applies the filters of a template.
 //! - `suggestions` finds the name that was probably meant.
-//! - `texts` warns about texts that the user probably expected secrets-exec to replace.
+//! - `findings` finds what is probably a mistake, although the entry could be resolved.
 
 mod env_from;
 mod extract;
+mod findings;
 mod printed;
 mod suggestions;
-mod texts;
 
+pub use findings::inherited_warning;
 pub use suggestions::suggest_names;
-pub use texts::inherited_warning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::replace;
 use std::os::unix::ffi::OsStrExt;
 
 use regex_lite::Regex;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::model::answer::{Answers, SecretValue};
 use crate::model::entry::template::{Filter, Printing};
-use crate::model::entry::{
-    Claims, Holder, OnMissing, Operand, Part, Source, Subject, Target, Written,
-};
-use crate::model::environment::{EnvName, Inherited};
+use crate::model::entry::{Claims, Holder, OnMissing, Operand, Part, Source, Subject};
+use crate::model::environment::Inherited;
 use crate::model::fault::MOST_SUGGESTIONS;
-use crate::model::message::{Cause, Circumstances, Problem, Remark};
-use crate::model::outcome::{EntryOutcome, Lack, Made, Outcome, Outcomes, Warning};
+use crate::model::message::{Cause, Circumstances, Finding, Problem, Remark, Syntax};
+use crate::model::outcome::{EntryOutcome, Lack, Made, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Member;
 use extract::{
-    Json, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, quotable_keys,
-    text_of,
+    Json, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, text_of,
 };
+use findings::{add_findings, literal_text};
 use printed::{Found, Printed};
-use texts::{literal_text, text_warnings};
 
 /// Goes through the entries of a plan and collects their outcomes.
 ///
@@ -121,8 +119,7 @@ fn resolve_with(
             *earlier = Some(holder);
         }
     }
-    let warnings = text_warnings(plan, fetched, &walk.outcomes);
-    walk.outcomes.warnings.extend(warnings);
+    add_findings(plan, fetched, &mut walk.outcomes);
     walk.outcomes
 }
 
@@ -192,7 +189,7 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let result = Outcome::Failed(problem.into_iter().collect());
-            outcomes.push(env_from::key_outcome(entry, number, key, name, result));
+            outcomes.push(EntryOutcome::of_key(entry, number, key, name, result));
         }
         for fault in faults {
             errors.extend(Unresolved::Failed(fault).of(&wanted).problem());
@@ -213,25 +210,18 @@ impl<'a> Walk<'a> {
             self.push(outcome);
         }
         self.add(entry, result);
-        if let Some(outcome) = self.outcomes.list.last() {
-            for text in texts {
-                let note = "a key isn't what it seems";
-                self.outcomes.warnings.push(outcome.warning(text, note));
-            }
+        if let Some(outcome) = self.outcomes.list.last_mut() {
+            let note = "a key isn't what it seems";
+            outcome.add(texts.into_iter().map(|text| Finding::new(note, text)));
         }
     }
 
-    /// Adds an entry's outcome, and a warning if its value looks misplaced. Unless the entry is
-    /// overridden or absent, entries that come later in the walk can no longer set its variable or
-    /// file.
+    /// Adds an entry's outcome. Unless the entry is overridden or absent, entries that come later
+    /// in the walk can no longer set its variable or file.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let outcome = EntryOutcome::new(entry, result);
         if outcome.holds_target() {
             self.claims.add(&entry.target, &entry.subject);
-        }
-        if entry.pattern.is_none() {
-            let warning = value_warning(entry, &outcome);
-            self.outcomes.warnings.extend(warning);
         }
         self.push(outcome);
     }
@@ -245,99 +235,6 @@ impl<'a> Walk<'a> {
             .is_some_and(|name| self.answers.plan.retained.get(name.as_str()).is_some());
         self.outcomes.list.push(outcome);
     }
-}
-
-/// Warns about a variable whose value was read from a secret, but probably isn't what the program
-/// expects, such as a whole JSON object instead of one of its keys.
-fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
-    let Target::Env(name) = &entry.target else {
-        return None;
-    };
-    let Outcome::Value(Made { value, .. }) = &outcome.result else {
-        return None;
-    };
-    // An entry without a reference, such as a literal, doesn't read its value from a secret.
-    let reference = *entry.source.references().first()?;
-    let Ok(text) = str::from_utf8(value.expose()) else {
-        // A NUL byte leads to an error anyway, so it needs no warning.
-        if !entry.transform.decode || value.expose().contains(&0) {
-            return None;
-        }
-        let text = "the value isn't UTF-8 text after \"decode\": remove \"decode\", unless the program wants bytes";
-        return Some(outcome.warning(text, "not UTF-8 text"));
-    };
-    let is_template = entry.subject.written == Some(Written::Template);
-    let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
-    // A short text may be anything, such as a flag.
-    if names_file && text.len() >= 8 && !text.contains(['/', '.']) {
-        let text = "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file";
-        return Some(outcome.warning(text, "the value itself, not the path of a file"));
-    }
-    if reference.selector != Selector::Whole || is_template {
-        return None;
-    }
-    let text = whole_object_text(name, text, reference, &entry.subject)?;
-    Some(outcome.warning(text, "the whole JSON object"))
-}
-
-/// The warning about a variable that gets a whole JSON object, but was probably meant to get the
-/// value of a single key ([`meant_key`]). `None` if there's no such key.
-fn whole_object_text(
-    name: &EnvName,
-    text: &str,
-    reference: &SecretRef,
-    subject: &Subject,
-) -> Option<String> {
-    let json = Json::parse(text.as_bytes()).ok()?;
-    let key = meant_key(name, json.value())?;
-
-    let id = reference.locator.shown_id();
-    let found = format!("{name} gets the whole JSON object of {id:?}");
-    Some(
-        match subject.rewritten(|written| written.selector = Selector::Key(key.to_owned())) {
-            Some(write) => format!("{found}: for its key {key:?}, write {write}"),
-            None => format!("{found}, which has a key {key:?}"),
-        },
-    )
-}
-
-/// Guesses which key of an object a variable was meant to get, such as `password` for DB_PASSWORD.
-///
-/// The variable's name must end with the key, ignoring case and punctuation, and the key's value
-/// must be text or a number. A short key must consist of whole words of the name. The longest
-/// matching key wins.
-///
-/// `None` if no key matches, or if the object is a Google service account, which programs read as a
-/// whole.
-fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
-    let object = json.as_object()?;
-    if object.contains_key("client_email") && object.contains_key("private_key") {
-        return None;
-    }
-    let name = name.as_str().to_ascii_uppercase();
-    let words: Vec<&str> = name.split('_').collect();
-    // A database secret has the keys `username` and `password`, but the name of a variable often
-    // ends with a short form of them, as in DB_USER and DB_PASS.
-    let last_word = match *words.last()? {
-        "USER" => "USERNAME",
-        "PASS" | "PWD" | "PASSWD" => "PASSWORD",
-        word => word,
-    };
-
-    let mut longest = None;
-    for key in quotable_keys(object) {
-        let letters = key
-            .replace(|c: char| !c.is_ascii_alphanumeric(), "")
-            .to_ascii_uppercase();
-        let begins_at_word = (0..words.len()).any(|at| words[at..].concat() == letters);
-        let is_ending = (letters == last_word && letters != "ID")
-            || (begins_at_word && letters.len() >= 3)
-            || (letters.len() >= 5 && words.concat().ends_with(&letters));
-        if is_ending && (object[key].is_string() || object[key].is_number()) {
-            longest = longest.max(Some((key.len(), key)));
-        }
-    }
-    Some(longest?.1)
 }
 
 /// The backend's answers, and the documents parsed as JSON so far.
@@ -456,14 +353,13 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// The `parts` of the result have every value that a lookup reads from a secret, both as it was
     /// read and as printed by the lookup's filters. The remarks are about the individual lookups.
-    ///
-    /// # Errors
-    /// If any lookups fail. Reports each failed lookup once, even if it is repeated.
     fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<Made> {
         let subject = &entry.subject;
         // The text with every lookup replaced by a number, because in JSON, a number can replace
         // any value.
         let literal = literal_text(parts).replace('\0', "1");
+        let is_json = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&literal).is_ok();
+        let mut quotes = 0;
         // The position of the current part in `literal`.
         let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());
@@ -475,15 +371,23 @@ impl<'a> ParsedAnswers<'a> {
                 Part::Text(text) => {
                     composed.extend_from_slice(text.as_bytes());
                     at += text.len();
+                    let unescaped = text.replace("\\\\", "").replace("\\\"", "");
+                    quotes += unescaped.matches('"').count();
                     continue;
                 }
                 Part::Lookup(operand, printing) => (operand, printing),
             };
             let around = (&literal[..at], &literal[at + 1..]);
+            let syntax = match (is_json, quotes % 2) {
+                (false, _) => Syntax::Text,
+                (true, 0) => Syntax::JsonValue,
+                (true, _) => Syntax::JsonString,
+            };
             at += 1;
             let found = self.looked_up(operand, printing, entry);
             let is_default = matches!(found, Ok(Found::Default(_)));
-            let printed = found.and_then(|found| Ok(Printed::new(found, printing, around, entry)?));
+            let printed =
+                found.and_then(|found| Ok(Printed::new(found, printing, around, syntax, entry)?));
             match printed {
                 Ok(printed) => {
                     composed.extend_from_slice(printed.value.expose());
@@ -629,7 +533,7 @@ fn add_remarks(made: &mut Made, entry: &Planned) {
                 (Remark::Ends('\n'), Some(Part::Text(text))) if !text.is_empty() => {
                     Remark::TemplateLineFeed
                 }
-                (Remark::BrokenPem, _) => remark,
+                (Remark::BrokenPem { .. }, _) => remark,
                 (_, _) => continue,
             },
         };

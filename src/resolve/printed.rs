@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::model::answer::SecretValue;
 use crate::model::entry::template::{Filter, Printing};
 use crate::model::fault::Fault;
-use crate::model::message::{Problem, Remark, surroundings_remark};
+use crate::model::message::{Problem, Remark, Syntax, surroundings_remark};
 use crate::model::plan::Planned;
 use crate::model::shown::shown;
 use crate::model::url::percent_encode;
@@ -37,13 +37,11 @@ pub(super) struct Printed {
 impl Printed {
     /// Applies a lookup's filters to the value that was found. `around` is the text before and
     /// after the lookup.
-    ///
-    /// # Errors
-    /// If a filter fails, or if a template would print a value that isn't UTF-8.
     pub fn new(
         found: Found,
         printing: &Printing,
         around: (&str, &str),
+        syntax: Syntax,
         entry: &Planned,
     ) -> Result<Self, Problem> {
         let filters = &printing.filters;
@@ -63,9 +61,9 @@ impl Printed {
         };
         let (Found::Secret { value, .. } | Found::Variable(value) | Found::Default(value)) = &found;
         let judged = filtered(value, plain).map_err(failed)?;
-        let value = filtered(&judged, encoding).map_err(failed)?;
+        let text = filtered(&judged, encoding).map_err(failed)?;
         if entry.subject.written.is_some() {
-            text_of(&value).map_err(failed)?;
+            text_of(&text).map_err(failed)?;
         }
 
         let mut remarks = Remark::about(judged.expose(), &entry.target);
@@ -76,15 +74,21 @@ impl Printed {
             Found::Secret { value, .. } => {
                 // The template may add line feeds to a key or certificate, so only the finished
                 // text is checked for broken PEM.
-                remarks.retain(|remark| *remark != Remark::BrokenPem);
-                if !filters.iter().any(Filter::escapes) {
-                    remarks.extend(surroundings_remark(judged.expose(), around));
-                }
+                remarks.retain(|remark| {
+                    !matches!(remark, Remark::BrokenPem { .. } | Remark::EncodedPem)
+                });
+                remarks.extend(surroundings_remark(
+                    value.expose(),
+                    text.expose(),
+                    filters.iter().any(Filter::escapes),
+                    around,
+                    syntax,
+                ));
                 read = Some(value);
             }
         }
         Ok(Self {
-            value,
+            value: text,
             read,
             remarks,
         })

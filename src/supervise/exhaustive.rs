@@ -60,11 +60,11 @@ const SUSPENDED: Event = Event::Suspended(SignalNumber::STOP);
 const CONTINUE: Action = Action::SignalGroup(SignalNumber::CONT);
 const RESTARTED: Action = Action::Report(Notice::Restarted);
 const SIGNALLED: Action = Action::Report(Notice::Signalled(HUP));
-/// The events that a trial (a launch in a forked process) causes.
+/// The events that a trial causes.
 const TRIAL_EVENTS: [Event; 5] = [
     Event::Unchanged,
     Event::Changed,
-    Event::Placed,
+    Event::Delivered,
     Event::NotStarted,
     Event::TrialEnded,
 ];
@@ -115,7 +115,7 @@ enum TrialState {
     /// The parent opened the gate, so the trial continues.
     Opened(Purpose),
     /// The trial put its files in place.
-    Placed(Purpose),
+    Delivered(Purpose),
 }
 
 /// Earlier events that a rule depends on.
@@ -266,9 +266,9 @@ impl World {
             TrialState::None => vec![],
             TrialState::Reads => vec![Event::Unchanged, Event::Changed, Event::TrialEnded],
             TrialState::Waits => vec![Event::TrialEnded],
-            TrialState::Opened(_) => vec![Event::Placed, Event::TrialEnded],
-            TrialState::Placed(Purpose::Delivery(_)) => vec![Event::TrialEnded],
-            TrialState::Placed(_) => vec![Event::NotStarted, Event::TrialEnded],
+            TrialState::Opened(_) => vec![Event::Delivered, Event::TrialEnded],
+            TrialState::Delivered(Purpose::Delivery(_)) => vec![Event::TrialEnded],
+            TrialState::Delivered(_) => vec![Event::NotStarted, Event::TrialEnded],
         }
     }
 
@@ -337,13 +337,13 @@ impl World {
                 self.trial = TrialState::None;
                 past.failures = 0;
             }
-            Event::Placed => {
+            Event::Delivered => {
                 if let TrialState::Opened(purpose) = self.trial {
-                    self.trial = TrialState::Placed(purpose);
+                    self.trial = TrialState::Delivered(purpose);
                 }
             }
             Event::NotStarted => {
-                if let TrialState::Placed(purpose) = self.trial {
+                if let TrialState::Delivered(purpose) = self.trial {
                     self.trial = TrialState::Opened(purpose);
                 }
             }
@@ -374,11 +374,11 @@ impl World {
                 };
             }
             Action::Deliver => self.trial = TrialState::Opened(Purpose::Delivery(HUP)),
-            Action::StartPoll => {
+            Action::Poll => {
                 self.trial = TrialState::Reads;
                 self.past.is_poll_requested = false;
             }
-            Action::CancelPoll => self.trial = TrialState::None,
+            Action::CancelTrial => self.trial = TrialState::None,
             Action::Signal(signal) if self.command == Foreign => self.refused.push(signal),
             Action::Signal(_) => {}
             Action::SignalGroup(signal) => self.signal_left(Left::Group, signal),
@@ -464,7 +464,6 @@ impl Edge<'_> {
         }
     }
 
-    /// Checks an action in the world in which it is carried out.
     fn check_action(&self, world: &World, action: Action) {
         let past = world.past;
         match action {
@@ -481,7 +480,7 @@ impl Edge<'_> {
             // "`signal=HUP` first replaces the files", which the launch that waits does.
             Action::Deliver => assert_eq!(world.trial, TrialState::Waits),
             // "A child process makes each poll." There is only one at a time.
-            Action::StartPoll => assert_eq!(world.trial, TrialState::None),
+            Action::Poll => assert_eq!(world.trial, TrialState::None),
             // "Only children are signalled, because their ids can't be reused before they are
             // reaped."
             Action::Signal(_) => assert_ne!(world.command, Nobody),
@@ -522,12 +521,11 @@ impl Edge<'_> {
                 // Nothing reads the values any more.
                 assert_eq!(world.trial, TrialState::None);
             }
-            Action::CancelPoll | Action::Suspend(_) | Action::Kill(..) => {}
+            Action::CancelTrial | Action::Suspend(_) | Action::Kill(..) => {}
             Action::Arm(_) | Action::Report(_) | Action::Adopt | Action::AnnounceStart => {}
         }
     }
 
-    /// Checks the signals that an event leads to.
     fn check_signals(&self, event: Event) {
         let mut conts = usize::from(self.asks_group());
         let mut wakes = self.stops();
@@ -561,6 +559,10 @@ impl Edge<'_> {
             let stop_signal = self.supervision.rotation.stop_signal;
             assert_eq!(self.count(Action::Signal(stop_signal)), 1);
             assert_eq!(after.timer, Some(Delay::Grace));
+            // "`restart` lets the launch that waits become the program. … `exit` stops the program
+            // and exits."
+            let restarts = self.supervision.rotation.on_rotation == OnRotation::Restart;
+            assert_eq!(after.trial == TrialState::Waits, restarts);
         }
         // "If the program ends within the grace and others of its group are left, they get TERM."
         if self.has_ended() {
@@ -670,12 +672,12 @@ impl Edge<'_> {
     /// True if a trial whose gate was opened for this purpose has just succeeded: it put its files
     /// in place, and then it ended or became the command.
     fn succeeds(&self, purpose: Purpose) -> bool {
-        self.before.trial == TrialState::Placed(purpose) && self.event == Some(Event::TrialEnded)
+        self.before.trial == TrialState::Delivered(purpose) && self.event == Some(Event::TrialEnded)
     }
 
     /// True if the command has just been started for the first time.
     fn is_first_start(&self) -> bool {
-        self.before.trial == TrialState::Placed(Purpose::FirstStart)
+        self.before.trial == TrialState::Delivered(Purpose::FirstStart)
     }
 
     fn actions(&self) -> Vec<Action> {
@@ -728,7 +730,7 @@ impl World {
     fn check_late_events(&self, supervision: &Supervision) {
         let mut expected = self.trial_events();
         // A trial that only replaces files never reports that it can't become the command.
-        if self.trial == TrialState::Placed(Purpose::Delivery(HUP)) {
+        if self.trial == TrialState::Delivered(Purpose::Delivery(HUP)) {
             expected.push(Event::NotStarted);
         }
         for event in TRIAL_EVENTS {
@@ -773,7 +775,7 @@ const GOALS: [Goal; 2] = [
     }),
     // "An error says so: `restart` … keeps the old one."
     ("a change has taken effect, or can't be stopped", |world| {
-        let delivered = TrialState::Placed(Purpose::Delivery(HUP));
+        let delivered = TrialState::Delivered(Purpose::Delivery(HUP));
         !world.is_running() || world.trial == delivered || world.command == Foreign
     }),
 ];
@@ -787,8 +789,8 @@ impl World {
             Move::Group(life) => self.group == Killed && life == Nobody,
             Move::Others(life) => self.others == Killed && life == Nobody,
             Move::Event(Event::Ended(_)) => self.command == Killed,
-            Move::Event(Event::TrialEnded) => matches!(self.trial, TrialState::Placed(_)),
-            Move::Event(Event::Changed | Event::Placed) => true,
+            Move::Event(Event::TrialEnded) => matches!(self.trial, TrialState::Delivered(_)),
+            Move::Event(Event::Changed | Event::Delivered) => true,
             Move::Event(Event::Elapsed | Event::Left(_)) => true,
             Move::Event(event) => matches!(event, Event::Refused(_)),
         }
@@ -842,7 +844,6 @@ impl<'a> Exploration<'a> {
     }
 
     /// Finds the first world from which no good moves lead to a goal, and returns its history.
-    /// `None` if all worlds reach the goal.
     fn stuck_history(&self, is_reached: fn(&World) -> bool) -> Option<String> {
         let mut reaches: Vec<bool> = self.worlds.iter().map(is_reached).collect();
         let mut is_complete = false;

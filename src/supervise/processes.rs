@@ -52,7 +52,7 @@ use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::lifecycle::{End, children, end, has_action, pending_signals};
 use crate::system::streams::is_foreground;
 
-/// A trial (a launch in a forked process) as its parent sees it: the process id, and the parent's
+/// A trial as its parent sees it: the process id, and the parent's
 /// end of the connection. Dropping this value closes the gate, which ends a waiting trial.
 pub struct TrialProcess {
     pub pid: Pid,
@@ -76,9 +76,6 @@ pub struct Gate {
 /// `run` is passed the gate at which the trial waits for its parent. SIGALRM ends a trial that
 /// doesn't reach the gate within `limit` (at least a second), for example because it is writing to
 /// a file system that hangs. The calling process must have only one thread.
-///
-/// # Errors
-/// If the kernel can't create the process or the sockets.
 pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialProcess> {
     let (ours, connection) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -207,13 +204,12 @@ pub fn adopt_orphans() {
 }
 
 /// Finds a child whose state has changed, and returns its id and the event, as if the child were
-/// the command. `None` if no child's state has changed. Reaps a child that has ended. Doesn't wait.
+/// the command. Reaps a child that has ended. Doesn't wait.
 pub fn next_state_change() -> Option<(Pid, Event)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
-/// Calls waitpid(2) for the child `target`, or for any child if `target` is -1. Returns `None` if
-/// no such child exists or, with WNOHANG, if nothing has changed.
+/// Calls waitpid(2) for the child `target`, or for any child if `target` is -1.
 fn state_change(target: i32, options: i32) -> Option<(Pid, Event)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
@@ -305,7 +301,7 @@ impl Job {
     /// Moves `leader`, the child that is about to become the command, into a new process group,
     /// which is the job's group from now on. If standard output is the terminal, gives the terminal
     /// to this group ([`Self::give_terminal`]).
-    pub fn start_group(&mut self, leader: Pid) {
+    pub fn lead_group(&mut self, leader: Pid) {
         // Create the group before the child continues, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
@@ -421,9 +417,6 @@ pub struct Signals(pub SignalFd);
 
 impl Signals {
     /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)).
-    ///
-    /// # Errors
-    /// If no file descriptor is free. In that case, this function blocks nothing.
     pub fn block() -> Result<Self, Errno> {
         let mut blocked = SigSet::all();
         for signal in Signal::iterator() {
@@ -439,9 +432,8 @@ impl Signals {
 
     /// Takes the next pending signal that is for the command or requests a poll, and its sender.
     ///
-    /// Doesn't wait. `None` if there's no such signal, or if the descriptor can't be read. Discards
-    /// signals that are meant only for this process, such as SIGCHLD, and signals that this process
-    /// sent to itself.
+    /// Doesn't wait. Discards signals that are meant only for this process, such as SIGCHLD, and
+    /// signals that this process sent to itself.
     pub fn next_to_forward(&mut self) -> Option<Event> {
         loop {
             let received = self.0.read_signal().ok()??;

@@ -38,16 +38,16 @@
 //! Every start and every poll is a trial. There is never more than one trial ([`Stage`]):
 //!
 //! ```text
-//! NoTrial ─ the timer elapses ─▶ Reading ─┬─ no change, or the trial ends ─▶ NoTrial
-//!                                         ├─ a change, `signal=NAME` ──────▶ Opened
-//!                                         ├─ a change, `restart` ──────────▶ Waiting
-//!                                         └─ a change, `exit`, or SIGTERM ─▶ NoTrial
-//!                                Waiting ─┬─ nothing is left: a start ─────▶ Opened
-//!                                         └─ the trial ends ───────────────▶ NoTrial
-//!                                Opened ──┬─ the files are in place ───────▶ Placed
-//!                                         └─ the trial ends: it failed ────▶ NoTrial
-//!                                Placed ──┬─ it can't become the command ──▶ Opened
-//!                                         └─ the trial ends: it succeeded ─▶ NoTrial
+//! NoTrial ─ the timer elapses ─▶ Reading ───┬─ no change, or the trial ends ─▶ NoTrial
+//!                                           ├─ a change, `signal=NAME` ──────▶ Opened
+//!                                           ├─ a change, `restart` ──────────▶ Waiting
+//!                                           └─ a change, `exit`, or SIGTERM ─▶ NoTrial
+//!                                Waiting ───┬─ nothing is left: a start ─────▶ Opened
+//!                                           └─ the trial ends ───────────────▶ NoTrial
+//!                                Opened ────┬─ the files are in place ───────▶ Delivered
+//!                                           └─ the trial ends: it failed ────▶ NoTrial
+//!                                Delivered ─┬─ it can't become the command ──▶ Opened
+//!                                           └─ the trial ends: it succeeded ─▶ NoTrial
 //! ```
 //!
 //! After a SIGTERM, the command may be about to end, so a change doesn't stop it. When a trial
@@ -93,7 +93,7 @@ pub struct State {
     pub(super) ended: Option<ExitStatus>,
 }
 
-/// The stage of the current trial (a launch in a forked process). While the command runs, the timer
+/// The stage of the current trial. While the command runs, the timer
 /// for the next poll is set only if there is no trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
@@ -109,10 +109,10 @@ pub(super) enum Stage {
     Opened(Purpose),
     /// The trial put its files in place, and hasn't reported a failure since. If the trial ends in
     /// this stage, it has succeeded.
-    Placed(Purpose),
+    Delivered(Purpose),
 }
 
-/// The purpose of a waiting trial (a launch in a forked process), for when the parent lets it
+/// The purpose of a waiting trial, for when the parent lets it
 /// continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
@@ -186,11 +186,11 @@ pub enum Event {
     Unchanged,
     /// A poll found new values. Its process waits for a decision.
     Changed,
-    /// The trial (a launch in a forked process) put its files in place.
-    Placed,
-    /// The trial (a launch in a forked process) can't become the command.
+    /// The trial put its files in place.
+    Delivered,
+    /// The trial can't become the command.
     NotStarted,
-    /// The trial (a launch in a forked process) ended or became the command, or a poll couldn't
+    /// The trial ended or became the command, or a poll couldn't
     /// begin because forking a process failed.
     TrialEnded,
     /// The timer that [`Action::Arm`] set has elapsed.
@@ -205,19 +205,19 @@ pub enum ExitStatus {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Let the waiting trial (a launch in a forked process) become the command. From now on, the
+    /// Let the waiting trial become the command. From now on, the
     /// state machine treats the trial as the command.
     Start,
-    /// Let the waiting trial (a launch in a forked process) replace the files of the running
+    /// Let the waiting trial replace the files of the running
     /// command. The trial ends after that.
     Deliver,
     /// Fork a process that looks for changed values.
-    StartPoll,
-    /// End the trial (a launch in a forked process), if there is one.
+    Poll,
+    /// End the trial, if there is one.
     ///
     /// If the trial is already replacing files or becoming the command, let it finish first. After
     /// this action, the trial causes no new events, but earlier ones may still be in the queue.
-    CancelPoll,
+    CancelTrial,
     /// Remember that the command now has the values that the last poll read.
     Adopt,
     /// Report the first start to the user and, with `--notify-ready`, to the service manager.
@@ -300,7 +300,7 @@ impl ExitStatus {
 }
 
 /// The initial state, and the first action, which lets the first trial become the command. That
-/// trial, a launch in a forked process, has already read the values.
+/// trial has already read the values.
 pub fn begin() -> (State, Action) {
     let state = State {
         trial: Stage::Opened(Purpose::FirstStart),
@@ -376,13 +376,13 @@ impl Step<'_> {
                 }
             }
             Event::Unchanged | Event::Changed => {}
-            Event::Placed => {
+            Event::Delivered => {
                 if let Stage::Opened(purpose) = state.trial {
-                    state.trial = Stage::Placed(purpose);
+                    state.trial = Stage::Delivered(purpose);
                 }
             }
             Event::NotStarted => {
-                if let Stage::Placed(purpose) = state.trial {
+                if let Stage::Delivered(purpose) = state.trial {
                     state.trial = Stage::Opened(purpose);
                 }
             }
@@ -465,7 +465,7 @@ impl Step<'_> {
     /// Ends the trial, if there is one.
     fn cancel_trial(&mut self) {
         self.state.trial = Stage::NoTrial;
-        self.order(Action::CancelPoll);
+        self.order(Action::CancelTrial);
     }
 
     /// Records that the trial is over, and sets the timer for the next poll. A requested poll
@@ -474,7 +474,7 @@ impl Step<'_> {
         let trial = replace(&mut self.state.trial, Stage::NoTrial);
         let delay = if self.state.is_poll_requested {
             Delay::RequestedPoll
-        } else if trial == Stage::Placed(Purpose::FirstStart) {
+        } else if trial == Stage::Delivered(Purpose::FirstStart) {
             Delay::FirstPoll
         } else {
             let failures = self.state.failures;
@@ -518,7 +518,7 @@ impl Step<'_> {
             }
             Stage::Opened(Purpose::Restart) => self.report(Notice::NotRestarted),
             Stage::Opened(Purpose::FirstStart | Purpose::Delivery(_)) => {}
-            Stage::Placed(purpose) => self.on_success(purpose),
+            Stage::Delivered(purpose) => self.on_success(purpose),
         }
         self.schedule_poll();
     }
@@ -601,7 +601,7 @@ impl Step<'_> {
             if state.trial == Stage::NoTrial {
                 state.trial = Stage::Reading;
                 state.is_poll_requested = false;
-                self.order(Action::StartPoll);
+                self.order(Action::Poll);
             }
         } else if !state.is_killed {
             self.kill(Notice::GraceOver);

@@ -35,7 +35,7 @@ fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
     };
     let result = step(&rotation(OnRotation::Exit), term, Event::Changed);
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
-    let actions = vec![Action::CancelPoll, next_poll];
+    let actions = vec![Action::CancelTrial, next_poll];
     assert_eq!(result, (State::default(), actions));
 }
 
@@ -54,7 +54,7 @@ fn a_sigterm_still_holds_a_change_back_if_the_command_could_not_be_killed_after_
     };
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
     let report = Action::Report(Notice::NotStopped);
-    assert_eq!(result, (kept, vec![report, Action::CancelPoll, next_poll]));
+    assert_eq!(result, (kept, vec![report, Action::CancelTrial, next_poll]));
 }
 
 #[test]

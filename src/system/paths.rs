@@ -56,10 +56,6 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 ///
 /// A relative path begins at the working directory. `noun` is the directory's name in messages,
 /// such as `the directory of "/run/${APP}/key"`.
-///
-/// # Errors
-/// If a component doesn't exist, can't be opened, or is neither a directory nor a link. Also if
-/// there are too many links, or if a link's owner is neither root nor the effective user.
 pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, noun, errno);
     // `reached_path` is the path of `reached` without symbolic links, for messages.
@@ -166,9 +162,6 @@ fn reversed_components(path: &OsStr) -> Vec<OsString> {
 ///
 /// Also returns the file's temporary name, `.START.xxxxxxxx`, which ends in eight random
 /// characters. The file's mode is 0600, less the umask.
-///
-/// # Errors
-/// If openat(2) fails.
 pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -193,10 +186,6 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
 ///
 /// The replacement is atomic: a process that reads the file sees either the old content or the new
 /// one. The new file gets the owner, group and mode of `alike` or, without `alike`, mode 0600.
-///
-/// # Errors
-/// If the new file can't be created, written or renamed, or if this process can't set its owner or
-/// mode. In that case, an existing file stays as it was.
 pub fn replace_file(
     directory: &OwnedFd,
     name: &OsStr,
@@ -228,9 +217,6 @@ fn set_owner_and_mode(file: &File, alike: Option<&Metadata>) -> Result<(), Errno
 }
 
 /// Removes a file from an open directory, if it exists.
-///
-/// # Errors
-/// If unlinkat(2) fails for any reason other than a missing file.
 pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
@@ -243,45 +229,58 @@ pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-/// A reason not to trust a file, such as `can be changed by any user`, and the command that fixes
-/// it, such as `chmod go-w`. The command is empty if no command helps.
-pub type Distrust = (&'static str, &'static str);
+/// The error of [`open_trusted`].
+pub enum OpenError {
+    Unreadable(io::Error),
+    UntrustedDirectory(Distrust),
+    UntrustedFile(Distrust),
+}
 
-/// Checks whether another user could change a file, or the entries of a directory. If so, returns
-/// the reason and the command that fixes it. `None` if only root and this user can make changes.
-fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let command = "chmod go-w";
-    if is_foreign(metadata.uid()) {
-        Some(("belongs to neither root nor this user", ""))
-    } else if metadata.mode() & 0o002 != 0 {
-        Some(("can be changed by any user", command))
-    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        Some(("can be changed by its group", command))
-    } else {
-        None
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
     }
+}
+
+/// A reason not to trust a file or directory.
+pub struct Distrust {
+    /// What is wrong, such as `can be changed by any user`.
+    pub reason: &'static str,
+    /// The command that fixes it, such as `chmod go-w`.
+    pub command: Option<&'static str>,
+}
+
+/// Checks whether another user could change a file, or the entries of a directory.
+fn distrust(metadata: &Metadata) -> Option<Distrust> {
+    let mut command = Some("chmod go-w");
+    let reason = if is_foreign(metadata.uid()) {
+        command = None;
+        "belongs to neither root nor this user"
+    } else if metadata.mode() & 0o002 != 0 {
+        "can be changed by any user"
+    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
+        "can be changed by its group"
+    } else {
+        return None;
+    };
+    Some(Distrust { reason, command })
 }
 
 /// Opens the file `name` in `directory` for reading, unless another user could have written it.
 /// Also refuses symbolic links.
-///
-/// # Errors
-/// - The outer error means that the file can't be opened.
-/// - The inner error means that the file or its directory isn't trusted. It consists of a noun for
-///   the message (`it` for the file, `directory_noun` for the directory) and the reason.
-pub fn open_trusted(
-    directory: &Path,
-    directory_noun: &'static str,
-    name: &str,
-) -> io::Result<Result<File, (&'static str, Distrust)>> {
+pub fn open_trusted(directory: &Path, name: &str) -> Result<File, OpenError> {
     let path = directory.join(name);
     let found = fs::symlink_metadata(&path)?;
-    if let Some(reason) = distrust(&fs::symlink_metadata(directory)?) {
-        return Ok(Err((directory_noun, reason)));
+    if let Some(distrust) = distrust(&fs::symlink_metadata(directory)?) {
+        return Err(OpenError::UntrustedDirectory(distrust));
     }
+    let refused = |reason| {
+        let command = None;
+        Err(OpenError::UntrustedFile(Distrust { reason, command }))
+    };
     // O_NOFOLLOW below also refuses a symbolic link, but the kernel's error wouldn't say why.
     if found.is_symlink() {
-        return Ok(Err(("it", ("is a symbolic link", ""))));
+        return refused("is a symbolic link");
     }
     // O_NONBLOCK keeps open(2) from waiting for a writer if the file is a FIFO.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
@@ -290,11 +289,15 @@ pub fn open_trusted(
         .custom_flags(flags.bits())
         .open(path)?;
     let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::Error::from(ErrorKind::IsADirectory).into());
+    }
+    if !metadata.is_file() {
+        return refused("isn't a regular file");
+    }
     match distrust(&metadata) {
-        _ if metadata.is_dir() => Err(ErrorKind::IsADirectory.into()),
-        _ if !metadata.is_file() => Ok(Err(("it", ("isn't a regular file", "")))),
-        Some(reason) => Ok(Err(("it", reason))),
-        None => Ok(Ok(file)),
+        Some(distrust) => Err(OpenError::UntrustedFile(distrust)),
+        None => Ok(file),
     }
 }
 
@@ -320,9 +323,6 @@ struct SymbolicLink {
 }
 
 /// True if a file is on tmpfs or ramfs.
-///
-/// # Errors
-/// If fstatfs(2) fails.
 pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     let found = fstatfs(file)?;
     #[cfg(target_os = "linux")]

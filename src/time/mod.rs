@@ -17,4 +17,4 @@ mod turns;
 
 pub use deadline::{Deadline, Progress, Waiting};
 pub use retries::RetryBudget;
-pub use turns::{SILENCE, Turns};
+pub use turns::{PATIENCE, SILENCE, Turns};

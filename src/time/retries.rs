@@ -124,11 +124,6 @@ impl<'r> RetryBudget<'r> {
     /// has failed as often as allowed, and when the budget ends. `attempt` is passed the time for
     /// which the server may be silent. While the endpoint fails, the requests that share `turns`
     /// take turns.
-    ///
-    /// # Errors
-    /// If no attempt succeeds. The error comes from the last attempt that ended or, if this request
-    /// was waiting for its turn, from the endpoint's latest failure. If not even the first attempt
-    /// ended in time, the error is an outage that says so.
     pub async fn retry<T>(
         &self,
         turns: &Turns,
@@ -155,8 +150,13 @@ impl<'r> RetryBudget<'r> {
             }
             let sent = turns.sent();
             // A silence longer than `SILENCE` may take up at most half of the remaining time, so
-            // that there is time to ask the server again.
-            let silence = turns.silence().min(SILENCE.max(self.left_for(turns) / 2));
+            // that there is time to ask the server again. If another region comes next, the first
+            // one is asked again anyway.
+            let mut longest = self.left_for(turns);
+            if self.gives_way.is_none() {
+                longest /= 2;
+            }
+            let silence = turns.silence().min(SILENCE.max(longest));
             let left = Instant::now() + self.left_for(turns);
             let result = timeout_at(left, attempt(silence)).await.ok();
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
@@ -212,6 +212,9 @@ impl<'r> RetryBudget<'r> {
     /// endpoint that doesn't answer gives way early ([`Turns::gives_way_at`]), which sets
     /// `has_given_way`. The time left is then divided among all remaining turns, including the
     /// first region's second one.
+    ///
+    /// If the cache has every value ([`Deadline::with_limit`]), each endpoint gives way early, even
+    /// if it has answered, and there is no second turn.
     pub fn region_turns<'t>(
         &'t self,
         begun: Instant,
@@ -219,9 +222,16 @@ impl<'r> RetryBudget<'r> {
         has_given_way: &'t Cell<bool>,
     ) -> impl Iterator<Item = RegionTurn<'t>> {
         let count = regions.len();
-        let turns = if count > 1 { count + 1 } else { count };
+        let is_limited = self.deadline.is_limited();
+        let turns = if count > 1 && !is_limited {
+            count + 1
+        } else {
+            count
+        };
         (0..turns).map(move |index| {
-            let budget = if has_given_way.get() {
+            let budget = if is_limited {
+                self.clone()
+            } else if has_given_way.get() {
                 self.share(Instant::now(), 0, turns - index)
             } else {
                 self.share(begun, index, count)
@@ -240,9 +250,6 @@ impl<'r> RetryBudget<'r> {
 
     /// Runs `attempt` in one region after another ([`Self::region_turns`]), until it succeeds or
     /// fails with an error that rules out asking other regions.
-    ///
-    /// # Errors
-    /// If no region succeeds. The error comes from the last region that was asked.
     pub async fn over_regions<T>(
         &self,
         regions: &[Region],
@@ -329,7 +336,7 @@ impl<'r> RetryBudget<'r> {
     /// gives way to another region, whichever is earliest.
     fn left_for(&self, turns: &Turns) -> Duration {
         let left = self.left();
-        match turns.gives_way_at() {
+        match turns.gives_way_at(self.deadline.is_limited()) {
             Some(end) if self.gives_way.is_some() => {
                 left.min(end.saturating_duration_since(Instant::now()))
             }
@@ -388,8 +395,7 @@ impl<'r> RetryBudget<'r> {
 
 /// Chooses the length of the pause before the next attempt.
 ///
-/// `failures` is the number of failures in a row, and `last` is the latest one. `None` if too
-/// little time is `left` for a pause and an attempt.
+/// `failures` is the number of failures in a row, and `last` is the latest one.
 ///
 /// The length is random, between zero and a maximum (full jitter), so that clients that were
 /// throttled together spread out (AWS Architecture Blog, "Exponential Backoff And Jitter"). If AWS

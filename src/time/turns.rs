@@ -50,7 +50,7 @@ pub const SILENCE: Duration = Duration::from_secs(5);
 
 /// An endpoint that hasn't answered for this long gives way to another region. The time is longer
 /// than [`SILENCE`], so a healthy endpoint gets a second attempt after a lost connection.
-const PATIENCE: Duration = Duration::from_secs(6);
+pub const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Permission to send a request to an endpoint. While the endpoint fails, this is a lock that only
 /// one request can hold. `None` while requests don't have to take turns.
@@ -132,10 +132,10 @@ impl Turns {
         self.failures()
     }
 
-    /// The moment when this endpoint gives way to another region, because it doesn't answer. `None`
-    /// if it has answered, or hasn't been asked yet.
-    pub(super) fn gives_way_at(&self) -> Option<Instant> {
-        if self.has_answered.get() {
+    /// The moment when this endpoint gives way to another region, because it doesn't answer or,
+    /// with a limit on the requests, in any case.
+    pub(super) fn gives_way_at(&self, is_limited: bool) -> Option<Instant> {
+        if self.has_answered.get() && !is_limited {
             return None;
         }
         Some(self.first_sent.get()? + PATIENCE)

@@ -27,7 +27,7 @@ mod session;
 
 #[cfg(any(fuzzing, test))]
 pub use config::{IniSection, parse_ini};
-pub use config::{Settings, apply_profile, apply_settings, remove_empty_variables};
+pub use config::{Purpose, Settings, apply_profile, apply_settings, remove_empty_variables};
 pub use iam_policy::{Policy, PolicyRequest, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
@@ -44,7 +44,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::model::answer::{Answer, Answers, Caller, DescribedSecret, Document};
-use crate::model::message::{Circumstances, FetchError, FetchResult, Problem};
+use crate::model::message::{Circumstances, FetchError, FetchResult, Limit, Problem};
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
@@ -61,6 +61,9 @@ pub struct Aws {
     /// session yet, the next fetch opens one.
     session: Option<Session>,
     kept: Rc<Kept>,
+    /// The notes on the locators whose own region is asked again ([`Self::forget_replica`]), for
+    /// another failure.
+    replica_notes: BTreeMap<Locator, String>,
 }
 
 impl Aws {
@@ -70,6 +73,7 @@ impl Aws {
             deadline,
             session: None,
             kept: Rc::default(),
+            replica_notes: BTreeMap::new(),
         }
     }
 
@@ -81,10 +85,6 @@ impl Aws {
     /// If no session is open yet, first reads AWS's configuration files, and may ask the user for
     /// an MFA code. If AWS refuses credentials that the AWS CLI stored, requests everything again
     /// without them.
-    ///
-    /// # Errors
-    /// If AWS's configuration files, the profile or a region is invalid, or if a launch with
-    /// `--on-rotation` needs an MFA code, because it couldn't ask for another one later.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -92,7 +92,7 @@ impl Aws {
     ) -> Result<Answers, Problem> {
         let deadline = self.deadline.clone();
         let session = self.session()?;
-        session.settings.check_regions(wanted)?;
+        session.access.settings.check_regions(wanted)?;
         let reading = async {
             let (requests, mut answers) = requests_for(session, wanted).await;
             let distinct = requests.keys().cloned().collect();
@@ -100,7 +100,12 @@ impl Aws {
             answers.append(&mut distribute(requests, answered.into_iter().flatten()));
             answers
         };
-        let answers = deadline.with_limit(limit, reading).await;
+        let mut answers = deadline.with_limit(limit, reading).await;
+        for (locator, answer) in &mut answers {
+            if let (Err(failure), Some(note)) = (answer, self.replica_notes.remove(locator)) {
+                *failure = failure.clone().notes([note]);
+            }
+        }
         if self.forget_refused_session(&answers) {
             // This recursion ends after one step, because the second call doesn't use stored
             // credentials.
@@ -109,13 +114,39 @@ impl Aws {
         Ok(answers)
     }
 
+    /// If a fallback region gave this locator's document, with which the launch would fail, removes
+    /// the document, so that the secret's own region is asked again. If that region would fail in
+    /// the same way, replaces the document by its failure. Returns true if `answers` changed.
+    ///
+    /// Until [`Self::forget_failures`], no fallback region is asked any more.
+    pub fn forget_replica(&mut self, locator: &Locator, answers: &mut Answers) -> bool {
+        let Some(session) = &mut self.session else {
+            return false;
+        };
+        let Some(Ok(document)) = answers.get(locator) else {
+            return false;
+        };
+        let Some((failure, region)) = document.own_failure().zip(document.region.as_ref()) else {
+            return false;
+        };
+        let note = format!("the replica in {region} doesn't have what this launch needs");
+        if failure.next_try().is_here() && failure.limit() == Limit::Timeout {
+            session.access.settings.remove_fallback_regions();
+            self.replica_notes.insert(locator.clone(), note);
+            answers.remove(locator);
+        } else {
+            answers.insert(locator.clone(), Err(failure.notes([note])));
+        }
+        true
+    }
+
     /// If AWS refused credentials that the AWS CLI had stored, closes the session and returns true.
     /// The next session ignores stored credentials, so it may ask for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
         if is_refused {
-            self.settings.config_files.sessions = None;
+            self.settings.ignore_stored_sessions();
             self.session = None;
         }
         is_refused
@@ -125,7 +156,11 @@ impl Aws {
     /// until they expire: getting them may have required an MFA code, which works only once.
     pub fn forget_failures(&mut self) {
         match &mut self.session {
-            Some(session) if session.has_credentials() => session.forget_failures(),
+            Some(session) if session.has_credentials() => {
+                session.forget_failures();
+                let settings = &mut session.access.settings;
+                settings.restore_fallback_regions(&self.settings);
+            }
             // Without usable credentials, the next fetch opens a new session. That also rereads the
             // configuration files, which may have changed.
             _ => self.session = None,
@@ -166,15 +201,12 @@ impl Aws {
     ///
     /// Asks AWS about each secret only in the secret's own region, and asks STS who the caller is.
     /// Opens a session first if necessary, like [`Self::answers`].
-    ///
-    /// # Errors
-    /// If AWS's configuration files, the profile or a region is invalid.
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
     ) -> Result<(Answers, Vec<DescribedSecret>), Problem> {
         let session = self.session()?;
-        session.settings.check_regions(wanted)?;
+        session.access.settings.check_regions(wanted)?;
         let mut secrets = wanted.clone();
         secrets.retain(|locator| locator.store == Store::SecretsManager);
         let (requests, mut answers) = requests_for(session, &secrets).await;
@@ -211,8 +243,7 @@ impl Aws {
 
     /// The identity that sent the requests, and where its credentials came from.
     ///
-    /// The ARN is missing if STS wasn't asked or didn't answer. Returns `None` before the first
-    /// request, without credentials, and if the default role wasn't assumed. Never asks STS itself.
+    /// The ARN is missing if STS wasn't asked or didn't answer. Never asks STS itself.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
@@ -249,7 +280,7 @@ async fn describe_requests(
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(error) = answer else { continue };
-        let role = request.role.as_ref();
+        let role = &request.role;
         *error = session
             .explain_refused(role, error.clone())
             .of_description();
@@ -315,7 +346,7 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<A
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
-            let caller = session.identity_for(role.as_ref()).await;
+            let caller = session.identity_for(&role).await;
             stream::iter(batches).map(move |batch| (caller.clone(), batch))
         });
     }
@@ -338,7 +369,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
     }
     let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
     for request in requests {
-        if request.role.is_some() || session.settings.uses_profile() {
+        if request.role.is_some() || session.access.settings.uses_profile() {
             *counts.entry((request.store, &request.region)).or_default() += 1;
         }
     }
@@ -349,7 +380,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             // Parameters are read in batches.
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
-        let clients = &session.clients;
+        let clients = &session.access.clients;
         let api = Api::Store(store);
         // If finding the endpoint fails, the requests will report the error.
         if let Ok(endpoint) = clients.endpoints.endpoint(api, region).await {
@@ -358,7 +389,6 @@ async fn open_connections(session: &Session, requests: &[Request]) {
     }
 }
 
-/// Answers every request with the same error.
 fn fail_all(requests: Vec<Request>, error: &FetchError) -> AnsweredRequests {
     requests
         .into_iter()
@@ -403,10 +433,11 @@ async fn read_with_failover(
     begun: Instant,
 ) -> AnsweredRequests {
     let [first, ..] = &*batch else { return vec![] };
-    let regions = session.settings.regions(&first.region);
+    let regions = session.access.settings.regions(&first.region);
 
     // Until this function returns, messages about a long wait name these requests.
-    let progress = session.budget.progress();
+    let budget = &session.access.budget;
+    let progress = budget.progress();
     let _awaited: Vec<_> = batch
         .iter()
         .map(|request| progress.awaits(request.to_string()))
@@ -419,7 +450,7 @@ async fn read_with_failover(
         open.push(OpenRequest { request, errors });
     }
     let has_given_way = Cell::default();
-    for turn in session.budget.region_turns(begun, &regions, &has_given_way) {
+    for turn in budget.region_turns(begun, &regions, &has_given_way) {
         let (asked, others): (Vec<_>, Vec<_>) = open
             .into_iter()
             .partition(|open| turn.may_help(&open.errors));
@@ -508,7 +539,7 @@ async fn explained(
     region: &Region,
     error: FetchError,
 ) -> FetchError {
-    let role = request.role.as_ref();
+    let role = &request.role;
     if error.has_unknown_caller() {
         return error.with_caller(session.caller_arn(role, region).await);
     }

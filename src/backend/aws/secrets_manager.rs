@@ -6,6 +6,7 @@
 //! policy of a VPC endpoint denies one of the secrets, the whole request fails.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::operation::describe_secret::*;
 use aws_smithy_types::DateTime;
@@ -76,11 +77,6 @@ struct GetSecretValueResponse<'b> {
 }
 
 /// Parses the body of a GetSecretValue response to a request for this `id` and `version`.
-///
-/// # Errors
-/// If the body can't be read or is about a different secret or version
-/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)), or if the secret has no
-/// value. No error quotes the body.
 pub fn parse_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
     let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -126,7 +122,7 @@ pub(super) async fn describe_all(
     let distinct = BTreeSet::from_iter(requests);
     let describing = distinct.into_iter().map(async |request| {
         let name = format!("the description of {request}");
-        let _awaited = session.budget.progress().awaits(name);
+        let _awaited = session.access.budget.progress().awaits(name);
         let description = describe_secret(session, &request).await;
         (request, description)
     });
@@ -144,7 +140,7 @@ pub(super) async fn describe_all(
 /// Asks AWS for the description of a secret, with retries. May assume a role first.
 async fn describe_secret(session: &Session, request: &Request) -> FetchResult<Description> {
     let region = &request.region;
-    let caller = session.identity_for(request.role.as_ref()).await?;
+    let caller = session.identity_for(&request.role).await?;
     let client = &session.client(caller, Api::SECRETS_MANAGER, region).await?;
 
     let id = request.id.in_region(region);
@@ -156,7 +152,7 @@ async fn describe_secret(session: &Session, request: &Request) -> FetchResult<De
             input.build(),
             DescribeSecretError::meta,
             &name,
-            &session.budget,
+            &session.access.budget,
             |output: DescribeSecretOutput| {
                 let arn = output.arn().and_then(Arn::parse);
                 if !id.is_answered_by(output.name(), arn.as_ref()) {
@@ -178,7 +174,21 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
     let rules = output.rotation_rules.as_ref();
-    let days = rules.and_then(|rules| u64::try_from(rules.automatically_after_days?).ok());
+    let schedule = rules.and_then(|rules| rules.schedule_expression.clone());
+    // AWS allows 1 to 1000 days, so 0 means that the schedule isn't given in days.
+    let every_days = rules
+        .and_then(|rules| u32::try_from(rules.automatically_after_days?).ok())
+        .filter(|days| *days > 0)
+        .or_else(|| days_in(schedule.as_deref()?));
+    let is_enabled = output.rotation_enabled == Some(true);
+    let last = time(output.last_rotated_date);
+    let next = time(output.next_rotation_date);
+    // After a failed rotation, AWS leaves NextRotationDate in the past.
+    let due = next.or_else(|| {
+        // One extra day, because AWS chooses the time of day.
+        let days = every_days?.checked_add(1)?;
+        last?.checked_add(Duration::from_hours(24).checked_mul(days)?)
+    });
 
     let mut replicas = Vec::new();
     for replica in output.replication_status.into_iter().flatten() {
@@ -196,12 +206,12 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
 
     Description {
         rotation: RotationSchedule {
-            is_enabled: output.rotation_enabled == Some(true),
-            // AWS allows 1 to 1000 days, so 0 means that the schedule isn't given in days.
-            days: days.filter(|days| *days > 0),
-            schedule: rules.and_then(|rules| rules.schedule_expression.clone()),
-            last: time(output.last_rotated_date),
-            next: time(output.next_rotation_date),
+            is_enabled,
+            every_days,
+            schedule,
+            last,
+            next,
+            is_overdue: is_enabled && due.is_some_and(|due| due < SystemTime::now()),
         },
         kms_key: key(output.kms_key_id),
         replicas,
@@ -211,6 +221,13 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         deleted: time(output.deleted_date),
         versions,
     }
+}
+
+/// The number of days in a schedule such as `rate(30 days)`.
+fn days_in(schedule: &str) -> Option<u32> {
+    let rate = schedule.strip_prefix("rate(")?;
+    let (days, _) = rate.split_once(" day")?;
+    days.trim().parse().ok()
 }
 
 /// Answers requests with what their secrets' descriptions say.
@@ -239,9 +256,9 @@ pub(super) fn answers_from_descriptions(
 
 /// Looks up a version in a secret's description.
 ///
-/// Finds a document without a value, or the failure that a launch would report. `None` if the
-/// description doesn't list the requested version id. A launch might still be able to read that
-/// version, because DescribeSecret lists only versions with a staging label.
+/// Finds a document without a value, or the failure that a launch would report. A launch might
+/// still be able to read that version, because DescribeSecret lists only versions with a staging
+/// label.
 fn found_in_description(
     secret: &DescribedSecret,
     version: &Version,

@@ -314,12 +314,18 @@ impl Client {
             .or_help(self.region.similar_region())
     }
 
-    /// Adds a help text that names the setting, if the user configured the endpoint.
+    /// Adds a help text that names the setting, if the user configured the endpoint, or the proxy
+    /// that has answered instead of it.
     ///
     /// Does so only if the endpoint can't be reached or doesn't answer like AWS. For any other
     /// error, the usual help text is the right one.
     fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
+        if error.is_uncoded()
+            && let Some(proxy) = self.http.forwarding_proxy(&self.endpoint)
+        {
+            return proxy.with_remedy(error.through(&proxy.to_string()), &self.endpoint);
+        }
         let Some(place) = &self.endpoint_place else {
             return error;
         };
@@ -439,8 +445,8 @@ pub(super) fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
 
-/// Converts seconds since the beginning of 1970 to a time. Returns `None` for a time before 1970.
-/// Also returns `None` for a time after 9999, because years in RFC 3339 have only four digits.
+/// Converts seconds since the beginning of 1970 to a time. Also returns `None` for a time after
+/// 9999, because years in RFC 3339 have only four digits.
 pub(super) fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;

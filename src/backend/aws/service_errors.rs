@@ -236,7 +236,10 @@ impl<'a> ServiceError<'a> {
             (Some(code), None) => redacted_line(code),
             (None, _) => format!("HTTP status {}", self.status),
         };
-        let failure = FetchError::from(cause).aws_says(text);
+        let mut failure = FetchError::from(cause).aws_says(text);
+        if self.code.is_none() {
+            failure = failure.uncoded();
+        }
         match self.request_id.filter(|id| !id.is_empty()) {
             Some(id) => failure.detail(format!("request id {}", redacted_line(id))),
             None => failure,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::fingerprint::Fingerprint;
 use crate::commands::launch::{Launch, print_and_rename};
 use crate::commands::worker::{self, Messenger};
-use crate::deliver::{Delivery, Files, PlacedFile};
+use crate::deliver::{DeliveredFile, Delivery, Files};
 use crate::exec;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{Outcomes, Values};
@@ -21,7 +21,7 @@ use crate::report::terminal;
 use crate::report::{self, Label, Record, Report};
 use crate::supervise::Gate;
 
-/// A message from a trial (a launch in a forked process) to its parent.
+/// A message from a trial to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
     /// Assignments for the service manager, such as `STATUS=…`. The parent passes them on, because
@@ -29,16 +29,17 @@ pub enum Message {
     Notify(String),
     /// The trial has read every value, and now waits until the parent lets it continue.
     ///
-    /// A poll that found no change sends this, too, right before it ends.
+    /// A poll that ends without a change sends this, too: it found none, or it would take a value
+    /// away from the command.
     Ready(Fingerprint),
     /// The trial's files are in place, under their final names.
-    Placed(Vec<PlacedFile>),
+    Delivered(Vec<DeliveredFile>),
     /// The trial couldn't become the command, because it failed to rename its files or to execute
     /// the program. It prints the error itself.
     NotStarted,
-    /// A poll failed. The parent prints these lines, because it limits how often they appear, and
+    /// A poll failed. The parent prints the lines, because it limits how often they appear, and
     /// because a stalled reader of standard error must not block the trial.
-    PollFailed(String),
+    PollFailed { status: u8, lines: String },
 }
 
 /// The results of earlier trials (launches in forked processes), which the parent keeps. Each trial
@@ -98,25 +99,18 @@ impl Trial<'_> {
         } = self;
         let fingerprint = Fingerprint::new(&baseline.hash_key, rotation.on_rotation, &values);
         let Some(command_values) = &baseline.command_values else {
-            return self.start(values, &Message::Ready(fingerprint));
+            return self.become_command(values, &Message::Ready(fingerprint));
         };
 
-        if let Some(error) = command_values.loss_error(&fingerprint) {
-            // Report an error and not a warning, because every later poll will fail, too, until
-            // someone acts.
-            self.report_failure(Label::Error, &[error]);
-            return Ok(0);
-        }
         let changes = command_values.changes_to(&fingerprint);
-        let is_unchanged = changes.deliverable.labels.is_empty();
         let ready = Message::Ready(fingerprint);
-        if is_unchanged {
+        if !changes.lost.is_empty() || changes.deliverable.labels.is_empty() {
             self.gate.send(&ready);
             return Ok(0);
         }
         match rotation.on_rotation {
             OnRotation::Signal(_) => self.replace_files(&values.outcomes, &ready),
-            OnRotation::Restart | OnRotation::Exit => self.start(values, &ready),
+            OnRotation::Restart | OnRotation::Exit => self.become_command(values, &ready),
         }
     }
 
@@ -128,7 +122,7 @@ impl Trial<'_> {
     /// If renaming the files or execve fails, tells the parent, prints the error and returns its
     /// exit status. Even a poll prints this error itself, because once the gate is open, the parent
     /// treats the trial as the command.
-    fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
+    fn become_command(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment, notices) = self.launch.write_files(values)?;
         // Find the program again, because it may have been removed since the last start.
         let command = self.launch.command;
@@ -140,9 +134,9 @@ impl Trial<'_> {
 
         // Print the notices only now. Before, it wasn't certain that the command would get these
         // values.
-        let executed = print_and_rename(delivery, notices).and_then(|placed| {
-            self.gate.send(&Message::Placed(placed.placed_files()));
-            exec::exec(&program, command, &environment, placed.descriptors())
+        let executed = print_and_rename(delivery, notices).and_then(|delivered| {
+            self.gate.send(&Message::Delivered(delivered.files()));
+            exec::exec(&program, command, &environment, delivered.descriptors())
         });
         let Err(problem) = executed;
         self.gate.send(&Message::NotStarted);
@@ -163,30 +157,16 @@ impl Trial<'_> {
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let notices = report::value_warnings(
                 outcomes
-                    .values()
-                    .filter(|(outcome, _)| outcome.target.has_path()),
+                    .list
+                    .iter()
+                    .filter(|outcome| outcome.target.has_path()),
             );
-            let placed = print_and_rename(delivery, notices)?;
-            self.gate.send(&Message::Placed(placed.placed_files()));
-            // Dropping `placed` would remove the files that didn't exist before.
-            placed.keep();
+            let delivered = print_and_rename(delivery, notices)?;
+            self.gate.send(&Message::Delivered(delivered.files()));
+            // Dropping `delivered` would remove the files that didn't exist before.
+            delivered.keep();
         }
         Ok(0)
-    }
-
-    /// Sends the lines about a failed poll to the parent, which prints them. In JSON output,
-    /// `level` becomes the member of the same name.
-    fn report_failure(&self, level: Label, errors: &[Record]) {
-        let command = quoted_program(self.launch.command);
-        let warning = failed_poll_warning(&command, self.baseline.failing_since, errors);
-        let mut warning = warning.with("level", level.name());
-        if self.launch.prepared().task.forgoes_fallback {
-            warning = warning.notes([format!(
-                "a poll asks no fallback region, because its values may be older than those that {command} has"
-            )]);
-        }
-        let lines = terminal::visible_lines([warning]);
-        self.gate.send(&Message::PollFailed(lines));
     }
 }
 
@@ -209,8 +189,11 @@ impl Messenger for Trial<'_> {
         if !self.is_poll() {
             return failures.print();
         }
-        self.report_failure(Label::Warning, &failures.errors());
-        failures.exit_status()
+        let since = self.baseline.failing_since;
+        let status = failures.exit_status();
+        let lines = failed_poll_lines(self.launch, since, Label::Warning, &failures.errors());
+        self.gate.send(&Message::PollFailed { status, lines });
+        status
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
@@ -218,16 +201,30 @@ impl Messenger for Trial<'_> {
     }
 }
 
+/// The lines of the warning about a failed poll. In JSON output, `level` becomes the member of the
+/// same name.
+pub(super) fn failed_poll_lines(
+    launch: &Launch<'_>,
+    since: Option<SystemTime>,
+    level: Label,
+    errors: &[Record],
+) -> String {
+    let command = quoted_program(launch.command);
+    let mut warning = failed_poll_warning(&command, since, errors).with("level", level.name());
+    if launch.prepared().task.forgoes_fallback {
+        warning = warning.notes([format!(
+            "a poll asks no fallback region, because its values may be older than those that {command} has"
+        )]);
+    }
+    terminal::visible_lines([warning])
+}
+
 /// The warning about a failed poll: the first of `errors` with its notes and help, and the number
 /// of other errors.
 ///
 /// `command` is already quoted. `since` is when polls began to fail, or `None` if this is the first
 /// failure.
-pub(super) fn failed_poll_warning(
-    command: &str,
-    since: Option<SystemTime>,
-    errors: &[Record],
-) -> Record {
+fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
         Some(since) => format!("polls have failed since {since}"),

@@ -19,7 +19,7 @@ use crate::model::reference::SecretRef;
 use crate::model::shown::{shown_version, some_of};
 use crate::report::Record;
 
-/// Hashes of the values that one trial (a launch in a forked process) has read, and the versions of
+/// Hashes of the values that one trial has read, and the versions of
 /// the secrets that they came from.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
@@ -28,7 +28,7 @@ pub(super) struct Fingerprint {
     /// The secrets, parameters and parameter paths that were read. The key is the name used in
     /// messages, such as `the secret "prod/db"`.
     secrets: BTreeMap<String, ReadSecret>,
-    /// The `env-from` objects that were read but set no variables, by [`HashedValue::place`]. A
+    /// The `env-from` objects that were read but set no variables, by [`HashedValue::rank`]. A
     /// path without parameters isn't included, because reading it fails.
     empty_objects: BTreeSet<usize>,
 }
@@ -50,9 +50,9 @@ struct HashedValue {
     /// Any other value has a single item. If a later poll has a greater item, the command would
     /// lose something. A value that matches its entry's `pattern` is never treated as blank.
     lookups: Vec<Lack>,
-    /// The place in the order of precedence of the entry that set the value. A greater number means
+    /// The rank in the order of precedence of the entry that set the value. A greater number means
     /// a lower precedence.
-    place: usize,
+    rank: usize,
     is_default: bool,
     /// The secrets that the value was read from, as keys of [`Fingerprint::secrets`].
     reads: Vec<String>,
@@ -84,6 +84,9 @@ pub(super) struct Changes {
     pub(super) deliverable: Change,
     /// The new values that can't reach the command, because it isn't restarted.
     pub(super) fixed: Change,
+    /// The sorted names of the variables and files whose values the command would lose. They aren't
+    /// among the other changes, which wait until these values are back.
+    pub(super) lost: Vec<String>,
 }
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
@@ -92,14 +95,14 @@ impl Fingerprint {
     /// Hashes the values with `hash_key`, and records the versions of the documents that were read.
     pub(super) fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
-        let mut place = 0;
+        let mut rank = 0;
         for outcome in &values.outcomes.list {
             if let (Target::Variables(_), Outcome::Absent(_)) = (&outcome.target, &outcome.result)
                 && outcome.has_documents(&values.fetched)
             {
-                fingerprint.empty_objects.insert(place);
+                fingerprint.empty_objects.insert(rank);
             }
-            if let Some(hashed_value) = HashedValue::new(hash_key, on_rotation, place, outcome) {
+            if let Some(hashed_value) = HashedValue::new(hash_key, on_rotation, rank, outcome) {
                 for claim in outcome.target.claims() {
                     let key = hash_key.hash_one(claim);
                     fingerprint.values.insert(key, hashed_value.clone());
@@ -114,27 +117,13 @@ impl Fingerprint {
                     fingerprint.secrets.insert(locator.noun(), secret);
                 }
             }
-            // In the list, an `env-from` object comes after its keys, and shares their place.
+            // In the list, an `env-from` object comes after its keys, and shares their rank.
             if outcome.id.key.is_none() {
-                place += 1;
+                rank += 1;
             }
         }
 
         fingerprint
-    }
-
-    /// The error if a poll would take a value away from the command, for example because a secret
-    /// is now empty. `self` has the command's values, and `later` has the poll's. `None` if no
-    /// value would be lost.
-    pub(super) fn loss_error(&self, later: &Self) -> Option<Record> {
-        let losses = self.labels(|key, value| value.is_lost(later.values.get(key), later));
-        if losses.is_empty() {
-            return None;
-        }
-        let names = some_of(&losses);
-        let text = format!("{names} would lose a value that is empty or absent now");
-        let error = Record::error(text).help(LESS_HELP);
-        Some(error.with("variables", losses))
     }
 
     /// The sorted names of the variables and files that can't change while the command runs
@@ -160,13 +149,17 @@ impl Fingerprint {
 
     /// Compares these values with the values of a `later` trial, and returns what changed.
     pub(super) fn changes_to(&self, later: &Self) -> Changes {
+        let lost = self.labels(|key, value| value.is_lost(later.values.get(key), later));
         let mut values = self.values.clone();
         values.extend(later.values.clone());
-        values.retain(|key, _| self.hash(*key) != later.hash(*key));
+        values.retain(|key, value| {
+            self.hash(*key) != later.hash(*key) && !lost.contains(&value.label)
+        });
         let (fixed, deliverable) = values.into_iter().partition(|(_, value)| value.is_fixed);
         Changes {
             deliverable: self.change_of(deliverable, later),
             fixed: self.change_of(fixed, later),
+            lost,
         }
     }
 
@@ -202,8 +195,10 @@ impl Fingerprint {
             let Some(read) = new.or(old) else { continue };
             if old != new {
                 let [old, new] = [old, new].map(|secret| secret?.version_id.as_deref());
-                let shown = [old, new].map(|version| shown_version(version.unwrap_or("none")));
-                texts.push(format!("{name}, version {}", shown.join(" -> ")));
+                let versions = [old, new]
+                    .map(|version| shown_version(version.unwrap_or("none")))
+                    .join(" -> ");
+                texts.push(format!("{name}, version {versions}"));
                 secrets.push(json!({"id": read.id, "old_version": old, "new_version": new}));
             }
         }
@@ -219,13 +214,26 @@ impl Fingerprint {
     }
 }
 
+impl Changes {
+    /// The error of a poll that would take a value away from the command.
+    pub(super) fn loss_error(&self) -> Record {
+        let names = some_of(&self.lost);
+        let mut text = format!("{names} would lose a value that is empty or absent now");
+        if !self.deliverable.labels.is_empty() {
+            text += &format!(", so another change waits: {}", self.deliverable.clause);
+        }
+        let error = Record::error(text).help(LESS_HELP);
+        error.with("variables", self.lost.clone())
+    }
+}
+
 impl HashedValue {
-    /// Hashes the value of an entry's outcome. `None` if the outcome has no value. `place` is the
-    /// entry's place in the order of precedence.
+    /// Hashes the value of an entry's outcome. `rank` is the entry's rank in the order of
+    /// precedence.
     fn new(
         hash_key: &RandomState,
         on_rotation: OnRotation,
-        place: usize,
+        rank: usize,
         outcome: &EntryOutcome,
     ) -> Option<Self> {
         let made = outcome.made()?;
@@ -245,7 +253,7 @@ impl HashedValue {
             label: outcome.subject.label.to_string(),
             hash: hash_key.hash_one(made.value.expose()),
             lookups,
-            place,
+            rank,
             is_default: outcome.is_default(),
             hides_inherited: outcome.is_inherited,
             is_fixed: on_rotation.signal().is_some()
@@ -268,13 +276,13 @@ impl HashedValue {
     /// The first two cases don't apply to a value that was already empty. A value that disappears
     /// without a replacement is only lost in the last case.
     fn is_lost(&self, new: Option<&Self>, later: &Fingerprint) -> bool {
-        if later.empty_objects.contains(&self.place) {
+        if later.empty_objects.contains(&self.rank) {
             return true;
         }
         match new {
             _ if self.lookups.iter().all(|lack| lack.is_blank) => false,
             Some(new) if new.hash == self.hash => false,
-            Some(new) if (new.place, new.is_default) > (self.place, self.is_default) => true,
+            Some(new) if (new.rank, new.is_default) > (self.rank, self.is_default) => true,
             Some(new) => self
                 .lookups
                 .iter()

@@ -25,13 +25,13 @@
 //!    │◀─ the stop signal ┤
 //!    ┴─ ends ───────────▶│
 //!                        ├── opens the gate ─────────────▶│ renames the files
-//!                        │◀── Placed (paths, inodes) ─────┤ execve closes the socket
+//!                        │◀── Delivered (paths, inodes) ──┤ execve closes the socket
 //!                        │◀── the end of file ────────────┤
 //!                        │                                │ command
 //! ```
 //!
 //! With `signal=NAME`, the parent opens the gate while the command runs. The trial ends after
-//! `Placed`, and the command gets the signal. With `exit`, the parent closes the gate before it
+//! `Delivered`, and the command gets the signal. With `exit`, the parent closes the gate before it
 //! sends the stop signal to the command. The first start works like a restart, but there is no
 //! command yet, so the parent opens the gate immediately.
 //!

@@ -45,7 +45,9 @@ impl Notices<'_> {
     /// runs: with `signal=NAME`, the command keeps the old values of its variables and of its files
     /// in memory ([`Changes::fixed`]).
     pub(super) fn report_changes(&self, changes: &Changes) {
-        let Changes { deliverable, fixed } = changes;
+        let Changes {
+            deliverable, fixed, ..
+        } = changes;
         if !deliverable.labels.is_empty() {
             let note = Record::note(&deliverable.clause).event("changed");
             let note = note.detail().with("variables", deliverable.labels.clone());

@@ -10,17 +10,17 @@ use std::mem::replace;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::child::{Baseline, Message, Trial, failed_poll_warning};
-use super::fingerprint::{Change, Fingerprint};
+use super::child::{Baseline, Message, Trial, failed_poll_lines};
+use super::fingerprint::{Change, Changes, Fingerprint};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
-use crate::deliver::{PlacedFile, remove_files};
+use crate::deliver::{DeliveredFile, remove_files};
 use crate::model::environment::Inherited;
 use crate::model::message::{Problem, Status};
 use crate::model::options::{RotationOptions, SignalNumber};
 use crate::model::shown::quoted_program;
 use crate::report::{
-    Record, Report,
+    Label, Record, Report,
     terminal::{self, Patience},
 };
 use crate::supervise::{
@@ -59,10 +59,6 @@ const REPETITION: Duration = Duration::from_secs(60 * 60);
 ///
 /// The first trial, a forked process, reads the values and becomes the command. This process
 /// supervises the command.
-///
-/// # Errors
-/// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
-/// for signals.
 pub fn supervise(
     rotation: RotationOptions,
     launch: Launch<'_>,
@@ -87,11 +83,11 @@ pub fn supervise(
         service_manager: Notifier::new(inherited),
         baseline: Baseline::default(),
         trial: None,
-        placed: Vec::new(),
+        delivered: Vec::new(),
         spared: Spared::new(),
         job: Job::default(),
         asked: BTreeSet::new(),
-        warned_at: None,
+        warned: None,
         timer: None,
         earliest_poll: Instant::now(),
         events: VecDeque::new(),
@@ -120,22 +116,30 @@ struct Parent<'a> {
     /// because the unit would then count as reloading until the new command sent `READY=1`.
     service_manager: Notifier,
     baseline: Baseline,
-    /// The current trial (a launch in a forked process). `None` before the first trial, and once a
+    /// The current trial. `None` before the first trial, and once a
     /// trial has found no change, become the command or ended.
     trial: Option<TrialProcess>,
     /// The command's files on disk, to be removed once the command has ended.
-    placed: Vec<PlacedFile>,
+    delivered: Vec<DeliveredFile>,
     spared: Spared,
     job: Job,
     /// The processes left behind by the command that have already been sent SIGTERM.
     asked: BTreeSet<Pid>,
-    /// When failed polls were last reported. `None` before the first report, and again once a poll
+    /// When a failed poll was last reported, and what was reported. `None` again once a poll
     /// succeeds.
-    warned_at: Option<Instant>,
+    warned: Option<(Instant, PollFailure)>,
     timer: Option<Instant>,
     earliest_poll: Instant,
     events: VecDeque<Event>,
     exit_status: Option<u8>,
+}
+
+/// What distinguishes a failed poll from the one before: another failure is reported at once.
+#[derive(Default, PartialEq)]
+struct PollFailure {
+    status: u8,
+    lost: Vec<String>,
+    waiting: Vec<String>,
 }
 
 impl Parent<'_> {
@@ -147,7 +151,7 @@ impl Parent<'_> {
         self.perform(action);
         loop {
             if let Some(status) = self.exit_status {
-                self.notices.report_errors(remove_files(self.placed));
+                self.notices.report_errors(remove_files(self.delivered));
                 return status;
             }
             if let Some(event) = self.next_event() {
@@ -183,14 +187,14 @@ impl Parent<'_> {
                     process.open_gate();
                 }
             }
-            Action::StartPoll => {
+            Action::Poll => {
                 self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
                 if let Err(why) = self.fork_trial() {
                     self.report_failed_poll(&why);
                     self.events.push_back(Event::TrialEnded);
                 }
             }
-            Action::CancelPoll => self.cancel(),
+            Action::CancelTrial => self.cancel(),
             Action::Adopt => {
                 let baseline = &mut self.baseline;
                 baseline.command_values = baseline.latest_values.take();
@@ -256,7 +260,7 @@ impl Parent<'_> {
         refused
     }
 
-    /// Lets the waiting trial (a launch in a forked process) become the command.
+    /// Lets the waiting trial become the command.
     ///
     /// The state machine calls for this only while a trial is waiting. Should there be none, this
     /// process exits with status 75, so that a service manager restarts it. It must not keep
@@ -267,7 +271,7 @@ impl Parent<'_> {
             return;
         };
         self.notices.pid = process.pid;
-        self.job.start_group(process.pid);
+        self.job.lead_group(process.pid);
         self.asked.clear();
         self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
         process.open_gate();
@@ -359,7 +363,7 @@ impl Parent<'_> {
         self.trial.as_ref()?.descriptor()
     }
 
-    /// Waits until the first trial, a launch in a forked process, is ready to become the command.
+    /// Waits until the first trial is ready to become the command.
     ///
     /// If the trial fails, it reports why, and this process ends with the same exit status.
     ///
@@ -408,9 +412,6 @@ impl Parent<'_> {
     /// Forks a trial: a launch that reads the values and then waits at its gate.
     ///
     /// SIGALRM ends a trial that still hasn't reached its gate [`TIME_TO_END`] after its deadline.
-    ///
-    /// # Errors
-    /// If no process can be started. The error text says why.
     fn fork_trial(&mut self) -> Result<(), String> {
         let options = &self.launch.prepared().options;
         let limit = options.timeout + options.wait.unwrap_or_default() + TIME_TO_END;
@@ -446,15 +447,21 @@ impl Parent<'_> {
             match message {
                 Message::Notify(assignments) => self.service_manager.send(&assignments),
                 Message::Ready(values) => self.note_ready(values),
-                Message::Placed(files) => {
+                Message::Delivered(files) => {
                     // This doesn't remove a new file at the same path, because its inode number
                     // differs.
-                    let earlier = replace(&mut self.placed, files);
+                    let earlier = replace(&mut self.delivered, files);
                     self.notices.report_errors(remove_files(earlier));
-                    self.events.push_back(Event::Placed);
+                    self.events.push_back(Event::Delivered);
                 }
                 Message::NotStarted => self.events.push_back(Event::NotStarted),
-                Message::PollFailed(lines) => self.note_failed_poll(&lines),
+                Message::PollFailed { status, lines } => {
+                    let failure = PollFailure {
+                        status,
+                        ..PollFailure::default()
+                    };
+                    self.note_failed_poll(failure, &lines);
+                }
             }
         }
 
@@ -467,15 +474,18 @@ impl Parent<'_> {
     /// Records that the trial has read the values, and stores their fingerprint. For a poll, also
     /// prints what changed, and queues the event that follows.
     fn note_ready(&mut self, fingerprint: Fingerprint) {
-        // A poll that reaches its gate hasn't failed.
-        self.baseline.failing_since = None;
-        self.warned_at = None;
-        let latest = self.baseline.latest_values.insert(fingerprint);
         // For the first trial, there is no command yet.
-        let Some(command_values) = &self.baseline.command_values else {
-            return;
-        };
-        let changes = command_values.changes_to(latest);
+        let command_values = self.baseline.command_values.as_ref();
+        let changes = command_values.map(|values| values.changes_to(&fingerprint));
+        if let Some(changes) = &changes
+            && !changes.lost.is_empty()
+        {
+            return self.note_loss(changes);
+        }
+        self.baseline.failing_since = None;
+        self.warned = None;
+        self.baseline.latest_values = Some(fingerprint);
+        let Some(changes) = changes else { return };
         self.notices.report_changes(&changes);
         if changes.deliverable.labels.is_empty() {
             // The trial sends no other message, and ends by itself.
@@ -485,6 +495,22 @@ impl Parent<'_> {
             self.notices.change = changes.deliverable;
             self.events.push_back(Event::Changed);
         }
+    }
+
+    /// Records that a poll failed because it would take values away from the command.
+    fn note_loss(&mut self, changes: &Changes) {
+        let since = self.baseline.failing_since;
+        // An error and not a warning, because every later poll will fail, too, until someone acts.
+        let errors = [changes.loss_error()];
+        let lines = failed_poll_lines(&self.launch, since, Label::Error, &errors);
+        let failure = PollFailure {
+            status: Status::Configuration as u8,
+            lost: changes.lost.clone(),
+            waiting: changes.deliverable.labels.clone(),
+        };
+        self.note_failed_poll(failure, &lines);
+        self.trial = None;
+        self.events.push_back(Event::TrialEnded);
     }
 
     /// Handles a child that ended and was reaped. If the child was the trial, queues an event.
@@ -518,21 +544,29 @@ impl Parent<'_> {
     /// Prints why a poll's process couldn't be started or ended too early.
     fn report_failed_poll(&mut self, why: &str) {
         let since = self.baseline.failing_since;
-        let warning = failed_poll_warning(&self.notices.command, since, &[Record::error(why)]);
-        self.note_failed_poll(&terminal::visible_lines([warning]));
+        let errors = [Record::error(why)];
+        let lines = failed_poll_lines(&self.launch, since, Label::Warning, &errors);
+        let failure = PollFailure {
+            status: Status::Temporary as u8,
+            ..PollFailure::default()
+        };
+        self.note_failed_poll(failure, &lines);
     }
 
-    /// Remembers when polls began to fail. Prints the lines about a failed poll, but at most once
-    /// an hour while polls keep failing.
-    fn note_failed_poll(&mut self, lines: &str) {
+    /// Remembers when polls began to fail, and prints the lines about a failed poll. Prints the
+    /// same failure at most once an hour.
+    fn note_failed_poll(&mut self, failure: PollFailure, lines: &str) {
         self.baseline
             .failing_since
             .get_or_insert_with(SystemTime::now);
-        let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
-        // If standard error is stalled, the lines are dropped, and `warned_at` stays unchanged. So
-        // the next failed poll can print its warning.
+        let warned_lately = self
+            .warned
+            .as_ref()
+            .is_some_and(|(at, warned)| *warned == failure && at.elapsed() < REPETITION);
+        // If standard error is stalled, the lines are dropped, and the next failed poll can print
+        // its warning.
         if !warned_lately && terminal::print_text(Patience::None, lines) {
-            self.warned_at = Some(Instant::now());
+            self.warned = Some((Instant::now(), failure));
         }
     }
 

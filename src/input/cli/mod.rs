@@ -31,9 +31,9 @@ use glob::Pattern;
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy, missing_declaration_help};
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
-use crate::model::fault::{not_a_path, overlooked_in_value, wrong_value};
+use crate::model::fault::{not_a_path, overlooked_in_value};
 use crate::model::message::{Place, Problem, Record};
-use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions};
+use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions, refused_pattern};
 use crate::model::plan::Layer;
 use crate::model::reference::Arn;
 use command::{
@@ -61,15 +61,6 @@ pub enum Invocation {
 }
 
 /// Parses the arguments (without the program's name) and the `SECRETS_EXEC_*` variables.
-///
-/// # Errors
-/// - If an argument is empty, has characters that are easy to overlook, or is several arguments in
-///   one: an error for each of these arguments.
-/// - Otherwise, if clap refuses the arguments: clap's first error.
-/// - Otherwise, if a launch has no command: all errors in its inputs, and one about the missing
-///   command.
-///
-/// All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
@@ -146,7 +137,6 @@ pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
         && file.is_none_or(|file| file.is_empty() || file.starts_with('-'))
 }
 
-/// The subcommand named by the first argument. `None` for a launch.
 fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
     find_subcommand(arguments.first()?.to_str()?)
 }
@@ -241,9 +231,6 @@ fn subcommand_invocation(
 }
 
 /// Creates the invocation that launches the command after `--`.
-///
-/// # Errors
-/// If there is no command. The error about this comes last, after all errors in the inputs.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -317,8 +304,9 @@ impl Inputs {
         for text in take_values::<String>(matches, "resolve-env") {
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
-                Err(expected) => {
-                    let fault = wrong_value(&text, expected).about("--resolve-env");
+                Err(_) => {
+                    let place = Place::Flag("resolve-env");
+                    let fault = refused_pattern(&text, &place).about("--resolve-env");
                     inputs.errors.push(Problem::usage(fault));
                 }
             }
@@ -376,7 +364,6 @@ impl Inputs {
         inputs
     }
 
-    /// Adds the entry or, if it couldn't be parsed, the error.
     fn add(&mut self, parsed: Result<Entry, Problem>) {
         match parsed {
             Ok(entry) => self.layer.entries.push(entry),
@@ -591,8 +578,7 @@ fn misspelling_warning(name: &str, flag: String) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Finds the variable that the user probably meant by `name`: one of ours, or one of AWS's. `None`
-/// if no variable has a similar name.
+/// Finds the variable that the user probably meant by `name`: one of ours, or one of AWS's.
 fn similar_variable(name: &str) -> Option<String> {
     // People tend to add these words to our variables' names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let short = name

@@ -31,8 +31,8 @@ use crate::model::options::{OPTIONS, Takes, TypedOptions, find_option};
 use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::shown::{file_name, shell_word, shown, some_of};
 use crate::system::os_error::unreadable;
-use crate::system::paths;
-use reader::{Item, MappingEntry, SourceFile, TEXT, THIS_FILE};
+use crate::system::paths::{self, OpenError};
+use reader::{Item, MappingEntry, SourceFile, THIS_FILE};
 use sections::{read_aliases, read_env_from, read_files, read_variables};
 
 /// The declarations that a launch or subcommand reads.
@@ -121,6 +121,8 @@ pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Decl
         DeclarationChoice::InWorkingDirectory => match open_default_declaration() {
             Ok(Some((path, file))) => {
                 declarations.add(path, read_yaml(path, file, FileKind::Declaration), sections);
+                let refused = declarations.options.refused_hosts();
+                declarations.errors.extend(refused);
             }
             Ok(None) => {}
             Err(problem) => declarations.errors.push(problem),
@@ -172,8 +174,7 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory. It is an error if there are several. `None` if
-/// there is no declaration, or if this process isn't allowed to enter the directory.
+/// Opens the declaration in the working directory. It is an error if there are several.
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -258,8 +259,7 @@ pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -
 }
 
 /// Suggests what to do if the working directory has no declaration: use a declaration from a parent
-/// directory, use a file with a similar name, or turn .env into a declaration. `None` if none of
-/// these files exists.
+/// directory, use a file with a similar name, or turn .env into a declaration.
 pub fn missing_declaration_help() -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
@@ -284,18 +284,20 @@ pub fn missing_declaration_help() -> Option<String> {
 /// that isn't a regular file, and a file that someone other than root and this user could have
 /// written.
 fn open_trusted(name: &str) -> Result<File, Problem> {
-    let opened = paths::open_trusted(Path::new("."), "the working directory", name);
-    opened
-        .map_err(|error| unreadable(name, &error))?
-        .map_err(|(what, (why, command))| {
-            let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
-            let target = if what == "it" { name } else { "." };
-            let remedy = format!("if you trust the file, use -f {name}");
-            Problem::configuration(text).help(match command {
-                "" => remedy,
-                command => format!("run {command} {target} or, {remedy}"),
-            })
+    paths::open_trusted(Path::new("."), name).map_err(|error| {
+        let (what, target, distrust) = match error {
+            OpenError::Unreadable(error) => return unreadable(name, &error),
+            OpenError::UntrustedDirectory(distrust) => ("the working directory", ".", distrust),
+            OpenError::UntrustedFile(distrust) => ("it", name, distrust),
+        };
+        let why = distrust.reason;
+        let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
+        let remedy = format!("if you trust the file, use -f {name}");
+        Problem::configuration(text).help(match distrust.command {
+            Some(command) => format!("run {command} {target} or, {remedy}"),
+            None => remedy,
         })
+    })
 }
 
 /// Parses a declaration's text into options (`defaults`), entries and aliases, and errors.
@@ -423,7 +425,7 @@ fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<OsString>> {
         Takes::Texts(_) if value.node.scalar_text().is_none() => {
             return Some(value.expect_texts()?.into_iter().map(Into::into).collect());
         }
-        Takes::Text(_) | Takes::Texts(_) => value.expect_text(TEXT)?.to_owned(),
+        Takes::Text(_) | Takes::Texts(_) => value.expect_text("one value")?.to_owned(),
         Takes::Nothing => value.expect_boolean()?.to_string(),
         Takes::Level | Takes::Optional(_) => match value.node.boolean() {
             Some(is_set) => is_set.to_string(),

@@ -7,23 +7,21 @@ use std::fmt::{self, Display, Formatter};
 use super::problem::Status;
 use crate::model::shown::noun_with_name;
 
-/// The place that a setting comes from: a flag, a variable, a declaration, an AWS profile or an
-/// alias.
+/// The place that a setting comes from: a flag, a variable, a declaration or an AWS profile.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// A command-line option, without its `--`: `region`.
     Flag(&'static str),
     /// An environment variable, such as `SECRETS_EXEC_REGION` or `AWS_REGION`.
     Variable(String),
-    /// An option in a declaration. `position` says where the option is: `app.yaml:3:5`.
+    /// An option in a declaration, or the region of an alias. `position` says where it is:
+    /// `app.yaml:3:5`.
     Declaration {
         position: String,
         option: &'static str,
     },
     /// A setting in a profile of AWS's configuration files.
     Profile { name: String, key: String },
-    /// An alias in a declaration, which can set the region of a secret.
-    Alias,
 }
 
 /// The value of a setting, and where it comes from.
@@ -51,7 +49,6 @@ impl Display for Place {
             Self::Profile { name, key } => {
                 write!(f, "{key} in the {}", noun_with_name("AWS profile", name))
             }
-            Self::Alias => f.write_str("an alias"),
         }
     }
 }
@@ -65,7 +62,7 @@ impl Place {
     pub fn status(&self) -> Status {
         match self {
             Self::Flag(_) | Self::Variable(_) | Self::Profile { .. } => Status::Usage,
-            Self::Declaration { .. } | Self::Alias => Status::Configuration,
+            Self::Declaration { .. } => Status::Configuration,
         }
     }
 
@@ -73,7 +70,7 @@ impl Place {
     pub fn undo(&self) -> String {
         match self {
             Self::Variable(name) => format!("unset {name}"),
-            Self::Flag(_) | Self::Declaration { .. } | Self::Profile { .. } | Self::Alias => {
+            Self::Flag(_) | Self::Declaration { .. } | Self::Profile { .. } => {
                 format!("remove {self}")
             }
         }

@@ -3,17 +3,19 @@
 //!
 //! A value is examined in its plain form: after decoding and filters such as `trim`, and before
 //! encoding. So `{{ pw | trim }}` gets no remark about a line feed at the end of `pw`. In a
-//! template, each value is examined on its own. `resolve` collects the remarks, and `report` only
-//! words them.
+//! template, each value is examined on its own. `resolve` collects the remarks on a value and makes
+//! findings of them.
 
 use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
-use crate::model::entry::Target;
+use super::problem::Problem;
+use crate::model::entry::{Subject, SubjectKind, Target};
 use crate::model::environment::assigned_name;
-use crate::model::fault::unseen_ends;
+use crate::model::fault::{character_name, quoted_character, unseen_ends};
 use crate::model::reference::Reference;
+use crate::model::shown::{shown, some_of};
 
 /// Something that looks like a mistake in a value, although it is legal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,16 +39,22 @@ pub enum Remark {
     /// A line of the value begins with the variable's own name, such as `DB_HOST=` in DB_HOST.
     OwnName,
     /// The value looks like a private key or certificate in PEM format, but programs can't read it
-    /// (see [`is_broken_pem`]).
-    BrokenPem,
+    /// (see [`broken_pem`]).
+    BrokenPem {
+        note: &'static str,
+        help: &'static str,
+    },
+    /// The value is a private key or certificate in PEM format, encoded as base64.
+    EncodedPem,
     /// The value is part of a URL, and contains a character that cuts it short there. `None` if the
     /// character isn't ASCII punctuation, so that messages don't show it.
     CutsUrl(Option<char>),
     /// The value contains a character that cuts it short in the surrounding text: a quote or a
     /// backslash inside quotes, or the separator of a list such as `user=app;password=…`.
     CutsText(char),
-    /// The surrounding text is JSON, and the value makes it invalid.
-    BreaksJson,
+    /// The surrounding text is JSON, and the value makes it invalid, probably because of this
+    /// character.
+    BreaksJson(Option<char>),
 }
 
 /// The remarks on an entry's value, each with the parts that it is about.
@@ -54,6 +62,45 @@ pub enum Remark {
 /// The parts are `{{ … }}` in a template, or references in a variable. Without any parts, the
 /// remark is about the whole value.
 pub type Remarks = BTreeMap<Remark, Vec<String>>;
+
+/// Something about an entry, or a key of an `env-from` entry, that is probably a mistake.
+#[derive(Debug)]
+pub struct Finding {
+    /// The short text after the entry's status in the table that `check` prints.
+    pub note: String,
+    /// The warning.
+    pub problem: Problem,
+    pub told: Told,
+}
+
+/// When a warning is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Once the values have been read, by `check`, too.
+    OnceRead,
+    /// Once the value is used: put into an environment, written to a file or printed. `check` only
+    /// shows the note.
+    OnceUsed,
+    /// Never, because the note is enough.
+    InNote,
+}
+
+impl Finding {
+    /// A finding about an entry. `text` is a sentence that doesn't name the entry, because messages
+    /// add its name.
+    pub fn new(note: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            note: note.into(),
+            problem: Problem::warning(text),
+            told: Told::OnceRead,
+        }
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.problem = self.problem.help(help);
+        self
+    }
+}
 
 impl Remark {
     /// The remarks on a value, or on part of a value. Some of them may not matter for this
@@ -77,8 +124,9 @@ impl Remark {
         {
             remarks.push(Self::OwnName);
         }
-        if is_broken_pem(text) {
-            remarks.push(Self::BrokenPem);
+        remarks.extend(broken_pem(text));
+        if text.starts_with("LS0tLS1CRUdJTi") {
+            remarks.push(Self::EncodedPem);
         }
         let line = text.strip_suffix('\n').unwrap_or(text);
         if !line.contains('\n') {
@@ -94,6 +142,79 @@ impl Remark {
         remarks
     }
 
+    /// The finding about an entry's value or, unless `parts` is empty, about these parts of it.
+    pub fn finding(self, parts: &[String], subject: &Subject) -> Finding {
+        let shown_parts: Vec<String> = parts.iter().map(|part| shown(part)).collect();
+        let parts_text = some_of(&shown_parts);
+        let read = |note: &str| Finding::new(note, format!("{note} was read"));
+        let cuts = |found: String, whole: &str| {
+            let note = format!("{found}, which cuts the {whole} short");
+            let text = format!("the value of {parts_text} contains {note}");
+            Finding::new(note, text)
+        };
+        let write = |filter: &str| match &subject.written {
+            Some(_) if parts.len() == 1 => format!("write {{{{ {parts_text} | {filter} }}}}"),
+            _ => format!("in a template, write {{{{ ALIAS.KEY | {filter} }}}}"),
+        };
+        let mut finding = match self {
+            Self::Empty => Finding::new("empty", "an empty value was read"),
+            Self::Blank => Finding::new("only blanks", "a value with only blanks was read"),
+            Self::Begins(c) => end(c, "beginning"),
+            Self::Ends(c) => end(c, "end"),
+            Self::TemplateLineFeed => {
+                let note = "a line feed at its end";
+                Finding::new(note, format!("a template with {note} was used"))
+                    .help("write >- or |- instead of > or |, which keep the line feed")
+            }
+            Self::Escape => read("text with an escape character")
+                .help("store it without the colors of a terminal"),
+            Self::Quoted => read("text in quotes").help("store it without the quotes"),
+            Self::Reference => read("a reference that nothing resolves")
+                .help("store the value that it refers to"),
+            Self::OwnName => read("a line with the variable's own name and \"=\"")
+                .help("store only the text after \"=\". For a whole .env file, use secrets-exec migrate FILE --secret ID"),
+            Self::BrokenPem { note, help } => read(note).help(help),
+            Self::EncodedPem => read("a key or certificate in base64")
+                .help("in a declaration, add decode: base64"),
+            Self::CutsUrl(c) => {
+                let found = c.map_or("a special character".to_owned(), quoted_character);
+                cuts(found, "URL").help(write("urlencode"))
+            }
+            Self::CutsText(c) => cuts(quoted_character(c), "text").help(match c {
+                // .NET and JDBC read such a value in double quotes.
+                ';' => write("replace('\"', '\"\"')") + " in double quotes",
+                ',' => write("replace(',', '\\\\,')") + ", if the format has this escape",
+                '&' => write("urlencode"),
+                '\\' => write("replace('\\\\', '\\\\\\\\')"),
+                '"' => write("replace('\"', '\\\\\"')") + ", or '\"\"' if the format doubles a quote",
+                _ => write("replace(\"'\", \"\\\\'\")") + ", or \"''\" if the format doubles a quote",
+            }),
+            Self::BreaksJson(found) => match found {
+                Some(c) => cuts(quoted_character(c), "text"),
+                None => read("a value with which the text isn't JSON"),
+            }
+            .help(write("tojson") + " without quotes around it"),
+        };
+        // The keys of an object are mostly switches.
+        let is_expected = subject.kind == SubjectKind::EnvFromKey && self.is_blank();
+        finding.told = if is_expected {
+            Told::InNote
+        } else {
+            Told::OnceUsed
+        };
+        if !parts.is_empty() {
+            finding.note += &format!(": {parts_text}");
+            let is_named = matches!(
+                self,
+                Self::CutsUrl(_) | Self::CutsText(_) | Self::BreaksJson(Some(_))
+            );
+            if !is_named {
+                finding.problem = finding.problem.for_part(Some(parts_text));
+            }
+        }
+        finding
+    }
+
     /// True if the remark is about an empty or blank value.
     pub fn is_blank(&self) -> bool {
         matches!(self, Self::Empty | Self::Blank)
@@ -105,7 +226,7 @@ impl Remark {
         let is_file = !matches!(target, Target::Env(_));
         match self {
             Self::Ends('\n') | Self::TemplateLineFeed => !is_file,
-            Self::BrokenPem => is_file,
+            Self::BrokenPem { .. } | Self::EncodedPem => is_file,
             Self::Empty
             | Self::Blank
             | Self::Begins(_)
@@ -116,9 +237,17 @@ impl Remark {
             | Self::OwnName
             | Self::CutsUrl(_)
             | Self::CutsText(_)
-            | Self::BreaksJson => true,
+            | Self::BreaksJson(_) => true,
         }
     }
+}
+
+/// The finding about an invisible character at an end of a value.
+fn end(c: char, at: &str) -> Finding {
+    let name = character_name(c);
+    let note = format!("a {name} at its {at}");
+    Finding::new(note.clone(), format!("a value with {note} was read"))
+        .help(format!("store it without the {name}"))
 }
 
 /// The remarks on invisible characters at the ends of a line, and on an escape character in it.
@@ -146,24 +275,24 @@ fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     remarks
 }
 
-/// True for the text of a JSON object or array.
 pub(super) fn is_object_or_array(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// True for a text that begins with `-----BEGIN`, but that programs can't read as PEM.
+/// Finds the fault of a text that begins with `-----BEGIN`, but that programs can't read as PEM.
 ///
 /// A BEGIN or END marker isn't on a line of its own, or an END is missing: certificates were joined
 /// without a line break, lines are indented, or a key has lost its line breaks.
 ///
-/// Also true for an OpenSSH key with a carriage return after a marker, or without a trailing line
-/// feed, because ssh refuses it. False for a text signed with PGP, which isn't PEM.
-fn is_broken_pem(text: &str) -> bool {
-    let first = text.trim_start();
-    if !first.starts_with("-----BEGIN") || first.starts_with("-----BEGIN PGP SIGNED") {
-        return false;
+/// An OpenSSH key with a carriage return after a marker, or without a trailing line feed, has a
+/// fault, too, because ssh refuses it. A text signed with PGP isn't PEM, and has none.
+fn broken_pem(text: &str) -> Option<Remark> {
+    let trimmed = text.trim();
+    if !trimmed.starts_with("-----BEGIN") || trimmed.starts_with("-----BEGIN PGP SIGNED") {
+        return None;
     }
     let mut open = 0;
+    let mut are_lines = true;
     for line in text.split_inclusive('\n') {
         if !line.contains("-----BEGIN ") && !line.contains("-----END ") {
             continue;
@@ -179,10 +308,34 @@ fn is_broken_pem(text: &str) -> bool {
             Some(words) if !words.contains("-----") => {
                 open += if words.starts_with("BEGIN ") { 1 } else { -1 };
             }
-            _ => return true,
+            _ => are_lines = false,
         }
     }
-    open > 0
+    if are_lines && open <= 0 {
+        return None;
+    }
+    let (note, help) = if trimmed.contains("\\n") {
+        (
+            "a key or certificate with \\n instead of line breaks",
+            "in a template, write {{ ALIAS.KEY | replace('\\\\n', '\\n') }}",
+        )
+    } else if !trimmed.contains('\n') {
+        (
+            "a key or certificate without line breaks",
+            "AWS's console drops them, so store the file with the AWS CLI: --secret-string file://FILE",
+        )
+    } else if are_lines {
+        (
+            "a key or certificate without its last -----END …-----",
+            "store the whole file",
+        )
+    } else {
+        (
+            "a key or certificate in which a -----BEGIN …----- or -----END …----- isn't a whole line",
+            "put a line feed before and after it, and remove the blanks and, in an OpenSSH key, the carriage returns around it",
+        )
+    };
+    Some(Remark::BrokenPem { note, help })
 }
 
 /// True if an invisible character at the beginning or end of a text is probably a mistake.

@@ -2,50 +2,89 @@
 //! `Password={{ db.password }};Encrypt=True` contains a `;`, for example, the program reads only
 //! the part before it.
 
-use std::collections::BTreeMap;
-
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::remark::{Remark, is_object_or_array};
 
+/// The syntax of the text around a lookup.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Syntax {
+    /// The text isn't a JSON object.
+    Text,
+    /// The lookup is a string in JSON, or a part of one.
+    JsonString,
+    /// The lookup stands for something else in JSON, such as a number.
+    JsonValue,
+}
+
 /// Finds a remark if a value breaks the text around it.
 ///
+/// `printed` is what the filters made of the `value` that was read. `is_escaped` is true if one of
+/// them may escape characters.
+///
 /// For `Password={{ db.password }};Encrypt=True`, `before` is `Password=` and `after` is
-/// `;Encrypt=True`. If the text contains other values, a `1` replaces each of them.
+/// `;Encrypt=True`. If the text contains other lookups, a `1` replaces each of them.
 ///
 /// Ignores blanks at either end of the value, which get remarks of their own, and JSON objects and
 /// arrays, whose quotes are intentional.
-pub fn surroundings_remark(value: &[u8], (before, after): (&str, &str)) -> Option<Remark> {
-    let value = str::from_utf8(value).ok()?.trim();
-    if value.is_empty() || is_object_or_array(value) {
+pub fn surroundings_remark(
+    value: &[u8],
+    printed: &[u8],
+    is_escaped: bool,
+    (before, after): (&str, &str),
+    syntax: Syntax,
+) -> Option<Remark> {
+    let printed = str::from_utf8(printed).ok()?.trim();
+    // A filter may have added a character that the value doesn't have.
+    let is_from_value = |c: &char| !is_escaped || value.contains(&(*c as u8));
+    if printed.is_empty() || is_object_or_array(printed) {
         return None;
     }
-    if let Some(c) = end_in_url(value, (before, after)) {
-        let shown = Some(c).filter(char::is_ascii_punctuation);
+    if let Some(c) = end_in_url(printed, (before, after)) {
+        let shown = Some(c).filter(|c| c.is_ascii_punctuation() && is_from_value(c));
         return Some(Remark::CutsUrl(shown));
     }
 
-    let is_json = |value: &str| {
-        let text = Zeroizing::new([before, value, after].concat());
-        serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&text).is_ok()
+    let breaks_json = match syntax {
+        Syntax::Text => false,
+        Syntax::JsonString => !is_json(&["\"", printed, "\""]),
+        // In `[{{ db.hosts }}]`, the value may be `1,2`.
+        Syntax::JsonValue => !is_json(&[printed]) && !is_json(&[before, printed, after]),
     };
-    let breaks_json = is_json("1") && !is_json(value);
-    let ends = match after.chars().next() {
-        _ if breaks_json => "\"\\",
-        Some('"') if before.ends_with('"') => "\"\\",
-        Some('\'') if before.ends_with('\'') => "'",
-        _ => "",
-    };
-    let separator = separator((before, after));
-    let end = value
-        .chars()
-        .find(|c| ends.contains(*c) || separator == Some(*c));
-    match end {
-        Some(c) => Some(Remark::CutsText(c)),
-        None if breaks_json => Some(Remark::BreaksJson),
-        None => None,
+    if breaks_json {
+        let end = printed.chars().find(|c| "\"\\".contains(*c));
+        let is_whole_string = before.ends_with('"') && after.starts_with('"');
+        return Some(match end.filter(is_from_value) {
+            Some(c) if syntax == Syntax::JsonString && !is_whole_string => Remark::CutsText(c),
+            end => Remark::BreaksJson(end),
+        });
     }
+
+    let quote = after.chars().next().filter(|c| before.ends_with(*c));
+    let end = match quote {
+        Some('"') if !is_escaped || syntax == Syntax::Text => '"',
+        Some('\'') => '\'',
+        // A filter has put the value in quotes.
+        _ if is_escaped && printed.starts_with('"') => return None,
+        _ => separator((before, after))?,
+    };
+    let mut rest = Zeroizing::new(printed.to_owned());
+    if is_escaped {
+        // The escapes of a shell, SQL and C, in an order in which none hides another.
+        for escape in ["E\\EE", "EE", "\\\\", "\\E"] {
+            rest = Zeroizing::new(rest.replace(&escape.replace('E', &end.to_string()), ""));
+        }
+    }
+    rest.chars()
+        .find(|c| *c == end || (*c == '\\' && end == '"' && !is_escaped))
+        .filter(is_from_value)
+        .map(Remark::CutsText)
+}
+
+fn is_json(parts: &[&str]) -> bool {
+    let text = Zeroizing::new(parts.concat());
+    serde_json::from_str::<IgnoredAny>(&text).is_ok()
 }
 
 /// Finds the first character that should be percent-encoded in a value that is part of a URL.
@@ -86,7 +125,6 @@ fn end_in_url(value: &str, (before, after): (&str, &str)) -> Option<char> {
 }
 
 /// Finds the separator (`;`, `&` or `,`) of a list such as `user=app;password={{ db.password }}`.
-/// `None` if the text isn't such a list.
 ///
 /// The arguments are the text before and after the placeholder. The separator follows the
 /// placeholder or, if the placeholder ends its line, comes before `password=`. A single pair counts

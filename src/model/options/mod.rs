@@ -17,12 +17,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::environment::Inherited;
+use crate::model::environment::{Inherited, parse_pattern};
 use crate::model::fault::{Fault, overlooked_in_value, wrong_value};
 use crate::model::message::{Place, Placed, Problem, Record};
 use crate::model::reference::{Region, Role};
 use crate::model::retention::Retention;
-use crate::model::url::HttpUrl;
+use crate::model::shown::is_in_quotes;
+use crate::model::url::{HttpUrl, is_loopback};
 
 /// The default of `--timeout` outside Lambda.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,6 +61,10 @@ impl OptionSpec {
             if let Some(fault) = overlooked_in_value(&text) {
                 faults.push(fault);
             } else if let Err(expected) = (self.set)(options, Some(value), place) {
+                if self.takes == Takes::Texts("GLOB") {
+                    faults.push(refused_pattern(&text, place));
+                    continue;
+                }
                 let mut fault = wrong_value(&text, expected);
                 // If only the unit of a duration is missing, as in `30`, suggest seconds: `30s`.
                 let corrected = format!("{text}s");
@@ -74,6 +79,52 @@ impl OptionSpec {
         }
         faults
     }
+}
+
+fn refused_host(option: OptionId, place: &Place, hosts: &str) -> Problem {
+    let text = format!("{place} must be {hosts}, because this declaration was found, not named");
+    let place = place.to_string();
+    let file = place.split(':').next().unwrap_or_default();
+    let variable = option.variable();
+    Problem::configuration(text).help(format!("name the file with -f {file}, or set {variable}"))
+}
+
+/// The fault of a text that [`parse_pattern`] refuses. The help depends on how `place` separates
+/// patterns. A shell may have put a password in a pattern's place, so the fault quotes only
+/// capitals.
+pub fn refused_pattern(text: &str, place: &Place) -> Fault {
+    if is_in_quotes(text) {
+        return wrong_value(text, "");
+    }
+    let is_quoted = text.chars().all(|c| {
+        c.is_ascii_uppercase() || c.is_ascii_digit() || "_.-%@*?[]!^$+|(){}\\, ".contains(c)
+    });
+    let fault = if is_quoted {
+        Fault::new(format!("has {text:?}, which isn't a name pattern"))
+    } else {
+        Fault::new("has a text that isn't a name pattern")
+    };
+
+    // The name pattern that a regular expression stands for. The expression matches anywhere.
+    let mut glob = text.replace(".*", "*").replace(".+", "*");
+    if let Some(start) = glob.strip_prefix('^') {
+        glob = format!("{}*", start.trim_end_matches('*'));
+    }
+    if is_quoted && parse_pattern(&glob).is_ok() {
+        return fault.help(format!("write {glob}"));
+    }
+    let [first, second] = match text.split([',', ' ']).collect::<Vec<_>>()[..] {
+        [first, second] if is_quoted => [first, second],
+        _ => ["A_*", "B_*"],
+    };
+    let several = match place {
+        Place::Flag(name) => format!("write --{name} '{first}' --{name} '{second}'"),
+        Place::Declaration { .. } => format!("write [{first}, {second}]"),
+        _ => "separate them with commas".to_owned(),
+    };
+    fault.help(format!(
+        "only *, ?, [A-Z] and [!A-Z] are special. For several patterns, {several}"
+    ))
 }
 
 /// All options, merged from flags, variables and declarations, with defaults for those that aren't
@@ -238,7 +289,6 @@ impl TypedOptions {
         }
     }
 
-    /// The options for the cache. `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -247,8 +297,7 @@ impl TypedOptions {
         })
     }
 
-    /// The options for rotations, with the place where `--on-rotation` is set. `None` if it isn't
-    /// set.
+    /// The options for rotations, with the place where `--on-rotation` is set.
     fn rotation(&self) -> Option<Placed<RotationOptions>> {
         let on_rotation = self.on_rotation.as_ref()?;
         let options = RotationOptions {
@@ -259,6 +308,25 @@ impl TypedOptions {
             grace: value(&self.grace).unwrap_or(GRACE),
         };
         Some(Placed::new(options, &on_rotation.place))
+    }
+
+    /// The errors about hosts in a declaration that was found, not named: it gets the user's
+    /// credentials, and may come from a repository that somebody cloned.
+    pub fn refused_hosts(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(url) = &self.endpoint_url
+            && !url.value.is_here_or_aws()
+        {
+            let hosts = "this machine or, with https, an API of AWS";
+            problems.push(refused_host(OptionId::EndpointUrl, &url.place, hosts));
+        }
+        if let Some(Placed { value, place }) = &self.agent
+            && let AgentChoice::At(url) = value
+            && !is_loopback(url.uri())
+        {
+            problems.push(refused_host(OptionId::Agent, place, "this machine"));
+        }
+        problems
     }
 
     /// Reports every pair of options that are both set, but exclude each other. Call this before
@@ -341,8 +409,7 @@ impl TypedOptions {
         Some(place)
     }
 
-    /// Finds the place where an option is turned on. `None` if it isn't set, or if its value turns
-    /// it off.
+    /// Finds the place where an option is turned on.
     ///
     /// Only `agent` and `clean-env` (`0` or `false`) and `fallback-region` (an empty list) have
     /// such a value. Any other option that is set is on, even `quiet` with `0`.

@@ -27,6 +27,8 @@ pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::mem::take;
+use std::ops::Deref;
 use std::time::Duration;
 use std::{fs, io, process};
 
@@ -34,7 +36,7 @@ use aws_credential_types::Credentials;
 use nix::sys::stat::fstat;
 
 use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
-use crate::model::environment::{Inherited, StartedBy};
+use crate::model::environment::{Inherited, Platform};
 use crate::model::message::{Place, Placed, Problem, Record};
 use crate::model::options::{AwsOptions, Parsed, SourceOption, parse_region};
 use crate::model::reference::{Arn, Locator, Region, Role};
@@ -48,8 +50,20 @@ use places::{
 };
 use role_chain::role_chain;
 
+/// AWS's settings, which only this module can change. They are read as [`Parts`].
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct Settings(Parts);
+
+impl Deref for Settings {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
     pub options: AwsOptions,
     pub variables: Inherited,
     /// The default region, for secrets that don't specify one. If it is `None`, secrets-exec asks
@@ -62,37 +76,34 @@ pub struct Settings {
     pub http: HttpSettings,
     pub max_attempts: Option<u32>,
     pub metadata: MetadataSettings,
-    /// The path in AWS_WEB_IDENTITY_TOKEN_FILE.
-    pub web_identity_file: Option<String>,
+    /// The token in AWS_WEB_IDENTITY_TOKEN_FILE, and the role in AWS_ROLE_ARN.
+    pub web_identity: Option<WebIdentity>,
     /// The path in AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which EKS Pod Identity sets.
     pub container_token_file: Option<String>,
-    /// The role in AWS_ROLE_ARN, which is assumed with the token in `web_identity_file`.
-    pub web_identity_role: Option<Arn>,
-    /// The name for the role's session, from AWS_ROLE_SESSION_NAME.
-    pub web_identity_session: Option<String>,
     /// The token for the Secrets Manager Agent, from AWS_TOKEN, which is only read with `--agent`.
     pub agent_token: Option<String>,
-    pub variable_keys: VariableKeys,
+    /// The credentials in AWS_ACCESS_KEY_ID and its related variables. Without AWS_ACCESS_KEY_ID,
+    /// the others are ignored, as in botocore. Without AWS_SECRET_ACCESS_KEY, the secret key is
+    /// empty.
+    pub variable_keys: Option<Credentials>,
     pub config_files: ConfigFiles,
     /// The names of the profiles in AWS's configuration files, other than the one in use, for help
     /// texts. If no region is set, only profiles with a region are listed.
     pub other_profiles: Vec<String>,
     /// True once the profile has been found in AWS's configuration files.
     pub profile_exists: bool,
+    /// The regions of the aliases in declarations.
+    pub alias_regions: Vec<Placed<Region>>,
+    pub purpose: Purpose,
+}
+
+/// What a task needs from AWS, apart from values.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Purpose {
     /// True if secrets-exec can't ask the user for another MFA code later, as with `--on-rotation`.
     pub is_unattended: bool,
     /// True for the subcommand `check`, which asks AWS who the caller is and prints the answer.
     pub asks_identity: bool,
-}
-
-/// The credentials in AWS_ACCESS_KEY_ID and its related variables. Without AWS_ACCESS_KEY_ID, the
-/// others are ignored, as in botocore.
-#[derive(Clone, Debug, Default)]
-pub enum VariableKeys {
-    #[default]
-    Unset,
-    WithoutSecret,
-    Complete(Credentials),
 }
 
 /// The settings for the instance metadata service (IMDS).
@@ -139,17 +150,30 @@ fn firmware_entry(name: &str) -> String {
         .to_lowercase()
 }
 
+impl Parts {
+    /// Fills in every setting that can come from a variable or from the profile, as read from
+    /// `places`, which also collects the errors. A second call, once the profile has been read,
+    /// replaces all of them.
+    fn set_from_places(&mut self, places: &mut Places<'_>) {
+        places.read("AWS_RETRY_MODE", retry_mode);
+        self.region = region(places, &self.options);
+        self.endpoints = endpoints(places, &self.options);
+        self.http.trust = trust(places, &self.options);
+        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
+        self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
+        self.metadata = metadata(places);
+    }
+}
+
 impl Settings {
     /// Combines the options with AWS's environment variables.
     ///
     /// Doesn't read the configuration files yet. With `--local`, reads nothing and returns the
-    /// defaults. Leaves `is_unattended` and `asks_identity` for the caller to set.
-    ///
-    /// # Errors
-    /// If a variable has an invalid value, or if AWS_CA_BUNDLE names a file that can't be reached.
+    /// defaults.
     pub fn new(
         options: AwsOptions,
         source: &SourceOption,
+        purpose: Purpose,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
         let is_for_agent = match source {
@@ -164,26 +188,21 @@ impl Settings {
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
-        let web_identity_role = places.variable("AWS_ROLE_ARN", |text| {
-            // A web identity has no external id.
-            Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn)
-        });
         let profile_in_variable = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
             .into_iter()
             .find_map(|name| places.placed_variable(name, any_text));
         let proxy = proxy(&mut places);
 
-        let mut settings = Self {
+        let mut settings = Parts {
             options,
             variables: inherited.clone(),
             profile_in_variable,
-            web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            web_identity: web_identity(&mut places),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-            web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", session_name),
-            web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            ..Self::default()
+            purpose,
+            ..Parts::default()
         };
         settings.http.proxy = proxy;
         settings.set_from_places(&mut places);
@@ -191,32 +210,45 @@ impl Settings {
             settings.agent_token = places.text("AWS_TOKEN");
         }
         if places.errors.is_empty() {
-            Ok(settings)
+            Ok(Self(settings))
         } else {
             Err(places.errors)
         }
     }
 
-    /// Fills in every setting that can come from a variable or from the profile, as read from
-    /// `places`, which also collects the errors. A second call, once the profile has been read,
-    /// replaces all of them.
-    fn set_from_places(&mut self, places: &mut Places<'_>) {
-        places.read("AWS_RETRY_MODE", retry_mode);
-        self.region = region(places, &self.options);
-        self.endpoints = endpoints(places, &self.options);
-        self.http.trust = trust(places, &self.options);
-        self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
-        self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
-        self.metadata = metadata(places);
+    /// Sets the regions of the aliases, which are known once the declarations have been read.
+    pub fn set_alias_regions(&mut self, regions: Vec<Placed<Region>>) {
+        self.0.alias_regions = regions;
+    }
+
+    /// Removes the fallback regions. Returns true if there were any.
+    pub fn remove_fallback_regions(&mut self) -> bool {
+        !take(&mut self.0.options.fallback_regions).is_empty()
+    }
+
+    /// Sets the fallback regions to those of `earlier` settings again.
+    pub fn restore_fallback_regions(&mut self, earlier: &Self) {
+        let regions = &mut self.0.options.fallback_regions;
+        regions.clone_from(&earlier.options.fallback_regions);
+    }
+
+    /// Ignores the sessions that the AWS CLI stored.
+    pub fn ignore_stored_sessions(&mut self) {
+        self.0.config_files.sessions = None;
+    }
+
+    /// Ignores the endpoints that the user configured.
+    pub fn ignore_configured_endpoints(&mut self) {
+        self.0.endpoints.configured.clear();
     }
 
     /// Finds out what started secrets-exec, such as ECS or systemd, by looking at the environment
     /// variables and at standard error.
-    pub fn started_by(&self) -> StartedBy {
+    pub fn platform(&self) -> Platform {
         let stderr = fstat(io::stderr())
             .map(|file| format!("{}:{}", file.st_dev, file.st_ino))
             .unwrap_or_default();
-        StartedBy::from_variables(&self.variables, process::id(), &stderr)
+        Platform::from_variables(&self.variables, process::id(), &stderr)
     }
 
     /// The help text for the error that no region is set.
@@ -225,7 +257,7 @@ impl Settings {
         let files = self.config_files.location();
         let general =
             format!("add --region, set AWS_REGION, or set region in the {profile} {files}");
-        self.setup_help(self.started_by().region_help(), &general)
+        self.setup_help(self.platform().region_help(), &general)
     }
 
     /// The help text for a missing region or missing credentials.
@@ -246,7 +278,7 @@ impl Settings {
             format!("set AWS_PROFILE to one of your profiles ({names})")
         };
         let is_deployed =
-            self.variables.non_empty("CI").is_some() || self.started_by().is_deployment();
+            self.variables.non_empty("CI").is_some() || self.platform().is_deployment();
         let local = fs::read_dir(".")
             .into_iter()
             .flatten()
@@ -312,16 +344,9 @@ impl Settings {
     ///
     /// AWS has no host for a mistyped region. Without this check, a launch would keep trying to
     /// resolve that host's name until the deadline.
-    ///
-    /// # Errors
-    /// If a checked region doesn't look like an AWS region code.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let mut regions: Vec<_> = self
-            .region
-            .iter()
-            .chain(&self.options.fallback_regions)
-            .map(|set| (&set.value, &set.place))
-            .collect();
+        let mut regions: Vec<_> = self.region.iter().collect();
+        regions.extend(&self.options.fallback_regions);
         // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
         let mut may_be_simulation = true;
@@ -330,17 +355,23 @@ impl Settings {
                 continue;
             }
             may_be_simulation = false;
-            if let Some(region) = &locator.region {
-                // A locator's own region comes either from an ARN, where it has already been
-                // checked, or from an alias.
-                regions.push((region, &Place::Alias));
-            }
+            // A locator's own region comes either from an ARN, where it has already been checked,
+            // or from an alias.
+            regions.extend(
+                self.alias_regions
+                    .iter()
+                    .find(|alias| Some(&alias.value) == locator.region.as_ref()),
+            );
         }
 
-        for (region, place) in regions {
-            if may_be_simulation {
-                continue;
-            }
+        if may_be_simulation {
+            return Ok(());
+        }
+        for Placed {
+            value: region,
+            place,
+        } in regions
+        {
             if let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
                 // As printed: there is no AWS region "us-east1" (from AWS_REGION)
@@ -354,7 +385,7 @@ impl Settings {
     /// True if the credentials may come from the profile: either no credentials are set in
     /// variables, or `--profile` overrides them.
     pub fn uses_profile(&self) -> bool {
-        self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
+        self.options.profile.is_some() || self.variable_keys.is_none()
     }
 
     /// The profile that the user chose with an option or a variable, if any.
@@ -377,9 +408,11 @@ impl Settings {
         if let Some(chain) = chain {
             roles.extend(chain.source.role().and_then(Arn::parse));
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
-        } else if self.uses_profile() && self.web_identity_file.is_some() {
+        } else if self.uses_profile()
+            && let Some(identity) = &self.web_identity
+        {
             // Credentials in variables take precedence over both the profile and a web identity.
-            roles.extend(self.web_identity_role.clone());
+            roles.extend(identity.role.as_deref().and_then(Arn::parse));
         }
         roles
     }
@@ -390,10 +423,6 @@ impl Settings {
 ///
 /// Returns `None` if the profile has no credentials, if those in variables take precedence, or if
 /// the user hasn't chosen a profile and there is no default one.
-///
-/// # Errors
-/// If a file, a setting or the role chain is invalid, or if the user chose a profile that doesn't
-/// exist.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -410,10 +439,6 @@ pub fn apply_profile(
 ///
 /// Doesn't add the profile's credentials. Options and variables still take precedence over the
 /// profile. Also stores the other profiles' names in `settings`.
-///
-/// # Errors
-/// If a file or one of the added settings is invalid, or if the user chose a profile that doesn't
-/// exist.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let name = settings.profile_name();
@@ -427,16 +452,16 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         if let Some(chosen) = settings.profile() {
             return Err(profiles.no_profile(name, &chosen.place));
         }
-        settings.other_profiles = other_profiles;
+        settings.0.other_profiles = other_profiles;
         return Ok(profiles);
     };
 
-    settings.other_profiles = other_profiles;
-    settings.profile_exists = true;
+    settings.0.other_profiles = other_profiles;
+    settings.0.profile_exists = true;
     // Cloned, because `places` borrows the variables while `settings` changes.
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
-    settings.set_from_places(&mut places);
+    settings.0.set_from_places(&mut places);
     match places.errors.into_iter().next() {
         Some(error) => Err(error),
         None => Ok(profiles),
@@ -480,9 +505,25 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     }
 }
 
+/// Reads the variables that EKS sets for a service account with a role (IRSA).
+fn web_identity(places: &mut Places<'_>) -> Option<WebIdentity> {
+    let role = places.variable("AWS_ROLE_ARN", |text| {
+        // A web identity has no external id.
+        Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn)
+    });
+    let session_name = places.variable("AWS_ROLE_SESSION_NAME", session_name);
+    let named_by = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    Some(WebIdentity {
+        file: places.text(named_by)?,
+        named_by,
+        role: role.map(|arn| arn.to_string()),
+        session_name,
+    })
+}
+
 /// Reads the credentials from AWS_ACCESS_KEY_ID and its related variables. As in botocore,
 /// AWS_SECURITY_TOKEN, the old name of AWS_SESSION_TOKEN, takes precedence over the new name.
-fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
+fn variable_keys(places: &mut Places<'_>) -> Option<Credentials> {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
     // Both tokens are read, because an invalid value is an error even in the variable that isn't
@@ -490,13 +531,8 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let older_token = places.text("AWS_SECURITY_TOKEN");
     let newer_token = places.text("AWS_SESSION_TOKEN");
     let token = older_token.or(newer_token);
-    match (id, secret) {
-        (None, _) => VariableKeys::Unset,
-        (Some(_), None) => VariableKeys::WithoutSecret,
-        (Some(id), Some(secret)) => {
-            VariableKeys::Complete(Credentials::new(id, secret, token, None, "environment"))
-        }
-    }
+    let secret = secret.unwrap_or_default();
+    Some(Credentials::new(id?, secret, token, None, "environment"))
 }
 
 /// Reads the default region from `--region`, AWS_REGION, AWS_DEFAULT_REGION or the profile, in this
@@ -556,6 +592,14 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
         places
             .errors
             .push(Problem::new(place.status(), text).help(help));
+    }
+    if let Some(url) = configured.values().find(|url| url.value.exposes_aws()) {
+        let text = format!(
+            "{} must be a URL that begins with https://, because it is an API of AWS",
+            url.place
+        );
+        let problem = Problem::new(url.place.status(), text).help(url.place.undo());
+        places.errors.push(problem);
     }
     Endpoints {
         configured,

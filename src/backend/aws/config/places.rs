@@ -73,15 +73,14 @@ impl<'a> Places<'a> {
         Some(placed.value)
     }
 
-    /// Parses an environment variable. Returns `None` if it is unset, empty or invalid. An invalid
-    /// value also adds an error to `errors`.
+    /// Parses an environment variable. An invalid value also adds an error to `errors`.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let placed = self.placed_variable(name, parse)?;
         Some(placed.value)
     }
 
-    /// The parsed value. If parsing failed, adds the error to `errors` and returns `None`.
-    fn value_or_add<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
+    /// The parsed value. If it isn't valid, adds the error to `errors` and returns `None`.
+    fn valid_value<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
@@ -92,7 +91,7 @@ impl<'a> Places<'a> {
         parse: Parser<T>,
     ) -> Option<Placed<T>> {
         let value = self.variables.non_empty(name)?;
-        self.value_or_add(parse_placed(&Place::variable(name), value, parse))
+        self.valid_value(parse_placed(&Place::variable(name), value, parse))
     }
 
     /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
@@ -108,23 +107,21 @@ impl<'a> Places<'a> {
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Parses a setting of the profile. Returns `None` if there is no profile, or if the setting is
-    /// unset or invalid. An invalid value also adds an error to `errors`.
+    /// Parses a setting of the profile. An invalid value also adds an error to `errors`.
     pub fn placed_setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<Placed<T>> {
         let profile = self.profile?;
         let parsed = profile.parse_value(profile.setting(key)?, key, parse);
-        self.value_or_add(parsed)
+        self.valid_value(parsed)
     }
 
     /// Reads a service's endpoint from the `services` section that the profile names.
     ///
     /// `variable` identifies the service: for AWS_ENDPOINT_URL_SSM, the endpoint is the
-    /// `endpoint_url` below `ssm =`. Returns `None` if the service has no such setting. An invalid
-    /// section or endpoint adds an error to `errors`.
+    /// `endpoint_url` below `ssm =`. An invalid section or endpoint adds an error to `errors`.
     pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<Placed<HttpUrl>> {
         let profile = self.profile?;
         let named = profile.named_section("services", SERVICES, ", or correct services");
-        let section = self.value_or_add(named)??;
+        let section = self.valid_value(named)??;
         if section.contains_key("endpoint_url") {
             self.errors.push(profile.inconsistent(
                 "names a services section with an endpoint_url that isn't indented below its service",
@@ -145,7 +142,7 @@ impl<'a> Places<'a> {
             .filter(|(_, endpoint)| !endpoint.is_empty())?;
 
         let parsed = profile.parse_value(endpoint, "services", HttpUrl::parse_endpoint);
-        self.value_or_add(parsed)
+        self.valid_value(parsed)
     }
 
     /// Adds an error to `errors` if the variable names a file that can't be reached. Does nothing
@@ -373,7 +370,7 @@ impl<'a> Profile<'a> {
         self.setting(key).map(str::to_owned)
     }
 
-    /// Parses the setting `key`. Returns `None` if the setting is unset.
+    /// Parses the setting `key`.
     pub(super) fn parse_setting<T>(
         &self,
         key: &str,
@@ -405,10 +402,7 @@ impl<'a> Profile<'a> {
     /// Finds the section that the profile's setting `key` refers to.
     ///
     /// For example, `sso_session = work` refers to the section `[sso-session work]`, whose `kind`
-    /// is `sso-session`. Returns `None` if the setting is unset.
-    ///
-    /// # Errors
-    /// If the section doesn't exist. The help says to add the section, and ends with `more_help`.
+    /// is `sso-session`.
     pub(super) fn named_section(
         &self,
         key: &str,
@@ -457,9 +451,6 @@ const OTHER: &str = "";
 
 impl Profiles {
     /// Reads both configuration files. Skips a file that doesn't exist.
-    ///
-    /// # Errors
-    /// If a file can't be read or parsed.
     pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
         let mut profiles = Self {
             files: files.clone(),
@@ -483,7 +474,7 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// Finds a profile by name. Returns `None` if neither file has it.
+    /// Finds a profile by name.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile {
@@ -526,11 +517,15 @@ impl Profiles {
         } else {
             names.join(", ")
         };
-        let place = self.files.location();
-        let general = format!(
-            "a section is [profile NAME] in the first file, and [NAME] in the second (the profiles {place}: {listed})"
+        let files = self.files.location();
+        let mut general = format!(
+            "a section is [profile NAME] in the first file, and [NAME] in the second (the profiles {files}: {listed})"
         );
+        if names.is_empty() {
+            general += &format!(". To use a role instead, {}", place.undo());
+        }
         let help = nearest(name, names.iter().copied()).map_or(general, did_you_mean);
+        let help = os_error::unexpanded_help(name).map_or(help, str::to_owned);
         Problem::usage(text).help(help)
     }
 
@@ -611,24 +606,16 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 
 /// Splits a header in the configuration file into the section's kind and name.
 ///
-/// For example, `sso-session work` becomes `sso-session` and `work`. Returns `None` if the kind is
-/// unknown, or if the name contains spaces or quotes without being quoted as a whole.
+/// For example, `sso-session work` becomes `sso-session` and `work`. As in botocore, the two are
+/// words of a shell, so quotes can be anywhere in the name.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
     }
-    let (prefix, rest) = header.split_once(char::is_whitespace)?;
-    let kind = [PROFILE, SSO_SESSION, SERVICES]
-        .into_iter()
-        .find(|kind| *kind == prefix)?;
-
-    let name = rest.trim();
-    let unquoted = |quote| name.strip_prefix(quote)?.strip_suffix(quote);
-    match unquoted('"').or(unquoted('\'')) {
-        Some(quoted) => Some((kind, quoted.to_owned())),
-        None if name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') => None,
-        None => Some((kind, name.to_owned())),
-    }
+    let [prefix, name] = shlex::split(header)?.try_into().ok()?;
+    let kinds = [PROFILE, SSO_SESSION, SERVICES];
+    let kind = kinds.into_iter().find(|kind| *kind == prefix)?;
+    Some((kind, name))
 }
 
 const UNREADABLE: &str =
@@ -653,10 +640,6 @@ pub struct RefusedLine {
 }
 
 /// Parses the text of a configuration file by botocore's rules.
-///
-/// # Errors
-/// If a line isn't a section header, a setting in a section or the continuation of a value, or if
-/// it repeats a section or a setting. The error is about the first such line.
 pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
     let mut sections: Vec<IniSection<'_>> = Vec::new();
     // The name of the section's last setting.
@@ -715,7 +698,7 @@ pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
 }
 
 /// Adds the indented line `content` to the setting `name`. If the setting has a value, the line
-/// continues it. Otherwise, the line must be a setting of its own. Returns `None` if it isn't one.
+/// continues it. Otherwise, the line must be a setting of its own.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let value = section.get_mut(name)?;
     if has_no_value(value) {
@@ -732,7 +715,7 @@ fn has_no_value(text: &str) -> bool {
 }
 
 /// Splits `NAME = VALUE` at the first separator. As in botocore, the `separators` are `=` and `:`,
-/// but only `=` for an indented setting. Returns `None` if the line has no separator or no name.
+/// but only `=` for an indented setting.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     let name = name.trim();

@@ -54,7 +54,7 @@ impl RoleSource {
     /// The ARN of the role that the credentials belong to, if the source itself names one.
     pub fn role(&self) -> Option<&str> {
         match self {
-            Self::WebIdentity(identity) => Some(&identity.role),
+            Self::WebIdentity(identity) => identity.role.as_deref(),
             Self::StoredSession(role, _) => Some(role),
             Self::Keys(_)
             | Self::Environment
@@ -76,7 +76,8 @@ impl RoleSource {
 /// A role that is assumed with a token from a file, such as a Kubernetes service account token.
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
-    pub role: String,
+    /// The role's ARN. `None` if AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN.
+    pub role: Option<String>,
     pub file: String,
     /// The variable or setting that names the file, for messages.
     pub named_by: &'static str,
@@ -108,12 +109,7 @@ pub struct ProfileRole {
 /// Finds out how a profile gets its credentials: the source of the first ones, and the roles to
 /// assume.
 ///
-/// Follows `source_profile` from profile to profile. Returns `None` if the profile doesn't
-/// configure any credentials.
-///
-/// # Errors
-/// If a setting is invalid, or if the settings contradict each other, are incomplete, name a
-/// profile that doesn't exist, or form a loop.
+/// Follows `source_profile` from profile to profile.
 pub fn role_chain(
     mut profile: Profile<'_>,
     progress: &Progress,
@@ -196,8 +192,7 @@ fn duration(text: &str) -> Parsed<i32> {
 }
 
 /// Finds the `source_profile`: the profile whose credentials are used to assume this profile's
-/// role. Returns `None` if the profile has a `credential_source` instead. Refuses a profile with
-/// both settings or with neither.
+/// role. Refuses a profile with both settings or with neither.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let source_profile = profile.setting("source_profile");
     let both = "has both source_profile and credential_source";
@@ -237,7 +232,7 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
             return Err(profile.inconsistent(why, "add role_arn to this profile"));
         };
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
-            role,
+            role: Some(role),
             file,
             named_by: "web_identity_token_file",
             session_name: profile.parse_setting("role_session_name", session_name)?,
@@ -332,9 +327,8 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }))
 }
 
-/// Reads the access key id, the secret key and the session token of a profile. Returns `None`
-/// unless both keys are set. As in botocore, `aws_security_token`, the old name of
-/// `aws_session_token`, takes precedence over the new name.
+/// Reads the access key id, the secret key and the session token of a profile. As in botocore,
+/// `aws_security_token`, the old name of `aws_session_token`, takes precedence over the new name.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let id = profile.setting("aws_access_key_id")?;
     let secret = profile.setting("aws_secret_access_key")?;

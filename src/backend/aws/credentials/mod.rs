@@ -44,8 +44,7 @@ mod sso;
 mod sts;
 
 pub use provider::{
-    Kept, Provider, SearchContext, Services, explain_refused_credentials, misconfigured,
-    provider_of,
+    Access, Kept, Provider, explain_refused_credentials, is_current, misconfigured, provider_of,
 };
 pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_role, request_caller_arn, use_stored_session};
@@ -54,7 +53,7 @@ use std::cell::RefCell;
 
 use aws_credential_types::Credentials;
 
-use super::config::{RoleSource, Settings, VariableKeys};
+use super::config::{RoleSource, Settings};
 use crate::model::message::{Again, Cause, FetchError, FetchResult, Unsigned};
 use crate::model::shown::{shell_word, shown};
 use crate::model::url::is_loopback;
@@ -64,7 +63,7 @@ use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials};
 use sso::sso_credentials;
-use sts::{web_identity_credentials, web_identity_in_variables};
+use sts::web_identity_credentials;
 
 /// The environment variables that decide whose credentials are found, in the order of the
 /// providers.
@@ -88,9 +87,6 @@ pub const CALLER_VARIABLES: [&str; 8] = [
 /// There is no time limit. An earlier try of `--wait` may have stored a code, but failed before
 /// sending it to STS. One code is enough for a chain of roles, because only the first role is
 /// assumed by the user, who has the MFA device.
-///
-/// # Errors
-/// If there is no terminal, or if the user ends the input (Ctrl-D).
 pub fn ask_for_missing_code(
     code: &RefCell<Option<String>>,
     serial: &str,
@@ -112,23 +108,23 @@ pub fn ask_for_missing_code(
 /// - [`Cause::NoCredentials`]: no provider has credentials, or a configured provider fails.
 /// - [`Cause::Refused`], such as an untrusted certificate: returned unchanged, because the requests
 ///   for secrets would fail in the same way.
-pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+pub async fn find_credentials(access: &Access) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let providers = [
         Provider::Variables,
-        Provider::Profile(context.settings.profile_name().to_owned()),
+        Provider::Profile(access.settings.profile_name().to_owned()),
         Provider::WebIdentity,
         Provider::Container,
         Provider::Instance,
     ];
     // `--profile` skips the first provider, which reads the variables.
-    let skipped = usize::from(context.settings.options.profile.is_some());
+    let skipped = usize::from(access.settings.options.profile.is_some());
     let mut reasons = Vec::new();
     for provider in providers.into_iter().skip(skipped) {
-        let found = ask(&provider, context).await;
+        let found = ask(&provider, access).await;
         let failure = match found.and_then(|found| checked_credentials(found, provider.clone())) {
             Ok(credentials) => {
-                let progress = context.services.budget.progress();
+                let progress = access.budget.progress();
                 progress.trace(|| format!("the AWS credentials come from {provider}"));
                 return Ok(credentials);
             }
@@ -159,7 +155,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         }
         reasons.push(error);
     }
-    Err(no_credentials(context.settings, reasons))
+    Err(no_credentials(&access.settings, reasons))
 }
 
 /// The error for a search that found no credentials.
@@ -192,12 +188,16 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
     };
     let has_simulation =
         (settings.endpoints.configured.values()).any(|endpoint| is_loopback(endpoint.value.uri()));
+    // `--profile` takes precedence over keys in variables.
+    let mut keys = String::from("a simulation of AWS accepts any keys: ");
+    if let Some(profile) = &settings.options.profile {
+        keys += &format!("{}, and ", profile.place.undo());
+    }
+    keys += "set AWS_ACCESS_KEY_ID=test and AWS_SECRET_ACCESS_KEY=test";
     let here = if has_simulation {
-        Some(
-            "a simulation of AWS accepts any keys: set AWS_ACCESS_KEY_ID=test and AWS_SECRET_ACCESS_KEY=test",
-        )
+        Some(&*keys)
     } else {
-        settings.started_by().credentials_help()
+        settings.platform().credentials_help()
     };
     FetchError::without_credentials("no AWS credentials were found", again)
         .with_unsigned(why)
@@ -209,13 +209,16 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
 /// once.
 ///
 /// The futures are boxed, because the one for the instance metadata contains an entire SDK client.
-async fn ask(provider: &Provider, context: &SearchContext<'_>) -> FetchResult<Credentials> {
+async fn ask(provider: &Provider, access: &Access) -> FetchResult<Credentials> {
     match provider {
-        Provider::Variables => variable_credentials(&context.settings.variable_keys),
-        Provider::Profile(_) => Box::pin(profile_credentials(context)).await,
-        Provider::WebIdentity => Box::pin(web_identity_in_variables(context)).await,
-        Provider::Container => Box::pin(container_credentials(context)).await,
-        Provider::Instance => Box::pin(instance_credentials(context)).await,
+        Provider::Variables => variable_credentials(&access.settings),
+        Provider::Profile(_) => Box::pin(profile_credentials(access)).await,
+        Provider::WebIdentity => match &access.settings.web_identity {
+            Some(identity) => Box::pin(web_identity_credentials(identity, access)).await,
+            None => Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set")),
+        },
+        Provider::Container => Box::pin(container_credentials(access)).await,
+        Provider::Instance => Box::pin(instance_credentials(access)).await,
     }
 }
 
@@ -223,25 +226,25 @@ async fn ask(provider: &Provider, context: &SearchContext<'_>) -> FetchResult<Cr
 ///
 /// The SDK's provider would not read AWS_SECURITY_TOKEN, and would accept SECRET_ACCESS_KEY, which
 /// AWS doesn't document.
-fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
-    match keys {
-        VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set, or is empty")),
-        VariableKeys::WithoutSecret => {
+fn variable_credentials(settings: &Settings) -> FetchResult<Credentials> {
+    match &settings.variable_keys {
+        None => Err(not_configured("AWS_ACCESS_KEY_ID isn't set, or is empty")),
+        Some(keys) if keys.secret_access_key().is_empty() => {
             let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY isn't";
             let help = "set AWS_SECRET_ACCESS_KEY, too, or unset AWS_ACCESS_KEY_ID to use a profile or a role";
             Err(misconfigured(why).help(help))
         }
-        VariableKeys::Complete(credentials) => Ok(credentials.clone()),
+        Some(keys) => Ok(keys.clone()),
     }
 }
 
 /// Gets the profile's credentials: first from its source, and then by assuming its roles in order.
 ///
 /// May run a program (`credential_process`), read files and send requests. Stores each role's
-/// credentials in `context.kept`.
-async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
-    let settings = context.settings;
-    let Some(chain) = context.chain else {
+/// credentials in `access.kept`.
+async fn profile_credentials(access: &Access) -> FetchResult<Credentials> {
+    let settings = &access.settings;
+    let Some(chain) = &access.chain else {
         let name = shown(settings.profile_name());
         let place = settings.config_files.location();
         let fault = if settings.profile_exists {
@@ -259,14 +262,14 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
             Ok(credentials.clone())
         }
         RoleSource::Process(command) => {
-            process_credentials(command, &chain.profile, context.services.budget).await
+            process_credentials(command, &chain.profile, &access.budget).await
         }
-        RoleSource::Login => login_credentials(&chain.profile, context.services.budget).await,
-        RoleSource::Environment => variable_credentials(&settings.variable_keys),
-        RoleSource::Container => container_credentials(context).await,
-        RoleSource::Instance => instance_credentials(context).await,
-        RoleSource::WebIdentity(identity) => web_identity_credentials(identity, context).await,
-        RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
+        RoleSource::Login => login_credentials(&chain.profile, &access.budget).await,
+        RoleSource::Environment => variable_credentials(settings),
+        RoleSource::Container => container_credentials(access).await,
+        RoleSource::Instance => instance_credentials(access).await,
+        RoleSource::WebIdentity(identity) => web_identity_credentials(identity, access).await,
+        RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, access).await,
     };
 
     let source = found.map_err(|error| profile_failure(error, &chain.profile))?;
@@ -274,21 +277,16 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     let mut credentials = checked_credentials(source, provider)?;
 
     for role in &chain.roles {
-        if let Some(kept) = context.kept.role(role) {
+        if let Some(kept) = access.kept.role(role) {
             credentials = kept;
             continue;
         }
-        let code = if role.mfa_serial.is_some() {
-            context.kept.mfa_code.borrow().clone()
-        } else {
-            None
-        };
-        let assumed = sts::assume(&context.services, &credentials, role, code).await;
+        let assumed = sts::assume(access, &credentials, role).await;
         credentials = assumed
             .map_err(|error| request_failure(&sts::not_assumed(&role.arn), error))?
             .credentials;
         let assumed = (role.clone(), credentials.clone());
-        context.kept.roles.borrow_mut().push(assumed);
+        access.kept.roles.borrow_mut().push(assumed);
     }
     Ok(credentials)
 }

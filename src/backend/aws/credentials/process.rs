@@ -23,21 +23,18 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use nix::sys::signal::Signal;
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, getpid, setsid};
-use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::provider::unusable;
+use super::provider::{CredentialsJson, is_current, unusable};
 use crate::model::message::{FetchError, FetchResult, OutageKind};
 use crate::model::shown::shell_word;
 use crate::net::error_text;
@@ -104,32 +101,12 @@ async fn printed_credentials(
         unusable(text).help("install it, or add its directory to PATH")
     })?;
 
-    let failed = |why: String| {
-        HAS_FAILED.store(true, Ordering::Relaxed);
-        unusable(format!("{name} {why}"))
-    };
     // Dropping `program` at the deadline kills it.
-    let Some(printed) = budget.within(program.output()).await else {
+    let Some(printed) = budget.within(program.output(name)).await else {
         let late = format!("{name} didn't print credentials in time");
         return Err(FetchError::outage(OutageKind::Timeout, late));
     };
-    let output = printed.map_err(|failure| {
-        let error = failed(failure.why);
-        if failure.is_not_found {
-            return error.help(NOT_FOUND);
-        }
-        error
-    })?;
-    let Some((credentials, expiration)) = parse_output(&output) else {
-        let error = failed("didn't print credentials in AWS's JSON format".to_owned());
-        return Err(error.help(EXAMPLE));
-    };
-
-    let expiry = credentials.expiry();
-    if expiry.is_some_and(|end| end <= SystemTime::now()) {
-        let end = redacted_line(&expiration);
-        return Err(failed(format!("printed credentials that expired at {end}")));
-    }
+    let credentials = printed.inspect_err(|_| HAS_FAILED.store(true, Ordering::Relaxed))?;
 
     // From here on, dropping `program` must not kill anything, because the program may have left a
     // process behind on purpose, such as an agent.
@@ -141,36 +118,8 @@ async fn printed_credentials(
 const NOT_FOUND: &str =
     "install the program in credential_process, or write its full path in the profile";
 
-/// The reason why a program didn't print credentials.
-struct ProgramFailure {
-    /// Completes a sentence about the program, for example with `failed (exit status: 1)`.
-    why: String,
-    /// True if the shell couldn't find the program.
-    is_not_found: bool,
-}
-
-impl From<String> for ProgramFailure {
-    fn from(why: String) -> Self {
-        Self {
-            why,
-            is_not_found: false,
-        }
-    }
-}
-
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
-
-/// The JSON object that a `credential_process` prints.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ProcessOutput {
-    version: u32,
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: Option<String>,
-    expiration: Option<String>,
-}
 
 /// Parses the output of a program that prints credentials, or returns `None` if it isn't in AWS's
 /// format.
@@ -178,34 +127,12 @@ struct ProcessOutput {
 /// Also returns the expiration time as the program wrote it, for messages. This text is empty if
 /// the credentials don't expire.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
-    let output: ProcessOutput = serde_json::from_slice(printed).ok()?;
-    if output.version != 1 {
+    let output: CredentialsJson = serde_json::from_slice(printed).ok()?;
+    if output.version != Some(1) {
         return None;
     }
-    let expires = match &output.expiration {
-        Some(text) => Some(parse_time(text)?),
-        None => None,
-    };
-    let credentials = Credentials::new(
-        output.access_key_id,
-        output.secret_access_key,
-        output.session_token.filter(|token| !token.is_empty()),
-        expires,
-        "CredentialProcess",
-    );
-    Some((credentials, output.expiration.unwrap_or_default()))
-}
-
-/// Parses an RFC 3339 time. As in botocore, the offset can also be written as `UTC`, or without a
-/// colon, as in `+0100`.
-pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
-    let text = &text.replace("UTC", "Z");
-    let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
-    let moment = parse(text).or_else(|| {
-        let (hours, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
-        parse(&format!("{hours}:{minutes}"))
-    });
-    SystemTime::try_from(moment?).ok()
+    let end = output.expiration.clone().unwrap_or_default();
+    Some((output.into_credentials()?, end))
 }
 
 /// A program that was started to print credentials. Holds its standard output until
@@ -249,34 +176,51 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits for the program to end, and returns its output.
+    /// Waits for the program to end, and returns the credentials that it printed. `name` is the
+    /// program's name in messages.
     ///
     /// Once the program has ended, returns as soon as the output can be parsed, because a child
     /// that the program leaves behind may keep the output open. There is no time limit: at the
     /// deadline, the caller drops the program, which kills it.
-    async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, ProgramFailure> {
-        let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
+    async fn output(&mut self, name: &str) -> FetchResult<Credentials> {
+        let failed = |why: &str| unusable(format!("{name} {why}"));
+        let broken = |error: io::Error| {
+            let why = error_text(&error);
+            failed(&format!("can't be read or waited for: {why}"))
+        };
         let mut pipe = self
             .0
             .take()
             .map(pipe::Receiver::from_owned_fd)
             .transpose()
-            .map_err(why)?;
+            .map_err(broken)?;
         // The memory is allocated once. A vector that grows would leave copies behind that aren't
         // wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
             // If another thread has killed the program and is ending this process, there is no exit
             // status, so the loop runs until the process ends.
-            match try_wait().map_err(why)? {
-                Some(status) if !status.success() => {
-                    return Err(ProgramFailure {
-                        why: format!("failed ({status})"),
-                        is_not_found: status.code() == Some(127),
-                    });
+            if let Some(status) = try_wait().map_err(broken)? {
+                if !status.success() {
+                    let error = failed(&format!("failed ({status})"));
+                    if status.code() == Some(127) {
+                        return Err(error.help(NOT_FOUND));
+                    }
+                    return Err(error);
                 }
-                Some(_) if pipe.is_none() || parse_output(&output).is_some() => return Ok(output),
-                _ => {}
+                match parse_output(&output) {
+                    Some((credentials, _)) if is_current(&credentials) => return Ok(credentials),
+                    Some((_, end)) => {
+                        let end = redacted_line(&end);
+                        let why = format!("printed credentials that expired at {end}");
+                        return Err(failed(&why));
+                    }
+                    None if pipe.is_none() => {
+                        let why = "didn't print credentials in AWS's JSON format";
+                        return Err(failed(why).help(EXAMPLE));
+                    }
+                    None => {}
+                }
             }
             let Some(open) = &mut pipe else {
                 tokio::time::sleep(TICK).await;
@@ -292,7 +236,7 @@ impl CredentialProcess {
                 pipe = None;
             }
         }
-        Err("printed more than the limit of 64 KiB".to_owned().into())
+        Err(failed("printed more than the limit of 64 KiB"))
     }
 }
 
@@ -315,8 +259,7 @@ fn try_wait() -> io::Result<Option<ExitStatus>> {
 }
 
 /// Opens the terminal, and returns it with its current modes, which are restored if the program is
-/// killed while asking for a password. Returns `None` if this process isn't in the terminal's
-/// foreground.
+/// killed while asking for a password.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
     let tty = opened.ok()?;

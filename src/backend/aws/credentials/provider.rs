@@ -15,10 +15,14 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use http::HeaderValue;
+use serde::Deserialize;
 
 use crate::backend::aws::config::{ProfileRole, RoleChain, Settings};
 use crate::backend::aws::endpoints::Api;
@@ -39,13 +43,34 @@ pub struct RenewedToken {
     pub(super) expiry: SystemTime,
 }
 
-pub struct SearchContext<'a> {
-    pub settings: &'a Settings,
-    pub services: Services<'a>,
+/// Everything that is needed to get credentials.
+pub struct Access {
+    pub settings: Settings,
+    pub clients: Clients,
+    /// The remaining time and attempts, which all requests share.
+    pub budget: RetryBudget<'static>,
     /// The chain that leads to the profile's credentials. `None` if the profile has no credentials
     /// or isn't used.
-    pub chain: Option<&'a RoleChain>,
-    pub kept: &'a Kept,
+    pub chain: Option<RoleChain>,
+    pub kept: Rc<Kept>,
+    /// The regions in which to ask STS for a role, in this order.
+    pub sts_regions: Vec<Region>,
+}
+
+impl Access {
+    /// Sends a request to STS. After an outage, tries the next region.
+    pub(super) async fn in_sts_regions<T>(
+        &self,
+        credentials: Option<&Credentials>,
+        request: impl AsyncFn(&Client, &RetryBudget<'_>) -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        self.budget
+            .over_regions(&self.sts_regions, async |region, budget| {
+                let client = self.clients.client(Api::Sts, region, credentials).await?;
+                request(&client, &budget).await
+            })
+            .await
+    }
 }
 
 /// Things that a launch gets only once, such as an MFA code. With `--wait`, they are kept for the
@@ -62,44 +87,60 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Finds the credentials of a role that this launch has assumed. Returns `None` if it hasn't
-    /// assumed the role, or if the credentials have expired.
+    /// Finds the credentials of a role that this launch has assumed.
     pub(super) fn role(&self, role: &ProfileRole) -> Option<Credentials> {
         let roles = self.roles.borrow();
         let (_, credentials) = roles.iter().rfind(|(assumed, _)| assumed == role)?;
-        if credentials
-            .expiry()
-            .is_some_and(|end| end <= SystemTime::now())
-        {
-            return None;
-        }
-        Some(credentials.clone())
+        Some(credentials.clone()).filter(is_current)
     }
 }
 
-/// Everything that is needed to get credentials from AWS's services: the clients, the regions in
-/// which STS is asked, and the remaining time and attempts.
-#[derive(Clone, Copy)]
-pub struct Services<'a> {
-    pub clients: &'a Clients,
-    pub sts_regions: &'a [Region],
-    pub budget: &'a RetryBudget<'a>,
+/// True if the credentials haven't expired.
+pub fn is_current(credentials: &Credentials) -> bool {
+    credentials
+        .expiry()
+        .is_none_or(|end| end > SystemTime::now())
 }
 
-impl Services<'_> {
-    /// Sends a request to STS. After an outage, tries the next region.
-    pub(super) async fn in_sts_regions<T>(
-        &self,
-        credentials: Option<&Credentials>,
-        request: impl AsyncFn(&Client, &RetryBudget<'_>) -> FetchResult<T>,
-    ) -> FetchResult<T> {
-        self.budget
-            .over_regions(self.sts_regions, async |region, budget| {
-                let client = self.clients.client(Api::Sts, region, credentials).await?;
-                request(&client, &budget).await
-            })
-            .await
+/// Credentials in AWS's JSON, as a `credential_process` prints them and as the AWS CLI stores them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CredentialsJson {
+    pub version: Option<u32>,
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+    /// The expiration time as it was written.
+    pub expiration: Option<String>,
+}
+
+impl CredentialsJson {
+    /// `None` if the expiration time is invalid.
+    pub fn into_credentials(self) -> Option<Credentials> {
+        let expires = match &self.expiration {
+            Some(text) => Some(parse_time(text)?),
+            None => None,
+        };
+        Some(Credentials::new(
+            self.access_key_id,
+            self.secret_access_key,
+            self.session_token.filter(|token| !token.is_empty()),
+            expires,
+            "JSON",
+        ))
     }
+}
+
+/// Parses an RFC 3339 time. As in botocore, the offset can also be written as `UTC`, or without a
+/// colon, as in `+0100`.
+pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
+    let text = &text.replace("UTC", "Z");
+    let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
+    let moment = parse(text).or_else(|| {
+        let (hours, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
+        parse(&format!("{hours}:{minutes}"))
+    });
+    SystemTime::try_from(moment?).ok()
 }
 
 /// The error of a provider that isn't configured. The search goes on to the next provider. `why` is
@@ -154,8 +195,7 @@ pub(super) fn unreadable_file(
 /// of aws-config 1.13 (the private `EcsConfigurationError`), and a test covers both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
-/// Looks up the help for the `reason` that AWS gave for refusing credentials. Returns `None` if
-/// [`REMEDIES`] doesn't list the reason.
+/// Looks up the help for the `reason` that AWS gave for refusing credentials.
 pub(super) fn known_remedy(reason: &str) -> Option<String> {
     REMEDIES
         .lines()
@@ -236,8 +276,7 @@ impl fmt::Display for Provider {
     }
 }
 
-/// The provider that returned these credentials. `None` if they belong to a role that was assumed
-/// for a request.
+/// The provider that returned these credentials.
 pub fn provider_of(credentials: &Credentials) -> Option<&Provider> {
     credentials.get_property()
 }
@@ -293,8 +332,7 @@ pub(super) fn checked_credentials(
 }
 
 /// Finds a defect in a part of the credentials, such as the secret key. The result completes a
-/// sentence about this part, for example with `contains a quote`. Returns `None` if the part has no
-/// defect.
+/// sentence about this part, for example with `contains a quote`.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());

@@ -34,11 +34,11 @@ use aws_smithy_types::body::SdkBody;
 use http::{HeaderValue, Response};
 
 use super::provider::{
-    SearchContext, known_remedy, misconfigured, not_configured, service_failure, unreadable_file,
-    unusable,
+    Access, known_remedy, misconfigured, not_configured, service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::service_client::Clients;
+use crate::backend::aws::service_errors::code_and_message;
 use crate::model::message::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::reference::Region;
 use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
@@ -47,9 +47,9 @@ use crate::time::{RetryBudget, Turns};
 
 /// Gets the credentials of the container's role (ECS or EKS Pod Identity) with the SDK's provider.
 /// First checks that the token file can be read, because the SDK's error wouldn't name the file.
-pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+pub(super) async fn container_credentials(access: &Access) -> FetchResult<Credentials> {
     let [relative, full] = CONTAINER_URLS;
-    let variables = &context.settings.variables;
+    let variables = &access.settings.variables;
     if variables
         .non_empty(relative)
         .or(variables.non_empty(full))
@@ -57,7 +57,7 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
     {
         return Err(not_configured(format!("{relative} and {full} aren't set")));
     }
-    if let Some(file) = &context.settings.container_token_file {
+    if let Some(file) = &access.settings.container_token_file {
         let token = "the container's authorization token";
         if let Err(error) = std::fs::read(file) {
             return Err(unreadable_file(token, file, &error, CONTAINER_REMEDY));
@@ -66,9 +66,9 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
 
     // The SDK's error never contains the status, so every failed response becomes an error of our
     // own.
-    let config = link_local_config(context.services.clients, |_, status| status >= 300);
+    let config = link_local_config(&access.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
-    let budget = context.services.budget.for_host("the container's endpoint");
+    let budget = access.budget.for_host("the container's endpoint");
     let turns = Turns::default();
     let provided = budget.retry(&turns, async |_| {
         let provided = provider.provide_credentials().await;
@@ -79,7 +79,7 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
     provided.await.map_err(|failure| {
         failure
             .or_outage_help(CONTAINER_REMEDY)
-            .or_provider_help(context.settings.started_by().credentials_help())
+            .or_provider_help(access.settings.platform().credentials_help())
     })
 }
 
@@ -96,16 +96,16 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
 /// Gets the credentials of the instance's role from the metadata service. Asks again after an
 /// outage.
-pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
-    let settings = &context.settings.metadata;
+pub(super) async fn instance_credentials(access: &Access) -> FetchResult<Credentials> {
+    let settings = &access.settings.metadata;
     // Without this check, the SDK would request a token before it reads AWS_EC2_METADATA_DISABLED.
     if settings.is_disabled {
         return Err(not_configured("AWS_EC2_METADATA_DISABLED is true"));
     }
 
-    let budget = context.services.budget.for_host("the instance metadata");
+    let budget = access.budget.for_host("the instance metadata");
     let turns = Turns::default();
-    let provided = budget.retry(&turns, async |_| read_instance_credentials(context).await);
+    let provided = budget.retry(&turns, async |_| read_instance_credentials(access).await);
     provided.await.map_err(|error| {
         // As in `instance_region`, a timeout outside EC2 isn't an outage, because the service would
         // never have answered.
@@ -121,9 +121,9 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
 ///
 /// Makes only one attempt. The SDK's provider could do both, but would panic on a name that can't
 /// be part of a path, so we check the name first.
-async fn read_instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
-    let settings = &context.settings.metadata;
-    let client = metadata_client(settings, context.services.clients);
+async fn read_instance_credentials(access: &Access) -> FetchResult<Credentials> {
+    let settings = &access.settings.metadata;
+    let client = metadata_client(settings, &access.clients);
     let path = "/latest/meta-data/iam/security-credentials/";
     let roles = client
         .get(path)
@@ -139,10 +139,7 @@ async fn read_instance_credentials(context: &SearchContext<'_>) -> FetchResult<C
     }
 
     let provider = ImdsCredentialsProvider::builder()
-        .configure(&link_local_config(
-            context.services.clients,
-            hides_token_status,
-        ))
+        .configure(&link_local_config(&access.clients, hides_token_status))
         .imds_client(client)
         .profile(role)
         .build();
@@ -195,7 +192,7 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
 }
 
 /// If the metadata service refused the request for a session token, returns a sentence that says
-/// so. `None` for any other error.
+/// so.
 fn token_refusal(error: &ImdsError) -> Option<String> {
     match find_source(error)? {
         HiddenResponse(status @ 403..=405, reason) => Some(format!(
@@ -387,20 +384,20 @@ struct HiddenResponse(u16, String);
 
 /// The reason given in an error response's body, with a colon before it: `: access denied`.
 ///
-/// The reason is the `message` of a JSON object or, without a message, the whole text. Empty if the
+/// The reason is the message of a JSON object or, without a message, the whole text. Empty if the
 /// body is empty or a web page.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    match redacted_line(json["message"].as_str().unwrap_or(&text)) {
+    let object = serde_json::from_slice(body).unwrap_or_default();
+    let (_, message) = code_and_message(&object);
+    match redacted_line(message.unwrap_or(&text)) {
         reason if reason.is_empty() || reason.starts_with('<') => String::new(),
         reason => format!(": {reason}"),
     }
 }
 
 /// Finds the HTTP status of the response that made one of the SDK's providers fail. The status is
-/// in a [`HiddenResponse`] or in an error of the metadata client. Returns `None` if no response
-/// caused the failure.
+/// in a [`HiddenResponse`] or in an error of the metadata client.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);

@@ -17,9 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
-use super::process::parse_time;
 use super::provider::{
-    RenewedToken, SearchContext, request_failure, service_failure, unreadable_file, unusable,
+    Access, RenewedToken, parse_time, request_failure, service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::endpoints::Api;
@@ -35,17 +34,16 @@ const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
 pub(super) async fn sso_credentials(
     sso: &Sso,
     profile: &str,
-    context: &SearchContext<'_>,
+    access: &Access,
 ) -> FetchResult<Credentials> {
-    let token = valid_token(sso, profile, context).await?;
+    let token = valid_token(sso, profile, access).await?;
     conceal([&*token]);
 
     let failed = |error| {
         let text = format!("the SSO portal returned no credentials for the profile {profile:?}");
         request_failure(&text, error)
     };
-    let client = context
-        .services
+    let client = access
         .clients
         .client(Api::Sso, &sso.region, None)
         .await
@@ -61,7 +59,7 @@ pub(super) async fn sso_credentials(
         input,
         GetRoleCredentialsError::meta,
         &name,
-        context.services.budget,
+        &access.budget,
         |output: GetRoleCredentialsOutput| {
             output
                 .role_credentials
@@ -98,14 +96,14 @@ struct StoredToken {
 ///
 /// Stores the new token in the file. If that fails, for example on a read-only mount, this launch
 /// uses the token anyway.
-async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
+async fn valid_token(sso: &Sso, profile: &str, access: &Access) -> FetchResult<String> {
     let now = SystemTime::now();
-    if let Some(renewed) = &*context.kept.sso_token.borrow()
+    if let Some(renewed) = &*access.kept.sso_token.borrow()
         && renewed.expiry > now
     {
         return Ok(renewed.token.clone());
     }
-    let Some(directory) = &context.settings.config_files.sso_tokens else {
+    let Some(directory) = &access.settings.config_files.sso_tokens else {
         let text = "the SSO token can't be found, because HOME isn't set";
         return Err(unusable(text).help("set HOME"));
     };
@@ -117,7 +115,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
 
     // While the old token is valid, one attempt to refresh it is enough.
     let attempts = if end > now { Some(1) } else { None };
-    let refreshing = refreshed(&stored, &path, sso, profile, context, attempts);
+    let refreshing = refreshed(&stored, &path, sso, profile, access, attempts);
     let (renewed, expiry) = match refreshing.await {
         Ok(renewed) => renewed,
         // If the refresh fails, the old token is used for as long as it is valid.
@@ -129,7 +127,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
         token: token.clone(),
         expiry,
     };
-    context.kept.sso_token.replace(Some(renewed));
+    access.kept.sso_token.replace(Some(renewed));
     Ok(token)
 }
 
@@ -188,7 +186,7 @@ async fn refreshed(
     path: &Path,
     sso: &Sso,
     profile: &str,
-    context: &SearchContext<'_>,
+    access: &Access,
     attempts: Option<u32>,
 ) -> FetchResult<(StoredToken, SystemTime)> {
     let registration_end = stored
@@ -210,11 +208,11 @@ async fn refreshed(
     };
 
     let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
-    let clients = context.services.clients;
+    let clients = &access.clients;
     let client = clients.client(Api::SsoOidc, &sso.region, None).await?;
     let budget = match attempts {
-        Some(attempts) => &context.services.budget.at_most(attempts),
-        None => context.services.budget,
+        Some(attempts) => &access.budget.at_most(attempts),
+        None => &access.budget,
     };
     let calling = client.call(
         CreateToken::new(),
@@ -244,7 +242,7 @@ async fn refreshed(
 }
 
 /// Builds the token file's new content from AWS's response. Also returns the time at which the new
-/// token expires. Returns `None` if the response has no valid token.
+/// token expires.
 fn renewed_token(
     stored: &StoredToken,
     output: CreateTokenOutput,
@@ -322,8 +320,7 @@ async fn renewed_by_another(
     None
 }
 
-/// Converts the credentials that the SSO portal returned. Returns `None` if a key is missing or the
-/// expiration time is invalid.
+/// Converts the credentials that the SSO portal returned.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     let expires = UNIX_EPOCH.checked_add(since_epoch)?;

@@ -23,15 +23,15 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::*;
 use aws_sdk_sts::operation::get_caller_identity::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::process::parse_time;
 use super::provider::{
-    SearchContext, Services, conceal_credentials, explain_refused_credentials, known_remedy,
-    misconfigured, not_configured, request_failure, unreadable_file, unusable,
+    Access, CredentialsJson, conceal_credentials, explain_refused_credentials, known_remedy,
+    misconfigured, request_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::Client;
@@ -40,7 +40,7 @@ use crate::model::message::{
 };
 use crate::model::reference::Role;
 use crate::model::shown::{escaped, shell_word, shown};
-use crate::system::paths::open_trusted;
+use crate::system::paths::{OpenError, open_trusted};
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Progress, RetryBudget, SILENCE};
 
@@ -52,6 +52,17 @@ pub struct CallerIdentity {
     pub arn: OnceCell<Option<String>>,
     /// The clients that use these credentials: one for each service and region needed so far.
     pub clients: RefCell<Vec<Rc<Client>>>,
+}
+
+impl CallerIdentity {
+    /// If `arn` is `None`, STS can be asked for it later.
+    pub fn new(credentials: Credentials, arn: Option<String>) -> Self {
+        Self {
+            credentials,
+            arn: OnceCell::new_with(arn.map(|arn| Some(redacted_line(&arn)))),
+            clients: RefCell::default(),
+        }
+    }
 }
 
 /// The default name for the session of an assumed role.
@@ -66,29 +77,28 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of `caller`, and returns the role's credentials and
-/// identity.
-///
-/// `mfa_code` is the code that the user typed, if the role requires one.
+/// identity. If the role requires an MFA code, sends the code that the user typed.
 ///
 /// # Errors
 /// - [`Cause::NoCredentials`]: STS refuses the credentials of `caller`.
 /// - [`Cause::Outage`]: outages last until the deadline.
 /// - Any other error, such as a denial of the role, is returned unchanged.
 pub(super) async fn assume(
-    services: &Services<'_>,
+    access: &Access,
     caller: &Credentials,
     role: &ProfileRole,
-    mfa_code: Option<String>,
 ) -> FetchResult<CallerIdentity> {
+    let serial = role.mfa_serial.clone();
+    let code = access.kept.mfa_code.borrow().clone();
     let input = AssumeRoleInput::builder()
         .role_arn(&role.arn)
         .role_session_name(role.session_name.as_deref().unwrap_or(SESSION_NAME))
         .set_external_id(role.external_id.clone())
         .set_duration_seconds(role.duration)
-        .set_serial_number(role.mfa_serial.clone())
-        .set_token_code(mfa_code);
+        .set_token_code(serial.as_ref().and(code))
+        .set_serial_number(serial);
     let name = format!("AssumeRole of {}", shown(&role.arn));
-    let assumed = services.in_sts_regions(Some(caller), async |client, budget| {
+    let assumed = access.in_sts_regions(Some(caller), async |client, budget| {
         let operation = AssumeRole::new();
         let meta = AssumeRoleError::meta;
         let input = input.clone().build();
@@ -108,15 +118,9 @@ pub(super) async fn assume(
 /// Extracts the role's credentials and its session's ARN from a response. Conceals the credentials
 /// in later messages.
 fn assumed_identity(output: AssumeRoleOutput) -> FetchResult<CallerIdentity> {
-    let arn = output
-        .assumed_role_user
-        .map(|user| Some(redacted_line(&user.arn)));
-    Ok(CallerIdentity {
-        credentials: sts_credentials(output.credentials)?,
-        // Without an ARN, the cell stays empty, so STS can be asked for it later.
-        arn: OnceCell::new_with(arn),
-        clients: RefCell::default(),
-    })
+    let credentials = sts_credentials(output.credentials)?;
+    let user = output.assumed_role_user;
+    Ok(CallerIdentity::new(credentials, user.map(|user| user.arn)))
 }
 
 /// Assumes the role that a request for a secret needs, with the credentials of `caller`.
@@ -128,7 +132,7 @@ fn assumed_identity(output: AssumeRoleOutput) -> FetchResult<CallerIdentity> {
 /// - [`Cause::Outage`]: outages last until the deadline.
 /// - Any other error, such as an untrusted certificate, is returned unchanged.
 pub async fn assume_role(
-    services: Services<'_>,
+    access: &Access,
     caller: &Credentials,
     role: &Role,
 ) -> FetchResult<CallerIdentity> {
@@ -137,7 +141,7 @@ pub async fn assume_role(
         external_id: role.external_id.clone(),
         ..ProfileRole::default()
     };
-    let assumed = assume(&services, caller, &request, None).await;
+    let assumed = assume(access, caller, &request).await;
     assumed.map_err(|error| role_error(error, role))
 }
 
@@ -182,8 +186,7 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
 }
 
 /// Asks STS whose credentials the client uses, and returns that identity's ARN. Makes only one
-/// attempt. Returns `None` if STS refuses the request or doesn't answer in time. GetCallerIdentity
-/// needs no permission.
+/// attempt. GetCallerIdentity needs no permission.
 pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build().ok()?;
     let meta = GetCallerIdentityError::meta;
@@ -202,34 +205,16 @@ const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trust
 const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set the path: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
-/// Gets the credentials of the role in AWS_ROLE_ARN, in exchange for the token in the file that
-/// AWS_WEB_IDENTITY_TOKEN_FILE names. If no file is named, the provider is [`not_configured`].
-pub(super) async fn web_identity_in_variables(
-    context: &SearchContext<'_>,
-) -> FetchResult<Credentials> {
-    let settings = context.settings;
-    let Some(file) = settings.web_identity_file.clone() else {
-        return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
-    };
-    let Some(role) = &settings.web_identity_role else {
-        let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN isn't";
-        return Err(misconfigured(why).help(NO_ROLE_REMEDY));
-    };
-    let identity = WebIdentity {
-        role: role.to_string(),
-        file,
-        named_by: "AWS_WEB_IDENTITY_TOKEN_FILE",
-        session_name: settings.web_identity_session.clone(),
-    };
-    web_identity_credentials(&identity, context).await
-}
-
 /// Reads a web identity's token, and asks STS to exchange it for the role's credentials. Conceals
 /// the token in later messages.
 pub(super) async fn web_identity_credentials(
     identity: &WebIdentity,
-    context: &SearchContext<'_>,
+    access: &Access,
 ) -> FetchResult<Credentials> {
+    let Some(role) = &identity.role else {
+        let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN isn't";
+        return Err(misconfigured(why).help(NO_ROLE_REMEDY));
+    };
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let name = format!("the service account token ({})", identity.named_by);
         unreadable_file(&name, &identity.file, &error, NO_TOKEN_REMEDY)
@@ -241,38 +226,35 @@ pub(super) async fn web_identity_credentials(
     conceal([token.trim()]);
 
     let input = AssumeRoleWithWebIdentityInput::builder()
-        .role_arn(&identity.role)
+        .role_arn(role)
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
         .web_identity_token(&token);
-    let name = format!("AssumeRoleWithWebIdentity of {}", shown(&identity.role));
+    let name = format!("AssumeRoleWithWebIdentity of {}", shown(role));
     // The request isn't signed: STS trusts the token instead of a signature.
-    let exchanged = context
-        .services
-        .in_sts_regions(None, async |client, budget| {
-            let operation = AssumeRoleWithWebIdentity::new();
-            let meta = AssumeRoleWithWebIdentityError::meta;
-            let input = input.clone().build();
-            client
-                .call(
-                    operation,
-                    input,
-                    meta,
-                    &name,
-                    budget,
-                    |output: AssumeRoleWithWebIdentityOutput| sts_credentials(output.credentials),
-                )
-                .await
-        });
+    let exchanged = access.in_sts_regions(None, async |client, budget| {
+        let operation = AssumeRoleWithWebIdentity::new();
+        let meta = AssumeRoleWithWebIdentityError::meta;
+        let input = input.clone().build();
+        client
+            .call(
+                operation,
+                input,
+                meta,
+                &name,
+                budget,
+                |output: AssumeRoleWithWebIdentityOutput| sts_credentials(output.credentials),
+            )
+            .await
+    });
     exchanged
         .await
-        .map_err(|error| not_exchanged(identity, &token, error))
+        .map_err(|error| not_exchanged(role, &identity.file, &token, error))
 }
 
 /// The error if STS didn't exchange a web identity's token. If STS denied the token for a reason
 /// without a known remedy, the help shows the token's claims, because the role's trust policy has
 /// to match them.
-fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
-    let WebIdentity { role, file, .. } = identity;
+fn not_exchanged(role: &str, file: &str, token: &str, error: FetchError) -> FetchError {
     let Cause::Denied(denial) = error.cause() else {
         return request_failure(&not_assumed(role), error);
     };
@@ -299,8 +281,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
 
 /// Describes the claims of a token that a role's trust policy can check.
 ///
-/// The text is `the issuer …, the subject … and the audience …`. Returns `None` if the token isn't
-/// a JWT with these three claims. The claims aren't secret.
+/// The text is `the issuer …, the subject … and the audience …`. The claims aren't secret.
 fn described_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -343,30 +324,37 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let name = stored_session_name(role) + ".json";
     let path = directory.join(&name);
     let shown = path.display();
-    let file = match open_trusted(directory, "its directory", &name).ok()? {
+    let file = match open_trusted(directory, &name) {
         Ok(file) => file,
-        Err((what, (why, _))) => {
+        Err(error) => {
+            let (what, distrust) = match error {
+                OpenError::Unreadable(_) => return None,
+                OpenError::UntrustedDirectory(distrust) => ("its directory", distrust),
+                OpenError::UntrustedFile(distrust) => ("it", distrust),
+            };
+            let why = distrust.reason;
             progress.note(format!("{shown} isn't used, because {what} {why}"));
             return None;
         }
     };
 
-    let stored: Value = serde_json::from_reader(file.take(MAX_SESSION_SIZE)).ok()?;
-    let text = |name: &str| stored["Credentials"][name].as_str();
-    // The AWS CLI writes a time such as `2030-01-31T12:00:00UTC`.
-    let expires = parse_time(text("Expiration")?)?;
-    let session = stored["AssumedRoleUser"]["Arn"].as_str()?;
-    if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(session, &role.arn) {
+    let stored: StoredSession = serde_json::from_reader(file.take(MAX_SESSION_SIZE)).ok()?;
+    let session = stored.assumed_role_user["Arn"].as_str()?;
+    let credentials = stored.credentials.into_credentials()?;
+    let is_valid = credentials.expiry()? > SystemTime::now() + SHORTEST_VALIDITY;
+    if !is_valid || !is_session_of(session, &role.arn) {
         return None;
     }
     progress.note(format!("the session of {} in {shown} is used", role.arn));
-    Some(Credentials::new(
-        text("AccessKeyId")?,
-        text("SecretAccessKey")?,
-        Some(text("SessionToken")?.to_owned()),
-        Some(expires),
-        "AssumeRole",
-    ))
+    Some(credentials)
+}
+
+/// The file in which the AWS CLI stores a role's session.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StoredSession {
+    credentials: CredentialsJson,
+    assumed_role_user: Value,
 }
 
 /// The name, without `.json`, of the file in which botocore stores a role's session.
@@ -404,10 +392,6 @@ fn is_session_of(session: &str, role: &str) -> bool {
 }
 
 /// Asks the user on the terminal for an MFA code, until six digits are typed.
-///
-/// # Errors
-/// If the user ends the input (Ctrl-D), or if there is no terminal. Without a terminal, the help
-/// shows an AWS CLI command for `profile` that asks for the code.
 pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = redacted_line(serial);
     // The question is escaped here, because only errors are escaped later.

@@ -1,6 +1,6 @@
-//! Warns about texts that the user probably expected secrets-exec to replace, such as
-//! `{{ db.password }}` in a `value`. The texts are each `value`, each `default` that is used, the
-//! text of templates, and inherited variables.
+//! Finds what is probably a mistake, although the entry could be resolved: the remarks on a value,
+//! a value that belongs elsewhere, and a text that the user probably expected secrets-exec to
+//! replace, such as `{{ db.password }}` in a `value`.
 //!
 //! The form of a text proves nothing, because many programs replace placeholders themselves. So a
 //! warning needs a witness from this launch: an alias, a key of an object that was read, or a
@@ -13,38 +13,143 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
+use serde_json::Value;
 
+use super::extract::{Json, quotable_keys};
 use crate::model::answer::Answers;
 use crate::model::entry::template::ENV;
-use crate::model::entry::{EntryId, OnMissing, Part, Source, Target};
-use crate::model::message::Record;
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values, Warning};
+use crate::model::entry::{EntryId, OnMissing, Operand, Part, Source, Subject, Target, Written};
+use crate::model::environment::EnvName;
+use crate::model::message::{Finding, Record};
+use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned};
-use crate::model::reference::{Reference, Selector, split_colon};
+use crate::model::reference::{Reference, SecretRef, Selector, split_colon};
 use crate::model::shown::some_of;
 
-/// Warns about each entry whose text still has something that was meant to be replaced, such as
-/// `{{ db.password }}` in a literal.
+/// Adds to each outcome what is probably a mistake in its value or its text.
 ///
-/// The command gets the text as it is. There's at most one of these warnings per entry, and none
-/// for an entry with a `pattern`, which shows that the user wants such a text.
-pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec<Warning> {
+/// An entry with a `pattern` gets no findings, because the pattern shows what the user wants.
+pub fn add_findings(plan: &Plan, fetched: &Answers, outcomes: &mut Outcomes) {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();
     let search = Search {
         plan,
         fetched,
+        outcomes,
         set: outcomes.set_names(),
     };
-    let mut warnings = Vec::new();
+    let mut found = Vec::new();
     for outcome in &outcomes.list {
+        let mut findings = Vec::new();
+        for (remark, parts) in outcome.made().into_iter().flat_map(|made| &made.remarks) {
+            findings.push(remark.finding(parts, &outcome.subject));
+        }
         if let Some(entry) = entries.get(&outcome.id)
             && entry.pattern.is_none()
         {
-            warnings.extend(search.warning(entry, outcome));
+            findings.extend(misplaced_value(entry, outcome));
+            findings.extend(search.unreplaced_text(entry, outcome));
+        }
+        found.push(findings);
+    }
+    for (outcome, findings) in outcomes.list.iter_mut().zip(found) {
+        outcome.add(findings);
+    }
+}
+
+/// Finds a variable whose value was read from a secret, but probably isn't what the program
+/// expects, such as a whole JSON object instead of one of its keys.
+fn misplaced_value(entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
+    let Target::Env(name) = &entry.target else {
+        return None;
+    };
+    let Outcome::Value(Made { value, .. }) = &outcome.result else {
+        return None;
+    };
+    // An entry without a reference, such as a literal, doesn't read its value from a secret.
+    let reference = *entry.source.references().first()?;
+    let Ok(text) = str::from_utf8(value.expose()) else {
+        // A NUL byte leads to an error anyway, so it needs no warning.
+        if !entry.transform.decode || value.expose().contains(&0) {
+            return None;
+        }
+        let text = "the value isn't UTF-8 text after \"decode\": remove \"decode\", unless the program wants bytes";
+        return Some(Finding::new("not UTF-8 text", text));
+    };
+    let is_template = entry.subject.written == Some(Written::Template);
+    let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
+    // A short text may be anything, such as a flag.
+    if names_file && text.len() >= 8 && !text.contains(['/', '.']) {
+        let note = "the value itself, not the path of a file";
+        let text =
+            format!("the variable gets {note}: list the entry under \"files\", or use --as-file");
+        return Some(Finding::new(note, text));
+    }
+    if reference.selector != Selector::Whole || is_template {
+        return None;
+    }
+    let text = whole_object_text(name, text, reference, &entry.subject)?;
+    Some(Finding::new("the whole JSON object", text))
+}
+
+/// The warning about a variable that gets a whole JSON object, but was probably meant to get the
+/// value of a single key ([`meant_key`]).
+fn whole_object_text(
+    name: &EnvName,
+    text: &str,
+    reference: &SecretRef,
+    subject: &Subject,
+) -> Option<String> {
+    let json = Json::parse(text.as_bytes()).ok()?;
+    let key = meant_key(name, json.value())?;
+
+    let id = reference.locator.shown_id();
+    let found = format!("{name} gets the whole JSON object of {id:?}");
+    Some(
+        match subject.rewritten(|written| written.selector = Selector::Key(key.to_owned())) {
+            Some(write) => format!("{found}: for its key {key:?}, write {write}"),
+            None => format!("{found}, which has a key {key:?}"),
+        },
+    )
+}
+
+/// Guesses which key of an object a variable was meant to get, such as `password` for DB_PASSWORD.
+///
+/// The variable's name must end with the key, ignoring case and punctuation, and the key's value
+/// must be text or a number. A short key must consist of whole words of the name. The longest
+/// matching key wins.
+///
+/// `None` if no key matches, or if the object is a Google service account, which programs read as a
+/// whole.
+fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
+    let object = json.as_object()?;
+    if object.contains_key("client_email") && object.contains_key("private_key") {
+        return None;
+    }
+    let name = name.as_str().to_ascii_uppercase();
+    let words: Vec<&str> = name.split('_').collect();
+    // A database secret has the keys `username` and `password`, but the name of a variable often
+    // ends with a short form of them, as in DB_USER and DB_PASS.
+    let last_word = match *words.last()? {
+        "USER" => "USERNAME",
+        "PASS" | "PWD" | "PASSWD" => "PASSWORD",
+        word => word,
+    };
+
+    let mut longest = None;
+    for key in quotable_keys(object) {
+        let letters = key
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "")
+            .to_ascii_uppercase();
+        let begins_at_word = (0..words.len()).any(|at| words[at..].concat() == letters);
+        let is_ending = (letters == last_word && letters != "ID")
+            || (begins_at_word && letters.len() >= 3)
+            || (letters.len() >= 5 && words.concat().ends_with(&letters));
+        if is_ending && (object[key].is_string() || object[key].is_number()) {
+            longest = longest.max(Some((key.len(), key)));
         }
     }
-    warnings
+    Some(longest?.1)
 }
 
 /// Warns about inherited variables that hold a reference instead of a value, such as
@@ -120,14 +225,15 @@ impl fmt::Display for Field {
 struct Search<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
+    outcomes: &'a Outcomes,
     /// The names of the variables that this launch sets.
     set: BTreeSet<&'a str>,
 }
 
 impl Search<'_> {
-    /// Warns if something in an entry's text was meant to be replaced: an expression, a
-    /// reference or a variable. Reports only the first of these that is found.
-    fn warning(&self, entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
+    /// Finds something in an entry's text that was meant to be replaced: an expression, a reference
+    /// or a variable. Reports only the first of these that is found.
+    fn unreplaced_text(&self, entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
         let literal;
         let (field, text) = match (&outcome.result, &entry.source, &entry.on_missing) {
             (Outcome::Default(_), _, OnMissing::Default(text)) => (Field::Default, text),
@@ -144,10 +250,32 @@ impl Search<'_> {
 
         let mut note = "contains a placeholder that isn't replaced";
         let mut part = None;
-        let (headline, help) = if self.has_expression(text) {
+        let parts = match (field, &entry.source) {
+            (Field::Template, Source::Composed(parts)) => parts.as_slice(),
+            (_, _) => &[],
+        };
+        let has_dollar = parts.windows(2).any(
+            |pair| matches!(pair, [Part::Text(text), Part::Lookup(..)] if text.ends_with('$')),
+        );
+        let (headline, help) = if has_dollar {
+            // Another tool's `${{ … }}`.
+            note = "contains a \"$\" before {{";
             (
-                format!("the {field} contains {{{{ as plain text"),
-                "write template: \"…{{ ALIAS.KEY }}…\"",
+                format!("the {field} {note}"),
+                "remove the \"$\", which stays before the value, or write {{ '$' }}",
+            )
+        } else if self.has_expression(text) {
+            let help = match field {
+                Field::Default => "write the text itself: a default has no {{ … }}",
+                Field::Value | Field::Template => "write template: \"…{{ ALIAS.KEY }}…\"",
+            };
+            (format!("the {field} contains {{{{ as plain text"), help)
+        } else if let Some(written) = self.replaced_variable(parts, outcome) {
+            note = "contains the inherited value of a variable that this launch sets to another";
+            part = Some(written);
+            (
+                format!("the {field} {note}"),
+                "write {{ ALIAS.KEY }} of the variable's secret, or put its text into the template",
             )
         } else if field != Field::Template && self.is_reference(text) {
             note = "plain text, although it is a reference";
@@ -164,9 +292,26 @@ impl Search<'_> {
                 "in a template, write {{ env.NAME }} for an inherited variable, and {{ ALIAS.KEY }} for a secret (in a URL, {{ ALIAS.KEY | urlencode }})",
             )
         };
-        let mut warning = outcome.warning(headline, note);
-        warning.problem = warning.problem.for_part(part).help(help);
-        Some(warning)
+        let mut finding = Finding::new(note, headline).help(help);
+        finding.problem = finding.problem.for_part(part);
+        Some(finding)
+    }
+
+    /// Finds a lookup of an inherited variable that another entry sets to something else.
+    fn replaced_variable(&self, parts: &[Part], outcome: &EntryOutcome) -> Option<String> {
+        outcome.made()?;
+        parts.iter().find_map(|part| {
+            let Part::Lookup(Operand::Variable(name), printing) = part else {
+                return None;
+            };
+            let inherited = self.plan.inherited.get(name)?.as_encoded_bytes();
+            self.outcomes.variables().find(|set| {
+                set.name.as_str() == name
+                    && *set.subject != outcome.subject
+                    && set.value != inherited
+            })?;
+            Some(printing.written.clone())
+        })
     }
 
     /// True for a text with an expression such as `{{ env.HOST }}` or, if `db` is an alias,
@@ -187,8 +332,8 @@ impl Search<'_> {
     /// Lists the variables in a text, such as `$DB_HOST`, that this launch sets or, in a template,
     /// that are inherited.
     ///
-    /// `None` if there's no such variable. Also `None` for a file or a text with several lines,
-    /// which may be a script whose variables are replaced later.
+    /// Also `None` for a file or a text with several lines, which may be a script whose variables
+    /// are replaced later.
     fn variables(&self, text: &str, field: Field, entry: &Planned) -> Option<String> {
         if !matches!(entry.target, Target::Env(_))
             || !text.contains(['$', '{'])
