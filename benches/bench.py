@@ -2,8 +2,8 @@
 """Measures secrets-exec, a minimal client, one on the AWS SDK and other tools with the same purpose, in one run. `make bench` calls this.
 
 Launches are timed in interleaved rounds on a quiet machine. All traffic is local: in a
-separate network namespace, AWS's host name leads to a server of ours. The result is written into the tables of docs/benchmarks.md, the
-sentences with figures there, in README.md and in docs/adopting.md, and the chart. With --quick, the tables are only printed. A tool that
+separate network namespace, AWS's host name leads to a server of ours. The result is written into the tables of benches/README.md and
+README.md, the sentences with figures there and on pages of docs/, and the chart. With --quick, the tables are only printed. A tool that
 isn't measured, because this machine doesn't have it or because of --only, keeps its rows on the page, with the date of the run that they
 are from.
 """

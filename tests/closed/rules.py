@@ -13,7 +13,12 @@ from urllib.parse import quote
 
 
 class Absence(Exception):
-    """The secret, its stage or its key doesn't exist ("Absent values")."""
+    """The secret, its stage or its key doesn't exist ("Absent values"). `status` is that of an entry that needs it: if
+    only a replica doesn't have a key, the region that failed is the reason (75)."""
+
+    def __init__(self, status=78):
+        super().__init__(status)
+        self.status = status
 
 
 class LeftOut(Exception):
@@ -31,11 +36,11 @@ class Failure(Exception):
 
     reads = {}
 
-    def __init__(self, *statuses, early=False, has_absence=False):
+    def __init__(self, *statuses, early=False, absence=None):
         super().__init__(statuses)
         self.statuses = set(statuses)
         self.early = early
-        self.has_absence = has_absence
+        self.absence = absence
 
 
 # What a launch is given. The generator draws these, and `run` turns them into files, arguments and
@@ -156,7 +161,9 @@ class Launch:
     answers: dict = field(default_factory=dict)  # (id, stage): the answer of each region
     cached: dict = field(default_factory=dict)  # (id, stage): the good answer of an earlier launch with --cache
     rejected: dict = field(default_factory=dict)  # (id, stage): how many answers the launch has failed with
+    incomplete: set = field(default_factory=set)  # the replica's answer lacks what an entry doesn't need
     reads: dict = field(default_factory=dict)  # (id, stage): the answer that the current entry has got
+    lacks: bool = False  # the current entry isn't set, or has a default, because of an absence
 
     @property
     def aliases(self):
@@ -242,10 +249,12 @@ def answer_for(identity, launch):
     if replicas and (own.status == 404 or own.flaw):
         raise Silent("a proxy's 404 or page isn't among the reasons of a region")
     # The cache covers failures that give 75. One answer gives all values of a secret: that of a
-    # replica, or the cached one if the launch fails with the replica's.
+    # replica, or the cached one if the replica's lacks something. If the launch fails with one of
+    # them, the other one is used.
     replicas = [replace(answer, is_replica=True) for answer in replicas if is_good(answer)]
     cached = [launch.cached[identity]] if identity in launch.cached else []
-    return [*replicas, *cached, own][launch.rejected.get(identity, 0)]
+    others = [*cached, *replicas] if identity in launch.incomplete else [*replicas, *cached]
+    return [*others, own][launch.rejected.get(identity, 0)]
 
 
 def is_good(answer):
@@ -356,31 +365,28 @@ def resolved(reference, launch, wrong):
 
 
 def selected_from(answer, key):
-    """What a replica doesn't have isn't absent: the region that failed is the reason."""
     try:
         return selected(answer.data, key)
     except Absence:
-        if answer.is_replica:
-            raise Failure(75) from None
-        raise
+        raise Absence(75 if answer.is_replica else 78) from None
 
 
 def all_of(reads):
     """Reads several values for one text. A failure of one of them is a failure of the text, and never an absence. All
     failures are reported, so an absence doesn't hide one."""
-    values, failures, absent = [], [], False
+    values, failures, absent = [], [], None
     for read in reads:
         try:
             values.append(read())
-        except Absence:
-            absent = True
+        except Absence as absence:
+            absent = max(absent or 0, absence.status)
         except Failure as failure:
             failures.append(failure)
     if failures:
         early = any(failure.early for failure in failures)
-        raise Failure(*exit_statuses(failures), early=early, has_absence=absent)
+        raise Failure(*exit_statuses(failures), early=early, absence=absent)
     if absent:
-        raise Absence
+        raise Absence(absent)
     return values
 
 
@@ -432,6 +438,7 @@ def looked_up(part, launch):
     except Absence:
         if part.default is None:
             raise
+        launch.lacks = True
         return Default(part.default.encode())
 
 
@@ -466,15 +473,16 @@ def entry_value(entry, launch, wrong):
         if default is None:
             raise
         return Default(default)  # it is left out, or its default is used
-    except Absence:
+    except Absence as absence:
+        launch.lacks = True
         if entry.optional:
             raise LeftOut from None
         if default is None:
-            raise Failure(78) from None
+            raise Failure(absence.status) from None
         return Default(default)
     except Failure as failure:
-        if failure.has_absence and default is None and not entry.optional:
-            raise Failure(*exit_statuses([failure, Failure(78)]), early=failure.early) from None
+        if failure.absence and default is None and not entry.optional:
+            raise Failure(*exit_statuses([failure, Failure(failure.absence)]), early=failure.early) from None
         raise
     if not matches(value, entry.pattern):
         raise Failure(78)
@@ -513,11 +521,12 @@ def source_variables(source, launch, wrong):
         raise Failure(78, early=True)
     try:
         found = source_object(source.source, launch, wrong)
-    except Absence:
+    except Absence as absence:
         if not source.optional:
-            raise Failure(78) from None
+            raise Failure(absence.status) from None
         if source.source.key:
             raise Silent("`optional` for a key that doesn't exist") from None
+        launch.lacks = True
         return {}
     found = {key: value for key, value in found.items() if value is not None}
     is_replica = found.pop(REPLICA, False)
@@ -528,10 +537,9 @@ def source_variables(source, launch, wrong):
             raise Failure(78)  # also if the entry is optional
         found = {key: found[key] for key in source.only}
     found = {key: value for key, value in found.items() if key not in (source.excepted or [])}
-    if not found and is_replica:
-        raise Failure(75)
     if not found and not source.optional:
-        raise Failure(78)  # an object that sets no variable is an absence
+        raise Failure(75 if is_replica else 78)  # an object that sets no variable is an absence
+    launch.lacks = not found
     return {source.prefix + re.sub(r"\W", "_", key).upper(): as_text(value) for key, value in found.items()}
 
 
@@ -598,15 +606,27 @@ def dynamic_value(service, fields, launch):
 
 def expected(launch):
     """`Started` with its values, or a Failure. If an entry fails with the answers of a replica or of the cache, there may
-    be others with which it doesn't."""
+    be others with which it doesn't. If a replica's answer lacks what an entry doesn't need, the cache may have it."""
     while True:
         outcome = merged(launch)
         rejected = set()
         for failure in outcome.end_failures():
             if all(is_good(answer) for answer in failure.reads.values()):
                 rejected |= {identity for identity in failure.reads if has_other_answer(identity, launch)}
-        if not rejected:
+        incomplete = set()
+        for reads in sum(outcome.incomplete.values(), []):
+            if all(is_good(answer) for answer in reads.values()):
+                replicas = {identity for identity, answer in reads.items() if answer.is_replica}
+                incomplete |= {identity for identity in replicas if has_other_answer(identity, launch)}
+        incomplete -= rejected | launch.incomplete
+        if not rejected and not incomplete:
+            for failure in outcome.end_failures():
+                answers = failure.reads.values()
+                # What is wrong in a replica may be right in the region that failed.
+                if all(map(is_good, answers)) and any(answer.is_replica for answer in answers):
+                    failure.statuses = {75}
             return outcome.end()
+        launch.incomplete |= incomplete
         for identity in rejected:
             launch.rejected[identity] = launch.rejected.get(identity, 0) + 1
 
@@ -657,6 +677,17 @@ class Merge:
         self.emptied = set()
         self.place = 0  # the number of entries so far, beginning with those that are overridden by all others
         self.places = {}
+        # For each name, path or source that lacks something: the answers of its entries.
+        self.incomplete = {}
+
+    def start(self):
+        """Begins the next entry or source."""
+        self.launch.reads, self.launch.lacks = {}, False
+        self.place += 1
+
+    def note_lacks(self, target):
+        if self.launch.lacks:
+            self.incomplete.setdefault(target, []).append(self.launch.reads)
 
     def add_layer(self, layer):
         if layer.text is not None and layer.text != "{}":
@@ -664,10 +695,10 @@ class Merge:
         # Within one layer, an explicit variable beats `env-from`, and a later source beats an
         # earlier one.
         for source in layer.sources:
-            self.launch.reads = {}
-            self.place += 1
+            self.start()
             try:
                 found = source_variables(source, self.launch, layer.wrong)
+                self.note_lacks(id(source))
                 if not found and was_read(source.source, self.launch, layer.wrong):
                     self.emptied.add(id(source))
                 for name, value in found.items():
@@ -683,11 +714,12 @@ class Merge:
             self.add_entry(entry, layer)
 
     def add_entry(self, entry, layer):
-        self.launch.reads = {}
-        self.place += 1
+        self.start()
         try:
             value = entry_value(entry, self.launch, layer.wrong)
         except LeftOut:
+            if not (entry.name and self.is_kept(entry.name)):
+                self.note_lacks(entry.name or entry.path)
             return  # an entry of an earlier layer, or the inherited variable, applies
         except Failure as failure:
             failure.reads = self.launch.reads
@@ -703,6 +735,8 @@ class Merge:
             self.set(entry.name, value if not entry.path or isinstance(value, Failure) else entry.path.encode())
             if entry.in_memory:
                 self.in_memory.add(entry.name)
+        self.incomplete.pop(entry.path, None)
+        self.note_lacks(entry.name or entry.path)
 
     def add_inherited(self):
         """`--resolve-env`, which `--keep-existing` doesn't affect."""
@@ -714,10 +748,11 @@ class Merge:
             self.launch.reads = {}
             try:
                 value = inherited_value(text, globs, self.launch)
-            except Absence:
-                value = Failure(78)
+            except Absence as absence:
+                value = Failure(absence.status)
             except Failure as failure:
-                value = Failure(*exit_statuses([failure, *[Failure(78)] * failure.has_absence]), early=failure.early)
+                absences = [Failure(failure.absence)] if failure.absence else []
+                value = Failure(*exit_statuses([failure, *absences]), early=failure.early)
             if isinstance(value, Failure):
                 value.reads = self.launch.reads
             if isinstance(value, bytes) and b"\0" in value:
@@ -735,6 +770,7 @@ class Merge:
         if isinstance(earlier, Failure) and earlier.early:
             raise Silent("a mistake in an entry that is not used")
         self.variables[name] = value
+        self.incomplete.pop(name, None)
         self.places[name] = self.place
         self.owners.pop(name, None)
         self.in_memory.discard(name)

@@ -585,3 +585,36 @@ fn each_package_names_the_architecture_of_its_binary_and_needs_no_other_package(
         assert_eq!(run(needs).trim(), "", "{package}");
     }
 }
+
+/// A loop of `src/copy.rs` that LLVM recognizes as a copy would become a call of the function that
+/// contains it.
+#[test]
+#[cfg(target_arch = "x86_64")]
+#[ignore = "by make test-all"]
+fn memcpy_and_memmove_of_the_release_never_call_themselves() {
+    let functions = sh(
+        "awk '$1 ~ /^.text.mem(cpy|move)$/ && $2 !~ /^0x0*$/ { print $2, $3 }' \
+             ../x86_64-unknown-linux-musl/release/secrets-exec.map",
+    );
+    // If their code is the same, LLVM keeps one of them.
+    assert_ne!(functions, "");
+    for function in functions.lines() {
+        let (start, size) = function.split_once(' ').unwrap();
+        let code = sh(&format!(
+            "objdump -d --no-show-raw-insn --start-address={start} --stop-address=$(({start} + {size})) \
+                 ../x86_64-unknown-linux-musl/release/secrets-exec"
+        ));
+        let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+        let inside = number(start)..number(start) + number(size);
+        assert!(code.contains("movups"), "{code}");
+        for line in code.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [_, instruction, target, ..] = words[..] else {
+                continue;
+            };
+            let is_inside = !instruction.starts_with("call")
+                && (!instruction.starts_with('j') || inside.contains(&number(target)));
+            assert!(is_inside, "{line}");
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! `--on-rotation` under systemd, with the lines of docs/rotation.md: the command's readiness and
-//! watchdog messages, a restart by systemd, and stopping the service.
+//! `--on-rotation` under systemd, with the lines of examples/systemd/rotating.service: the
+//! command's readiness and watchdog messages, a restart by systemd, and stopping the service.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::support::record::await_fact;
 use crate::support::sandbox::repository_file;
 use crate::support::watch;
 
-/// A service with the lines of docs/rotation.md and with `lines`. It reads `/etc/NAME.json`.
+/// A service with the lines of the example and with `lines`. It reads `/etc/NAME.json`.
 fn rotating_unit(
     name: &'static str,
     mode: &str,
@@ -16,10 +16,10 @@ fn rotating_unit(
     command: &str,
 ) -> Option<(&'static Systemd, Unit)> {
     let systemd = Systemd::shared()?;
-    let page = repository_file("docs/rotation.md");
-    let (_, example) = page.split_once("```ini\n").unwrap();
-    let (example, _) = example.split_once("```").unwrap();
-    let kept = |line: &&str| !line.starts_with(['[', 'E', ' ']) && !line.starts_with("RestartSec");
+    let unit = repository_file("examples/systemd/rotating.service");
+    let (_, example) = unit.split_once("[Service]\n").unwrap();
+    let (example, _) = example.split_once("\n[").unwrap();
+    let kept = |line: &&str| !line.starts_with(['#', 'E', ' ']) && !line.starts_with("RestartSec");
     let example: Vec<&str> = example.lines().filter(kept).collect();
     store(systemd, name, "one-4c7a1e");
     let options =

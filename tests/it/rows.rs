@@ -109,7 +109,6 @@ a row
 21: \"never\" isn't a column
 22: the row has no \"launch\"
 24: the name of a test can't begin with a digit
-25: the line has 125 columns instead of at most 120
 25: the row has no \"launch\"
 ";
     assert_eq!(seen, expected);

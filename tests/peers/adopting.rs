@@ -1,23 +1,21 @@
-//! The metric filters and alarms of docs/adopting.md, created in moto.
+//! The metric filters and alarms of examples/fleet, created in moto.
 
 use serde_json::Value;
 
 use super::moto::{Moto, shell};
-use crate::docs::adopting::metric_filters;
-use crate::docs::page::Page;
+use crate::docs::adopting::{filter_script, metric_filters};
 use crate::support::directory::Directory;
+use crate::support::sandbox::repository_file;
 
 #[test]
-fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
+fn the_scripts_of_examples_fleet_create_an_alarm_for_each_metric() {
     let moto = or_skip!(Moto::shared());
-    let page = Page::read("docs/adopting.md");
     let directory = Directory::new();
-    let shell = or_skip!(shell(moto, directory.path(), "docs/adopting.md"));
+    let shell = or_skip!(shell(moto, directory.path(), "examples/fleet"));
     shell("aws logs create-log-group --log-group-name /ecs/app");
-    let [filter_script, alarm_script] =
-        ["# filters.sh\n", "# alarms.sh\n"].map(|file| page.block_from("sh", file));
+    let filter_script = filter_script();
     shell(&format!("set -- /ecs/app\n{filter_script}"));
-    shell(alarm_script);
+    shell(&repository_file("examples/fleet/alarms.sh"));
 
     let answer = |command: &str| -> Value { serde_json::from_str(&shell(command)).unwrap() };
     let created = answer("aws logs describe-metric-filters --log-group-name /ecs/app");
@@ -25,7 +23,7 @@ fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
     let metrics = filters.map(|filter| &filter["metricTransformations"][0]["metricName"]);
     let mut metrics: Vec<&str> = metrics.map(|name| name.as_str().unwrap()).collect();
     metrics.sort_unstable();
-    let shown = metric_filters(filter_script);
+    let shown = metric_filters(&filter_script);
     let mut shown: Vec<&str> = shown.iter().map(|(metric, _)| &**metric).collect();
     shown.sort_unstable();
     assert_eq!(metrics, shown);

@@ -1,4 +1,4 @@
-//! The templates of docs/templates.md for the formats of files: the real programs read exactly the
+//! The templates of examples/escapes.yaml and docs/templates.md: the real programs read exactly the
 //! value. `tests/servers/run` has those for servers that `.ci/run` doesn't install.
 
 use serde_json::{Value, json};
@@ -12,23 +12,22 @@ use crate::support::*;
 /// A value with each character that one of the formats treats in a special way.
 const PASSWORD: &str = r#"p@ss:w\o"r'd%#$ ;é"#;
 
-/// A launch with the declaration of the page, in which `prod/db` leads to this port.
+/// A launch with the example's declaration, in which `prod/db` leads to this port.
 fn escaped(port: u16, mut secrets: Value) -> Sandbox {
-    let page = Page::read("docs/templates.md");
     secrets["prod/db"] = json!({ "host": "127.0.0.1", "port": port, "password": PASSWORD });
     Sandbox::new()
-        .declaration(page.block_from("yaml", "# escapes.yaml"))
+        .declaration(&repository_file("examples/escapes.yaml"))
         .local(&secrets.to_string())
         .env("PATH", "/usr/sbin:/usr/bin:/bin")
         .prints_values()
         .target_writes_stderr()
 }
 
-/// The user of the page's template. No other test has one with this name.
+/// The user of the example's template. No other test has one with this name.
 const LOGIN: &str = "psql -w -h 127.0.0.1 -p \"$PORT\" -U app postgres -tAc 'SELECT current_user'";
 
 #[test]
-fn psql_logs_in_with_a_password_that_docs_reference_md_escapes_for_pgpass() {
+fn psql_logs_in_with_a_password_that_the_example_escapes_for_pgpass() {
     let postgres = or_skip!(Postgres::shared());
     let literal = PASSWORD.replace('\'', "''");
     postgres.run(&format!("CREATE ROLE app LOGIN PASSWORD '{literal}'"));
@@ -93,4 +92,21 @@ fn nginx_serves_with_a_key_in_memory_and_an_escaped_token_also_after_a_reload() 
         .script(NGINX);
     let run = sandbox.run();
     run.launched().printed(format!("{PASSWORD}\n{PASSWORD}\n"));
+}
+
+#[test]
+fn python_reads_a_password_that_the_example_escapes_for_xml() {
+    let password = "<p&amp;\"'4c7a1e>";
+    let python = or_skip!(super::interpreter());
+    let code = "import os, xml.etree.ElementTree as tree; print(tree.parse(os.environ['XML_FILE']).getroot().get('password'))";
+    let secrets =
+        json!({ "prod/db": { "host": "db.example.com", "port": 5432, "password": password } });
+    let run = Sandbox::new()
+        .declaration(&repository_file("examples/escapes.yaml"))
+        .local(&secrets.to_string())
+        .prints_values()
+        .target_writes_stderr()
+        .command([python.as_os_str(), "-c".as_ref(), code.as_ref()])
+        .run();
+    run.launched().printed(format!("{password}\n"));
 }

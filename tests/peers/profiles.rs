@@ -28,6 +28,8 @@ const FILES: &str = "\
 [profile   dev  ]⏎region = aa-1⏎KEYS⏎ |  | dev
 [profile my dev]⏎region = aa-1⏎KEYS⏎ |  | my dev
 [profile \"my dev]⏎region = aa-1⏎KEYS⏎ |  | my dev
+[profile my\" \"dev]⏎region = aa-1⏎KEYS⏎ |  | my dev
+[profile my\\ dev]⏎region = aa-1⏎KEYS⏎ |  | my dev
 [dev]⏎region = aa-1⏎KEYS⏎ |  | dev
 [profile a%20b]⏎region = aa-1⏎KEYS⏎[profile \"a b\"]⏎region = bb-1⏎KEYS⏎ |  | a b
 [profile caf\u{e9}#1]⏎region = aa-1⏎KEYS⏎ |  | caf\u{e9}#1

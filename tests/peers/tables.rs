@@ -28,9 +28,8 @@ use crate::support::skip::can;
 /// which the row leads.
 const SCRIPTS_WITHOUT_A_CASE: [&str; 1] = ["`echo \"TOKEN=$(aws …)\" >>\"$GITHUB_ENV\"`"];
 
-/// What the programs of the tables do. `docker run` starts its last argument with the variables of
-/// `-e` and `--env-file`.
-const PROGRAMS: [(&str, &str); 3] = [
+/// What the programs of the tables do.
+const PROGRAMS: [(&str, &str); 2] = [
     (
         "app",
         "#!/bin/sh
@@ -44,16 +43,6 @@ done
 ",
     ),
     ("node", "#!/bin/sh\nexec app\n"),
-    (
-        "docker",
-        "#!/bin/sh
-shift
-case $1 in
--e) exec env -i PATH=\"$PATH\" \"${2%%=*}=$(printenv \"${2%%=*}\" || echo \"${2#*=}\")\" \"$3\" ;;
---env-file) exec env -i PATH=\"$PATH\" $(cat \"$2\") \"$3\" ;;
-esac
-",
-    ),
 ];
 
 /// The AWS CLI. Each call is made once, because it takes a second.
@@ -229,10 +218,6 @@ fn store(moto: &Moto) {
         r#"{"DB_HOST":"db.example.com","apiKey":"key-4c7a1e"}"#,
     );
     moto.secret("prod/token", "token-4c7a1e");
-    moto.secret(
-        "prod/quotes",
-        r#"{"A":"it's \"q\" $HOME","B":"a b # c-4c7a1e"}"#,
-    );
     moto.secret("prod/tls", "key material");
     for (name, value) in [
         ("/prod/token", "first-4c7a1e"),

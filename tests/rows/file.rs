@@ -21,8 +21,8 @@
 //! - **Columns** follow the first line, on the same line after ` | ` or indented below it. Each
 //!   column is written as `NAME: VALUE`, or as `NAME:` with the lines of its value below, indented
 //!   once more.
-//! - **A line** has at most 120 columns. Put a longer launch or result into `launch:` or `seen:`.
-//!   These two, `before`, `through`, `requests`, `says`, `never` and the lines of tables continue
+//! - **A line** has about 120 columns, except in a table. Put a longer launch or result into
+//!   `launch:` or `seen:`. These two, `before`, `through`, `requests`, `says` and `never` continue
 //!   on lines indented once more.
 //! - **The launch** can begin with variables (`AWS_REGION=eu-west-1 check -e …`). If the user
 //!   types nothing, because the declaration has everything, the launch is `no options`.
@@ -32,15 +32,16 @@
 //! - **`given`** names fixtures. A fixture is a list of columns with a name, which is defined once,
 //!   above the rows. If the row has a column with the same name, the row's own column wins. What is
 //!   expected belongs in the row itself, never in a fixture.
-//! - **A table** below a row makes one test of each line. `{answer}` stands for the cell in the
-//!   column `answer`, and the row must use every column.
+//! - **A table** below a row makes one test of each line: use it for cases that differ only in
+//!   data. `{answer}` stands for the cell in the column `answer`, and the row must use every
+//!   column. The name has the differing parts in braces, and is found by its fixed part.
 //! - **A word** is a text that is defined above the rows, as `WORD = TEXT`, and used as `$WORD`.
 //!   Some words, such as `$role`, exist in every file (`words_of_all_files` in
 //!   `tests/it/support/rows.rs`). A word that isn't defined fails the row. `$$` is a dollar sign.
 //!   It is only needed before a lowercase letter or another `$`.
 //!
 //! The grammar is complete: it gets no new columns or words. Whatever a row can't say belongs in a
-//! test in Rust. A new row says everything itself, without a table.
+//! test in Rust.
 
 use std::collections::HashMap;
 
@@ -89,24 +90,10 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), Vec<Mistake>> {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        // A word that can't be broken, such as an address, may make a line longer.
-        let length = line.chars().count();
-        if length > 120 && line.split(' ').all(|word| word.chars().count() <= 100) {
-            let text = format!(
-                "the line has {length} columns instead of at most 120: write `launch: …` and `seen: …` below the \
-                 name, or continue a column on a line that is indented by eight spaces"
-            );
-            mistakes.push((number, text));
-        }
         if let Some(indented) = line.strip_prefix("    ") {
             let columns = match &mut above {
                 Above::Row(_, table) if indented.starts_with("| ") => {
                     table.push(cells(indented));
-                    continue;
-                }
-                Above::Row(_, table) if indented.starts_with("    | ") && !table.is_empty() => {
-                    let line = table.last_mut().expect("the table has lines");
-                    line.extend(cells(indented.trim_start()));
                     continue;
                 }
                 Above::Row(row, _) => &mut row.own,

@@ -158,7 +158,9 @@ fn a_fallback_region_is_asked_after_an_outage_but_not_after_a_denial_or_an_absen
         let aws = served().region_fails("us-east-1", fault.clone());
         let run = launch(&aws);
         let regions = if matches!(meaning, MayPass | OncePerRegion) {
-            run.launched_with_value();
+            let used = "so us-west-2 is used instead of us-east-1";
+            run.says_only(&[used.to_owned()]).launched();
+            run.has("A", "v-4c7a1e");
             let aws = served().fails(READ, fault);
             let parts = ["the region us-east-1", "the fallback region us-west-2"];
             launch(&aws).refused(75, parts);

@@ -1,4 +1,4 @@
-//! docs/output.md has the fields of the JSON document, and docs/check.md the error codes.
+//! docs/programs.md has the fields of the JSON document, and the error codes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,14 +9,14 @@ use crate::support::console::{outputs, pages_in};
 use crate::support::*;
 
 #[test]
-fn docs_output_md_names_every_field_of_the_json_that_check_prints() {
-    let page = repository_file("docs/output.md");
-    let (_, page) = page.split_once("\n### The JSON of `check`\n").unwrap();
+fn docs_programs_md_names_every_field_of_the_json_that_check_prints() {
+    let page = repository_file("docs/programs.md");
+    let (_, page) = page.split_once("\n## The JSON of `check`\n").unwrap();
     let (page, _) = page.split_once("\n## ").unwrap();
     let pages = pages_in("check")
         .into_iter()
         .filter(|page| page.ends_with("json.console") || page.ends_with("metadata.console"));
-    // docs/logs.md has the members of a message.
+    // Another section has the members of a message.
     let shown: String = pages
         .flat_map(outputs)
         .filter(|output| !output.contains("\"level\""))
@@ -43,7 +43,7 @@ fn words_between<'t>(text: &'t str, openings: &[&str], closing: char) -> BTreeSe
 }
 
 #[test]
-fn docs_check_md_lists_exactly_the_error_codes_that_src_gives_to_problems() {
+fn docs_programs_md_lists_exactly_the_error_codes_that_src_gives_to_problems() {
     let sources: String = all_files(&repository("src"))
         .iter()
         .filter(|path| path.extension().is_some_and(|found| found == "rs"))
@@ -61,7 +61,7 @@ fn docs_check_md_lists_exactly_the_error_codes_that_src_gives_to_problems() {
     // A predicate can have the same variant as a code.
     of_src.retain(|code| !code.contains(' '));
 
-    let page = repository_file("docs/check.md");
+    let page = repository_file("docs/programs.md");
     let (_, table) = page.split_once("| exit status | codes |").unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     // Every second part of the table is in backticks.
@@ -69,7 +69,7 @@ fn docs_check_md_lists_exactly_the_error_codes_that_src_gives_to_problems() {
     for other in ["--wait", "env-from", "pattern"] {
         assert!(of_page.remove(other));
     }
-    assert_same(&of_page, &of_src, "docs/check.md, and src");
+    assert_same(&of_page, &of_src, "docs/programs.md, and src");
 }
 
 #[test]

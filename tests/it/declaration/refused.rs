@@ -25,9 +25,10 @@ A isn't under "env" | ^A: "x:k"
 can't be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
 "defaults" has an unknown key | defaults: {^env: "A=x:k"}
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
-for an empty value, write "" | defaults: {…: ^null} | region | profile
-    | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
-must be text, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
+use one value | defaults: {…: ^null} | region | profile
+for an empty value, write "" | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
+must be one value, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache]
+must be text, not a list | defaults: {…} | unset: [^[X]]
     | env: {A: {…}} | value: ^[v] | template: ^[t]
 must be true or false, not a string | defaults: {…} | keep-existing: ^"true" | clean-env: ^1
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
@@ -159,8 +160,8 @@ must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, 
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 "unset" is empty | defaults: {unset: ^['X', '']}
 "unset" includes quotes | defaults: {unset: ^['X', '"AWS_*"']}
-must be one name pattern | defaults: {unset: ^['X', '…']} | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A] | `AWS_*` | A&B | AWS_.* | .*TOKEN | !AWS_* | ~AWS_*
-must be one name pattern, such as AWS_* | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
+isn't a name pattern | defaults: {unset: ^['X', '…']} | [ | [AWS_*] | AWS_% | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A] | `AWS_*` | A&B | AWS_.* | .*TOKEN | !AWS_* | ~AWS_*
+isn't a name pattern | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
 which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that isn't a positive number | env: {A: "ssm:/p:k::9223372036854775808"}

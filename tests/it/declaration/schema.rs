@@ -85,8 +85,9 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
     documented.retain(|block| !block.starts_with("# secrets.local.yaml\n"));
     assert!(documented.len() >= 2, "{documented:?}");
     let example = repository_file("examples/secrets-exec.yaml");
+    let escapes = repository_file("examples/escapes.yaml");
     let mut declarations: Vec<&str> = ACCEPTED.trim().lines().chain(documented).collect();
-    declarations.push(&example);
+    declarations.extend([&*example, &*escapes]);
     let accepted = declarations.clone();
     let refused = refused_by_both();
     declarations.extend(refused.iter().map(|row| &*row.declaration));

@@ -67,9 +67,8 @@ fn the_review_jobs_of_docs_ci_md_fail_with_the_difference_of_an_outdated_policy(
 }
 
 #[test]
-fn the_job_of_docs_ci_md_without_an_image_builds_a_commit_and_checks_with_it() {
-    let page = Page::read("docs/ci.md");
-    let job = page.block_from("yaml", "# .github/workflows/check.yaml\n");
+fn the_job_of_the_examples_without_an_image_builds_a_commit_and_checks_with_it() {
+    let job = repository_file("examples/ci/check.yaml");
     let clone = format!("git clone {} ", manifest("repository").unwrap());
     let clone = job
         .lines()
@@ -78,10 +77,9 @@ fn the_job_of_docs_ci_md_without_an_image_builds_a_commit_and_checks_with_it() {
     assert!(job.contains(&format!(" git -C {folder} checkout COMMIT\n")));
     assert!(job.contains(&format!(" cargo install --locked --path {folder}\n")));
     assert!(job.contains(" key: secrets-exec-COMMIT\n"));
-    let checks = steps(job);
+    let checks = steps(&job);
     assert_eq!(checks.lines().count(), 1, "{checks}");
-    let script = script(&format!("{SHARED_CHECKOUT}{checks}"));
-    repository().prepared_by(&script).run().launched();
+    repository().prepared_by(&script(&checks)).run().launched();
 }
 
 #[test]

@@ -87,3 +87,37 @@ fn the_ecs_example_starts_the_program_in_an_unchanged_image() {
     assert_eq!(second["entryPoint"][0], format!("{folder}/secrets-exec"));
     assert_starts_with_variables(second);
 }
+
+#[test]
+fn the_terraform_example_starts_the_program_with_the_declaration_of_the_image() {
+    let code = repository_file("examples/terraform/main.tf");
+    let words = |name: &str| -> Vec<String> {
+        let found = code.lines().find_map(|line| {
+            let (key, value) = line.split_once(" = ")?;
+            (key.trim() == name).then_some(value)
+        });
+        serde_json::from_str(found.unwrap()).unwrap()
+    };
+    let entry_point = words("entryPoint");
+    let [program, options @ .., end] = &entry_point[..] else {
+        panic!("{entry_point:?}")
+    };
+    assert_eq!((program.as_str(), end.as_str()), ("secrets-exec", "--"));
+    let place = |word: &String| word.replace("/etc/", "");
+    let sandbox = Sandbox::new()
+        .file(
+            "secrets-exec.yaml",
+            "env: { DB_PASSWORD: prod/db:password }",
+        )
+        .args(options.iter().map(place))
+        .executable("bin/node", "#!/bin/sh\necho \"$*\"\n")
+        .command(words("command"));
+    let search_path = sandbox.path("bin").display().to_string();
+    let sandbox = sandbox.env("PATH", search_path);
+    let run = sandbox.local("prod/db: { password: p-4c7a1e }").run();
+    run.launched().printed("app.js\n");
+    for (opening, closing) in [('{', '}'), ('[', ']'), ('(', ')')] {
+        let count = |bracket| code.matches(bracket).count();
+        assert_eq!(count(opening), count(closing), "{opening}");
+    }
+}

@@ -21,19 +21,3 @@ fn the_pre_commit_hook_passes_for_valid_declarations_and_fails_for_a_mistake() {
             .ended(Status::Exit(status));
     }
 }
-
-#[test]
-fn docs_installing_md_removes_each_file_that_make_install_puts_on_a_computer() {
-    let page = Page::read("docs/installing.md");
-    let removal = page.section("Remove it");
-    let script = repository_file("packaging/install");
-    let installed = script.lines().filter(|line| line.starts_with("put "));
-    let paths: Vec<&str> = installed
-        .map(|line| line.rsplit_once(' ').unwrap().1)
-        .collect();
-    assert!(!paths.is_empty());
-    for path in &paths {
-        assert!(removal.contains(&format!("/usr/local/{path}")), "{path}");
-    }
-    assert_eq!(removal.matches("/usr/local/").count(), paths.len());
-}

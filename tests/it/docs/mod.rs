@@ -1,6 +1,6 @@
-//! The pages of `docs/`: their commands run, and print what the pages show. The HCL and the
-//! TypeScript of docs/terraform.md aren't tested, and `tests/peers/tutorial.rs` follows the
-//! tutorial with the AWS CLI and moto.
+//! The pages of `docs/`: their commands run, and print what the pages show. The TypeScript of
+//! docs/terraform.md isn't tested, and `tests/peers/tutorial.rs` follows the tutorial with the AWS
+//! CLI and moto.
 
 use self::page::{Page, wrote_policy};
 use crate::support::*;
@@ -16,8 +16,8 @@ mod kubernetes;
 mod lambda;
 pub mod links;
 mod local;
-mod logs;
 mod migrating;
+mod programs;
 mod quoted;
 mod rotation;
 mod samples;

@@ -16,9 +16,8 @@ const WORDS_OF_A_SENTENCE: [&str; 18] = [
 ];
 
 /// What other programs print.
-const OF_OTHERS: [&str; 6] = [
+const OF_OTHERS: [&str; 5] = [
     "EKS does not have permissions to assume the associated role",
-    "Invalid length for parameter SecretString",
     "No OpenIDConnect provider found in your account for …",
     "ResourceInitializationError: unable to pull secrets or registry auth",
     "/opt/secrets-exec-wrapper: does not exist",

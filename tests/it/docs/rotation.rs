@@ -1,20 +1,23 @@
-//! docs/rotation.md: its scripts redeploy only if all values exist. docs/organizing.md: its command
-//! changes one key of a secret.
+//! examples/redeploy: its scripts redeploy only if all values exist. docs/organizing.md: its
+//! command changes one key of a secret.
 
 use std::fs;
 
 use super::page::Page;
 use crate::support::*;
 
-/// Runs commands with the scripts of the page and with a declaration of one reference. `kubectl`
-/// and `aws` are programs that print their arguments.
+/// Runs commands with the scripts of examples/redeploy and with a declaration of one reference.
+/// `kubectl` and `aws` are programs that print their arguments.
 fn redeployment(reference: &str, commands: &str) -> Option<Outcome> {
-    skip::can(&["jq", "--version"], "the scripts of docs/rotation.md").then(|| {
+    skip::can(&["jq", "--version"], "the scripts of examples/redeploy").then(|| {
         let aws = Aws::start().secret("prod/db", Secret::text(CANARY));
         let declaration = format!("env: {{ DB_HOST: \"{reference}\" }}\n");
+        let example = |name: &str| repository_file(&format!("examples/redeploy/{name}"));
         let sandbox = Page::read("docs/rotation.md")
             .with_examples()
-            .file("secrets.yaml", declaration);
+            .file("secrets.yaml", declaration)
+            .file("redeploy.sh", example("redeploy.sh"))
+            .file("redeploy-changed.sh", example("redeploy-changed.sh"));
         let sandbox = sandbox.env_remove("SECRETS_EXEC_LOCAL").aws(&aws);
         let sandbox = sandbox
             .executable("bin/kubectl", "#!/bin/sh\necho \"$@\"\n")
@@ -25,7 +28,7 @@ fn redeployment(reference: &str, commands: &str) -> Option<Outcome> {
 }
 
 #[test]
-fn the_redeployment_script_of_docs_rotation_md_sets_a_hash_of_the_versions() {
+fn the_redeployment_script_of_the_examples_sets_a_hash_of_the_versions() {
     let run = or_skip!(redeployment("prod/db:host", "sh redeploy.sh 2>&1"));
     let printed = run.launched().stdout();
     let (_, hash) = printed.split_once("\"secrets-hash\":\"").expect(&printed);
@@ -34,7 +37,7 @@ fn the_redeployment_script_of_docs_rotation_md_sets_a_hash_of_the_versions() {
 }
 
 #[test]
-fn the_script_of_docs_rotation_md_for_ecs_deploys_again_only_if_a_version_is_new() {
+fn the_script_of_the_examples_for_ecs_deploys_again_only_if_a_version_is_new() {
     let twice = "{ sh redeploy-changed.sh; sh redeploy-changed.sh; } 2>&1";
     let run = or_skip!(redeployment("prod/db:host", twice));
     let update = "ecs update-service --cluster prod --service app --force-new-deployment\n";
@@ -42,7 +45,7 @@ fn the_script_of_docs_rotation_md_for_ecs_deploys_again_only_if_a_version_is_new
 }
 
 #[test]
-fn the_scripts_of_docs_rotation_md_do_not_deploy_anything_if_a_value_is_missing() {
+fn the_scripts_of_the_examples_do_not_deploy_anything_if_a_value_is_missing() {
     for (script, deployment) in [
         ("sh redeploy.sh 2>&1", "secrets-hash"),
         ("sh redeploy-changed.sh 2>&1", "update-service"),

@@ -61,6 +61,48 @@ fn a_poll_never_takes_a_value_away_from_the_command() {
     }
 }
 
+const LOSES_FLAG: &str =
+    "so \"/bin/sh\" keeps its values: FLAG would lose a value that is empty or absent now";
+
+#[test]
+fn a_poll_that_would_take_a_value_away_names_each_change_that_waits_once() {
+    let (aws, run) = service(
+        r#"{"k":"one-4c7a1e","flag":"on-4c7a1e"}"#,
+        "env: { A: 'x:k', FLAG: 'x:flag' }",
+    );
+    for (version, value) in [
+        ("v2", r#"{"k":"one-4c7a1e","flag":""}"#),
+        ("v3", r#"{"k":"two-4c7a1e","flag":""}"#),
+        ("v4", r#"{"k":"two-4c7a1e","flag":""}"#),
+    ] {
+        aws.rotate("x", Secret::text(value).with_id(version));
+        run.poll(&aws);
+    }
+    let run = run.end();
+    run.says([
+        &format!("{LOSES_FLAG}\n"),
+        ", so another change waits: A changed (the secret \"x\", version v1 -> v3)",
+    ]);
+    assert_eq!(run.stderr().matches(LOSES_FLAG).count(), 2, "{run}");
+}
+
+#[test]
+fn a_poll_that_fails_for_another_reason_than_the_last_one_warns_at_once() {
+    let (aws, run) = service(r#"{"flag":"on-4c7a1e"}"#, "env: { FLAG: 'x:flag' }");
+    for _ in 0..2 {
+        aws.rotate("x", Secret::failing(fault::denied("x")));
+        run.poll(&aws);
+    }
+    aws.rotate("x", Secret::text(r#"{"flag":""}"#).with_id("v2"));
+    run.poll(&aws);
+    let run = run.end();
+    run.says([
+        "keeps its values: access to the secret \"x\" was denied",
+        LOSES_FLAG,
+    ]);
+    assert_eq!(run.stderr().matches("keeps its values").count(), 2, "{run}");
+}
+
 #[test]
 fn a_placeholder_of_an_earlier_declaration_does_not_replace_an_absent_value() {
     let aws = first_version();

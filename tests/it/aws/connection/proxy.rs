@@ -118,3 +118,18 @@ fn a_launch_without_a_password_for_a_proxy_says_in_which_variable_to_write_it() 
     }
     assert_eq!(proxy.connections(), 2);
 }
+
+#[test]
+fn an_error_that_a_proxy_sends_instead_of_an_emulator_is_not_blamed_on_aws() {
+    for status in [302, 403, 404, 429, 502] {
+        let script = format!("read; send HTTP/1.1 {status} No⏎content-length: 15⏎⏎{{canary}}");
+        let proxy = scripted(&[&script]);
+        let launch = launch_through(&proxy).endpoint("http://emulator.example:4566");
+        let run = launch.attempts(1).case(&script).run();
+        let port = proxy.port();
+        let said = format!("the request through the proxy 127.0.0.1:{port} (HTTP_PROXY) got ");
+        let help = "help: correct HTTP_PROXY, or add emulator.example to NO_PROXY";
+        run.refused(75, [&*said, &format!("HTTP status {status}"), help]);
+        run.says_nothing_of("AWS says");
+    }
+}

@@ -304,7 +304,7 @@ fn a_host_is_found_by_its_ipv4_address_if_the_name_server_fails_to_answer_for_ip
         ("silence", Reply::Silence),
     ] {
         // AWS's host is looked up as an absolute name.
-        for host in ["secrets.example", "secretsmanager.us-east-1.amazonaws.com"] {
+        for host in ["secrets.example", "kms.us-east-1.amazonaws.com"] {
             with_names(move || {
                 resolver(ipv6_reply, |_| Reply::Loopback);
                 let aws = served();
@@ -343,7 +343,7 @@ const IN_A_POD: &str = "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cl
 fn a_host_name_of_aws_is_looked_up_only_once_and_without_search_domains() {
     with_names(|| {
         let questions = resolver(NOTHING, |_| Reply::Loopback);
-        let (aws, host) = (served(), "secretsmanager.us-east-1.amazonaws.com");
+        let (aws, host) = (served(), "kms.us-east-1.amazonaws.com");
         let other = "B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666";
         let launch = at_host(host, &aws).resolve(other);
         let launch = with_files(launch, &[("resolv.conf", IN_A_POD)]);

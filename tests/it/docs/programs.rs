@@ -1,4 +1,4 @@
-//! docs/logs.md: its JSON is that of the program.
+//! docs/programs.md: its JSON is that of the program.
 
 use serde_json::{Deserializer, Value};
 
@@ -7,8 +7,8 @@ use crate::support::lines::EVENTS;
 use crate::support::*;
 
 #[test]
-fn a_launch_prints_the_json_of_docs_logs_md_on_one_line() {
-    let page = Page::read("docs/logs.md");
+fn a_launch_prints_the_json_of_docs_programs_md_on_one_line() {
+    let page = Page::read("docs/programs.md");
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).declaration(page.blocks("yaml")[0]);
     let sandbox = sandbox.executable("app", "#!/bin/sh\n").command(["./app"]);
@@ -20,13 +20,13 @@ fn a_launch_prints_the_json_of_docs_logs_md_on_one_line() {
 }
 
 #[test]
-fn docs_logs_md_names_every_event_and_the_fields_that_the_program_logs() {
+fn docs_programs_md_names_every_event_and_the_fields_that_the_program_logs() {
     let documented_fields = |name: &str| {
         let event = EVENTS.iter().find(|(event, _)| *event == name);
         let (_, fields) = event.unwrap_or_else(|| panic!("no event {name}"));
         Vec::from_iter(fields.split(' '))
     };
-    let page = Page::read("docs/logs.md");
+    let page = Page::read("docs/programs.md");
     for (name, _) in EVENTS {
         assert!(
             page.section("Events").contains(&format!("`{name}`")),
