@@ -125,7 +125,7 @@ book: $(MDBOOK)/bin/mdbook ## build the site of the pages: target/book/html/inde
 	packaging/book "$(CARGO_TARGET_DIR)/book"
 	"$(MDBOOK)/bin/mdbook" build "$(CARGO_TARGET_DIR)/book"
 
-bench: ## compare with a minimal client and other tools, and update docs/benchmarks.md and the figures of other pages (15 minutes; needs Linux, GNU time, openssl)
+bench: ## compare with a minimal client and other tools, and update benches/README.md and the figures of other pages (15 minutes; needs Linux, GNU time, openssl)
 	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
 
 bench-quick: ## measure the same in fewer rounds, even if the machine is busy, and only print the results

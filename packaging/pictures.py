@@ -4,7 +4,7 @@
     packaging/pictures.py BINARY DIRECTORY
 
 - `terminal` runs BINARY, a secrets-exec, on a terminal of its own, and shows what the terminal shows.
-- `benchmarks` shows the table of docs/benchmarks.md.
+- `benchmarks` shows the table of benches/README.md.
 - `value`, `ecs` and `rotation` are drawn from what is written here.
 
 No test compares the pictures in docs/img with what this draws now: run `make pictures` after a change of what they show.
@@ -238,7 +238,7 @@ def rows(line):
 
 # The bar chart of launch times.
 
-# The rows of the table in docs/benchmarks.md that the chart shows, and what the chart calls them.
+# The rows of the table in benches/README.md that the chart shows, and what the chart calls them.
 TOOLS = {
     "secrets-exec": "secrets-exec",
     "AWS SDK for Rust, as Cargo builds it": "AWS SDK, Cargo's defaults",
@@ -277,13 +277,13 @@ def benchmarks():
             picture.text(190 + length + 8, y + 17, time, "bold" if is_ours else "")
             y += 24
         y += 16
-    picture.text(16, y + 10, "Shorter is better. The network is simulated: docs/benchmarks.md has the details.", "dim")
+    picture.text(16, y + 10, "Shorter is better. The network is simulated: benches/README.md has the details.", "dim")
     return picture
 
 
 def launch_times(count):
     """The tools that were measured with this number of secrets, and their times as the table has them, in ascending order."""
-    page = (ROOT / "docs/benchmarks.md").read_text()
+    page = (ROOT / "benches/README.md").read_text()
     section = page.split("## Launch time")[1].split("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("|")]
     rows = [line.strip("| ").split(" | ") for line in table]
