@@ -1,13 +1,12 @@
 //! The backend of `--agent`: it reads secrets from the AWS Secrets Manager Agent, an HTTP service
 //! on this host that caches secrets for all programs.
 //!
-//! The agent has its own credentials, so a request doesn't need any. Instead, a request needs a
-//! token, which protects the agent against server-side request forgery. The token is sent only to
-//! this host, or over https. It goes directly to the agent, never through a proxy.
+//! The agent has its own credentials. Instead of a signature, a request carries a token, which
+//! protects the agent against server-side request forgery. The token is sent only to this host or
+//! over https, and never through a proxy.
 //!
-//! The agent can do less than AWS: it reads from only one region, can't read parameters, and
-//! assumes roles only since version 2.1. If the agent can't read a secret, secrets-exec doesn't ask
-//! AWS instead.
+//! The agent reads from only one region, can't read parameters, and assumes roles only since
+//! version 2.1. If the agent can't read a secret, secrets-exec doesn't ask AWS instead.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,15 +30,13 @@ use crate::system::os_error;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Deadline, RetryBudget, Turns};
 
-/// The file where the Secrets Manager Agent's installer stores the token that every request to the
-/// agent must carry.
+/// The file where the agent's installer stores the token.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// Finds the token for requests to the Secrets Manager Agent, and returns it as a header value.
-/// `variable` is the value of AWS_TOKEN: either the token itself, or `file:///path/to/token`. If
-/// AWS_TOKEN isn't set, reads the token from [`AGENT_TOKEN_FILE`].
+/// Finds the token, as a header value. `variable` is the value of AWS_TOKEN, if it is set: the
+/// token itself, or `file:///path/to/token`.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
     let (source, found) = match (file, variable) {
@@ -55,14 +52,12 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
         let text =
             format!("there is no token for the Secrets Manager Agent, because {source} {why}");
         let error = FetchError::credentials_refused("no-token", text);
-        // With `--wait`, the launch tries again later: while a machine boots, the token file may
-        // not exist yet.
+        // With `--wait`, the launch tries again: while a machine boots, the file may not exist yet.
         error.again(Again::Later).help(TOKEN_REMEDY)
     })
 }
 
-/// Reads the agent's token from a file. The error completes a sentence that begins with the file's
-/// name: `can't be read: …`.
+/// The error completes a sentence that begins with the file's name.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let why = os_error::file_error_text(path.as_ref(), &error);
@@ -70,11 +65,8 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Converts the agent's token to a header value, without trailing white space.
-///
-/// The token is never printed: the header is marked as sensitive, and messages conceal the token.
-/// If the token is empty or isn't a valid header value, the error completes a sentence about the
-/// token's source: `doesn't contain a token`.
+/// Makes a header value of the token, without trailing white space, and keeps the token out of
+/// messages. The error completes a sentence about the token's source.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
     let mut header = HeaderValue::try_from(token.trim_end())
@@ -87,14 +79,13 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The time limit for each step of opening a connection to the Secrets Manager Agent. It can be
-/// short, because the agent usually runs on this host.
+/// The time limit for each step of opening a connection, short because the agent usually runs on
+/// this host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
     url: Placed<HttpUrl>,
-    /// The AWS settings. A request to the agent depends on only three of them: the default region,
-    /// the default role and the agent's token.
+    /// Only the default region, the default role and the agent's token are used.
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
@@ -102,10 +93,9 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Creates a client for the Secrets Manager Agent that listens at `url`.
+    /// Creates a client for the agent that listens at `url`.
     pub fn new(url: Placed<HttpUrl>, settings: &Settings, deadline: &Deadline) -> Self {
-        // `Duration::MAX` means that the parts of a response have no time limits of their own. The
-        // retry budget limits the request as a whole.
+        // `Duration::MAX`, because the retry budget limits the request as a whole.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {
             url,
@@ -116,13 +106,10 @@ impl Agent {
         }
     }
 
-    /// Reads the secrets in `wanted` through the Secrets Manager Agent, and returns an answer for
-    /// each locator.
+    /// Answers each locator in `wanted`.
     ///
-    /// First reads AWS's configuration files, because the profile may set the region. A locator
-    /// that the agent doesn't support, such as a parameter, fails without a request. Without a
-    /// token, nothing is sent, and all other locators fail with the same error
-    /// ([`Self::missing_token_error`]).
+    /// Reads AWS's configuration files first, because the profile may set the region. Without a
+    /// token, no secret is requested.
     pub async fn answers(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the AWS configuration files".to_owned());
@@ -169,13 +156,13 @@ impl Agent {
         Ok(answers)
     }
 
-    /// Explains why the Secrets Manager Agent can't read a secret, or returns `None` if it may be
-    /// able to. The explanation completes a sentence about the agent: `reads only secrets`.
+    /// Why the agent can't read a secret, or `None` if it can. The reason completes a sentence
+    /// about the agent.
     fn unsupported_reason(&self, located: &Locator) -> Option<&'static str> {
         let role = located.role.as_ref();
         let has_external_id = role.is_some_and(|role| role.external_id.is_some());
-        // We assume that the agent reads from the region that is configured here. After a request,
-        // `parse_response` checks whether the secret really came from the requested region.
+        // We assume that the agent reads from the region that is configured here. `parse_response`
+        // checks the region of the secret that the agent returns.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && located.region.as_ref() != configured;
 
@@ -190,10 +177,8 @@ impl Agent {
         }
     }
 
-    /// Chooses the error to report if no token for the Secrets Manager Agent was found.
-    ///
-    /// This is usually `error`, which is about the token. But if a connection to the agent fails,
-    /// the connection error is returned instead, because a token wouldn't help.
+    /// The error if no token was found. If the agent can't be reached either, it is the connection
+    /// error, because a token wouldn't help.
     async fn missing_token_error(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.value.uri());
         match self.budget.within(connecting).await {
@@ -204,7 +189,6 @@ impl Agent {
         }
     }
 
-    /// Reads one secret through the Secrets Manager Agent. Retries after an outage or a timeout.
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let name = format!("{located} through the agent");
         let host = host_and_port(self.url.value.uri());
@@ -215,7 +199,6 @@ impl Agent {
             .map_err(|error| self.with_agent_headline(error))
     }
 
-    /// Sends a single request for a secret, without retries, and returns the secret's document.
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let request = Request::get(self.request_url(located))
             .header(TOKEN_HEADER, token)
@@ -227,15 +210,13 @@ impl Agent {
             .await
             .map_err(|failure| failure.for_host_named_in(&self.url.place))?;
         let status = response.status.as_u16();
-        // A body that breaks off or is too long is treated as an outage, like a response that isn't
-        // from AWS.
+        // A body that breaks off or is too long is an outage, like a response that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         self.parse_response(status, &body, located)
     }
 
-    /// Builds the URL that requests a secret from the Secrets Manager Agent:
-    /// `http://localhost:2773/secretsmanager/get?secretId=…`. It doesn't name a region, because the
-    /// agent always reads from its own region.
+    /// The URL of a request, such as `http://localhost:2773/secretsmanager/get?secretId=…`. It
+    /// doesn't name a region, because the agent always reads from its own region.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.value.text().trim_end_matches('/');
@@ -255,11 +236,8 @@ impl Agent {
         url
     }
 
-    /// Puts a headline about the agent before an outage's text, because the agent was asked, not
-    /// AWS.
-    ///
-    /// If the agent couldn't be reached or sent a malformed response, the help text is about the
-    /// agent, too. Errors that aren't outages stay as they are.
+    /// Says in an outage's headline that the agent was asked, not AWS. The help of a connection
+    /// error or a malformed response is about the agent, too.
     fn with_agent_headline(&self, mut error: FetchError) -> FetchError {
         use OutageKind::{Connection, Lookup, Silent};
         let undo = self.url.place.undo();
@@ -276,8 +254,6 @@ impl Agent {
         error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
     }
 
-    /// Builds the error for a secret that the Secrets Manager Agent can't read. `why` completes a
-    /// sentence about the agent, such as `reads only secrets`.
     fn unsupported_error(&self, why: &str) -> FetchError {
         let place = &self.url.place;
         let text =
@@ -285,8 +261,8 @@ impl Agent {
         FetchError::refused(Refusal::Agent, text).help(place.undo())
     }
 
-    /// Parses the agent's response to a request for `located`. Refuses a secret from another
-    /// region. If the response doesn't name a region, the document gets the requested region.
+    /// Refuses a secret from a region other than the requested one. If the response doesn't name a
+    /// region, the document gets the requested one.
     fn parse_response(&self, status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
         if status != 200 {
             return Err(parse_agent_error(status, body, located.role.as_ref()));
@@ -294,8 +270,7 @@ impl Agent {
 
         let document = parse_secret(body, &located.id, &located.version)?;
         let region = document.region.or_else(|| located.region.clone());
-        // A request to the agent can't name a region, so the agent may have found a secret with the
-        // same name in its own region.
+        // The agent may have found a secret with the same name in its own region.
         if located.region.is_some() && region != located.region {
             let why = "reads only from its own region, not from the region of this launch";
             return Err(self.unsupported_error(why));
@@ -304,14 +279,11 @@ impl Agent {
     }
 }
 
-/// Parses an error response from the Secrets Manager Agent.
+/// Parses an error of the agent, or one from AWS that the agent passes on. If the body has an error
+/// code, messages quote the code and its message, but nothing else of the body.
 ///
-/// The error is the agent's own, or one from AWS that the agent passes on. If the body contains an
-/// error code, we print only the code and the message that goes with it, and nothing else from the
-/// body.
-///
-/// `role` is the role that the request named. If the error's message contains this role's ARN, the
-/// agent couldn't assume the role.
+/// If the message contains the ARN of `role`, which the request named, the agent couldn't assume
+/// this role.
 fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
@@ -320,8 +292,8 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
     {
-        // If the agent had assumed the role and AWS then refused the request, the message would
-        // contain the ARN of the role's session instead.
+        // If the agent had assumed the role, AWS's refusal would contain the ARN of the role's
+        // session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = redacted_line(&format!("{code}: {message}"));
@@ -330,28 +302,23 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
 
     let error = parse_service_error(status, NO_HEADERS, body);
     if status == 403 && error.next_try().is_here() {
-        // Status 403 is a denial, even with an error code that usually calls for a retry. So we
-        // don't ask the agent again.
+        // Status 403 is a denial, even with an error code that usually calls for a retry.
         return FetchError::from(Cause::Denied(Denial::PolicyOrMissing(Operation::Read)))
             .explaining(error);
     }
     error
 }
 
-/// A header lookup that never finds anything. The parser needs no headers, because the agent puts
-/// an error's code and message in the body.
+/// The agent puts an error's code and message in the body, so the parser needs no headers.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
-/// The maximum length, in bytes, of an error text from the Secrets Manager Agent that messages
-/// quote. A longer text is left out.
+/// Messages leave out a text from the agent that is longer than this many bytes.
 const LONGEST_TEXT: usize = 200;
 
-/// Interprets an error response from the Secrets Manager Agent that has no error code.
-///
-/// Without a code, the error isn't from AWS. Status 403 means that the agent refused the token. Any
-/// other status is an outage. For example, Lambda's extension answers with status 400 and plain
-/// text until the function has started, and agents older than version 2.1 do so if a request names
-/// a role.
+/// The error for a response without an error code. Such a response isn't from AWS. Status 403 means
+/// that the agent refused the token. Any other status is an outage. For example, Lambda's extension
+/// answers with status 400 and plain text until the function has started. Agents older than version
+/// 2.1 do the same if a request names a role.
 fn error_without_code(status: u16, body: &[u8]) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');

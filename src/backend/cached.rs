@@ -1,7 +1,7 @@
 //! The backend of `--cache`: it asks AWS, and keeps AWS's last good answers in a directory in
 //! memory.
 //!
-//! Each answer is a file there, a cache entry. The age of an entry decides what happens:
+//! Each answer is a file there, called a cache entry. The age of an entry decides what happens:
 //!
 //! ```text
 //! age of the entry   0 ────────── --cache-ttl ───────────────────── --cache-stale ───────▶
@@ -14,9 +14,8 @@
 //!                    │             │   absent       is removed       │
 //! ```
 //!
-//! - Every document (a secret's value and version) that comes from the secret's own region replaces
-//!   the entry. If credentials are missing or have expired, the entry stays, because this failure
-//!   says nothing about the secret.
+//! - Every document from the secret's own region replaces the entry. If credentials are missing or
+//!   have expired, the entry stays, because this failure says nothing about the secret.
 //! - During an outage of the secret's own region, a launch uses the document of a fallback region,
 //!   but doesn't store it. If this document doesn't have every value, the launch uses the entry
 //!   instead, unless the entry is too old.
@@ -26,14 +25,13 @@
 //! - A launch that stores an entry also removes all entries, of any request, that are too old both
 //!   for this launch and for the launch that stored them.
 //!
-//! An entry contains the whole document, not only the keys that the launch needs. So a launch whose
-//! declaration needs another key of the same secret doesn't send a request.
+//! An entry contains the whole document, so a launch that needs another key of the same secret
+//! doesn't send a request.
 //!
-//! An entry's file has three parts: a line with the version of the format, a line with the checksum
-//! of the rest, and the answer as JSON. The name of the file is a hash, followed by the version of
-//! the format. The hash covers the request, and the options and variables that choose its
-//! credentials and its endpoint. So a launch with a different `--role-arn` or endpoint never uses
-//! the entry.
+//! An entry's file has a line with the version of the format, a line with the checksum of the rest,
+//! and the answer as JSON. Its name is a hash of the request and of the options and variables that
+//! choose its credentials and its endpoint, followed by the version of the format. So a launch with
+//! a different `--role-arn` or endpoint never uses the entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry, File};
@@ -61,63 +59,56 @@ use crate::system::os_error::{call_problem, errno, errno_text, unexpanded_help};
 use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};
 use crate::time::PATIENCE;
 
-/// The first line of a cache entry. The number is the version of the format.
+/// The first line of a cache entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 2\n";
 
-/// The suffix of a cache entry's file name. The number is the version of the entry's format.
+/// The suffix of an entry's file name: the version of the format.
 const SUFFIX: &str = ".2";
 
-/// The age at which the temporary file of an entry is removed, which a launch left that was killed.
+/// The age at which the temporary file of a killed launch is removed.
 const TEMPORARY_KEPT_FOR: Duration = Duration::from_hours(24);
 
-/// The length of the checksum line of a cache entry: 64 hexadecimal digits and a line feed.
+/// 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
-/// The second half of the warning about an invalid cache entry, after
-/// `a cached value in "DIRECTORY"`.
+/// Completes the warning that begins with `a cached value in "DIRECTORY"`.
 const DAMAGED: &str =
     "couldn't be used, because it is damaged or comes from a different version of secrets-exec";
 
-/// A cache entry: a document from AWS, and when AWS was asked for it. The JSON in the entry's file
-/// is an array of these fields, in this order.
+/// The JSON in the entry's file is an array of these fields, in this order.
 #[derive(Debug, Deserialize)]
 pub struct CacheEntry {
-    /// The name of the entry's file.
+    /// The name of the file.
     pub name: String,
-    /// When AWS was asked for the document. This is a time since boot, not a date.
+    /// When AWS was asked for the document, as a time since boot.
     pub fetched: Duration,
-    /// The age at which the entry becomes too old for the launch that stored it.
+    /// The age at which the entry is too old for the launch that stored it.
     pub kept_for: Duration,
     pub document: Document,
 }
 
-/// The time that AWS has to answer if the cache could provide every value instead. This keeps an
-/// outage from delaying the launch for long.
+/// The time that AWS has to answer if the cache could provide every value.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
     aws: Aws,
     directory: CacheDirectory,
-    /// The cache options. If this launch only stores answers and never uses a cached one, both time
-    /// limits in the options are zero.
+    /// `ttl` and `stale` are zero if this launch only stores answers and never uses entries.
     options: CacheOptions,
-    /// The age at which an entry becomes too old for this launch: the longer of the two time limits
-    /// that the user set.
+    /// The age at which an entry is too old for this launch.
     kept_for: Duration,
-    /// The problems with cache entries, such as `couldn't be stored`, each with the secrets that it
-    /// affects (`the secret "prod/db"`).
+    /// Maps what is wrong with cache entries, such as `couldn't be stored`, to the affected
+    /// secrets.
     unusable: BTreeMap<String, BTreeSet<String>>,
-    /// Cached documents of secrets for which a fallback region answered. They are used if the
-    /// fallback region's documents don't have every value.
+    /// The cached documents of secrets for which a fallback region answered. [`Cached::replace`]
+    /// may swap the two documents.
     substitutes: BTreeMap<Locator, Document>,
     /// The locators whose entries would make the launch fail.
     unsuitable: BTreeSet<Locator>,
 }
 
 impl Cached {
-    /// Creates a backend that asks AWS and caches the answers in `directory`, the directory that
-    /// `options` names. If `uses_entries` is false, answers are only stored, and no cached answer
-    /// is used.
+    /// Creates a backend around `aws`. If `uses_entries` is false, answers are only stored.
     pub fn new(
         aws: Aws,
         directory: CacheDirectory,
@@ -144,13 +135,11 @@ impl Cached {
         &mut self.aws
     }
 
-    /// Answers each locator in `wanted`, from the cache or from AWS, and updates the cache.
-    ///
-    /// The module's documentation says when an entry is used, stored or removed. [`Self::warnings`]
-    /// then reports the entries for which this failed.
+    /// Answers each locator in `wanted`, from the cache or from AWS, and updates the cache as the
+    /// head of this file says.
     ///
     /// If the cache could provide everything that AWS is asked for, AWS has only [`RETRIED_FOR`] to
-    /// answer or, with fallback regions, each endpoint has [`PATIENCE`].
+    /// answer. With fallback regions, each endpoint has [`PATIENCE`] instead.
     pub async fn answers(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         let CacheOptions { ttl, stale, .. } = self.options;
         let begun = boot_time();
@@ -180,7 +169,7 @@ impl Cached {
         let limit = match fallback_regions {
             _ if !has_all => None,
             0 => Some(RETRIED_FOR),
-            // Each region has its turn, and so has one region that doesn't answer STS.
+            // One turn for each region, and one for a region that doesn't answer STS.
             count => Some(PATIENCE * (count + 2)),
         };
 
@@ -208,7 +197,7 @@ impl Cached {
                 (Err(failure), Some(entry)) if failure.is_temporary() => {
                     Ok(entry.into_document(Some(failure)))
                 }
-                // If no stale entry is ever used (`--cache-stale 0`, or in a poll), the failure
+                // If stale entries are never used (`--cache-stale 0`, or in a poll), the failure
                 // doesn't mention the cache.
                 (Err(failure), None) if failure.is_temporary() && !stale.is_zero() => {
                     Err(failure.notes([without_substitute.to_owned()]))
@@ -221,16 +210,12 @@ impl Cached {
     }
 
     /// Replaces a document that doesn't have every value. `is_needed` is true if the launch would
-    /// fail with it.
+    /// fail with it. Returns true if `answers` changed.
     ///
-    /// The replacement depends on where the document comes from:
-    ///
-    /// - From a fallback region: the cached document, unless it is too old. If the launch would
-    ///   fail with either of them, the secret's own region is asked again.
-    /// - From the cache, if the launch would fail with it: nothing, so AWS is asked for the
-    ///   document. The entry isn't used again.
-    ///
-    /// Returns true if `answers` changed.
+    /// - A document from a fallback region is replaced by the cached one, unless the cached one is
+    ///   too old. If the launch would fail with both, the secret's own region is asked again.
+    /// - A cached document with which the launch would fail is removed, so that AWS is asked. This
+    ///   launch doesn't use the entry again.
     pub fn replace(&mut self, locator: Locator, is_needed: bool, answers: &mut Answers) -> bool {
         let Some(Ok(document)) = answers.get_mut(&locator) else {
             return false;
@@ -240,7 +225,7 @@ impl Cached {
             && let Some(substitute) = self.substitutes.remove(&locator)
         {
             let replica = replace(document, substitute);
-            // The launch may still fail with the cached document.
+            // Keep the replaced document, in case the launch would fail with the cached one.
             if !is_needed {
                 self.substitutes.insert(locator, replica);
             }
@@ -253,8 +238,7 @@ impl Cached {
         true
     }
 
-    /// Warns about each problem with cache entries, such as `couldn't be stored`. A warning lists
-    /// the secrets that the problem affects.
+    /// A warning for each problem with cache entries, with the secrets that it affects.
     pub fn warnings(&self) -> Vec<Record> {
         let directory = self.options.directory.value.display();
         let mut warnings = Vec::new();
@@ -270,8 +254,8 @@ impl Cached {
         hex_hash(self.aws.cache_key(locator).as_bytes()) + SUFFIX
     }
 
-    /// Removes the cache entries that are too old for both this launch and the launch that stored
-    /// them. `now` is the time since boot. Files that can't be read or removed stay.
+    /// Removes entries that are too old for both this launch and the launch that stored them. `now`
+    /// is the time since boot. Files that can't be read or removed stay.
     fn remove_old_entries(&self, now: Duration) {
         let Ok(files) = fs::read_dir(&self.options.directory.value) else {
             return;
@@ -283,12 +267,12 @@ impl Cached {
         }
     }
 
-    /// Checks whether a file in the cache is an entry that is too old for both this launch and the
-    /// launch that stored it.
+    /// True if a cache's file is old enough to be removed. `None` if the file isn't from a cache or
+    /// can't be read.
     fn is_old(&self, file: &DirEntry, now: Duration) -> Option<bool> {
         let name = file.file_name();
         let name = name.to_str()?;
-        // `.NAME.`, and eight random characters
+        // A temporary file is called `.NAME.` and eight random characters.
         let temporary = name
             .strip_prefix('.')
             .and_then(|rest| rest.rsplit_once('.'));
@@ -305,8 +289,8 @@ impl Cached {
         Some(entry.age(now) > entry.kept_for.max(self.kept_for))
     }
 
-    /// Reads the cache entries of the locators in `wanted`. Leaves out locators without an entry.
-    /// [`Self::warnings`] then reports the entries that couldn't be used.
+    /// Reads the entries of `wanted`, and leaves out locators without one. [`Self::warnings`]
+    /// reports entries that couldn't be used.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -326,31 +310,26 @@ impl Cached {
         entries
     }
 
-    /// Reads the cache entry of a locator, or returns `None` if there isn't one. The error
-    /// completes the warning about the entry: `couldn't be read (…)`.
+    /// Reads a locator's entry, if there is one. The error completes the warning about the entry.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
             return Ok(None);
         };
         let entry = decode(&name, &bytes)?;
-        // An entry from the future isn't used. Files in memory don't survive a reboot, so such an
-        // entry was written in a different time namespace, which has its own boot time.
+        // Files in memory don't survive a reboot, so an entry from the future was written in a
+        // different time namespace, which has its own boot time.
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
         Ok(Some(entry))
     }
 
-    /// Updates the cache with AWS's `answer`.
-    ///
     /// Stores a document from the secret's own region. Removes the entry if that region denies
-    /// access or doesn't have the value. An answer from a fallback region changes nothing. `begun`
-    /// is when AWS was asked, as a time since boot. [`Self::warnings`] reports an entry that can't
-    /// be stored or removed.
+    /// access or doesn't have the value. `begun` is when AWS was asked, as a time since boot.
     ///
-    /// An entry that can't be replaced is removed. Otherwise, launches would keep using an outdated
-    /// value until the end of `--cache-ttl`.
+    /// An entry that can't be replaced is removed, because launches would otherwise keep using an
+    /// outdated value until the end of `--cache-ttl`.
     fn update_entry(&mut self, locator: &Locator, answer: &Answer, begun: Duration) {
         let directory = &self.directory.0;
         let name = self.entry_name(locator);
@@ -379,20 +358,17 @@ impl Cached {
     }
 }
 
-/// True if the cache stores this answer: a document that comes from the secret's own region, not
-/// from a fallback region.
+/// Only a document from the secret's own region is stored.
 fn is_stored(answer: &Answer) -> bool {
     matches!(answer, Ok(document) if document.passed_over.is_empty())
 }
 
 impl CacheEntry {
-    /// The time since AWS was asked for the document. `now` is the time since boot.
+    /// `now` is the time since boot.
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
 
-    /// Turns the entry into a document that records the age of the cached answer.
-    ///
     /// `replaces` is the failure of the request to AWS, or `None` for a fresh entry, which needs no
     /// request.
     fn into_document(self, replaces: Option<FetchError>) -> Document {
@@ -404,10 +380,8 @@ impl CacheEntry {
     }
 }
 
-/// Encodes a document as the content of the cache file `name`.
-///
-/// `fetched` is when AWS was asked for the document, as a time since boot. `kept_for` is the age at
-/// which the entry becomes too old for this launch.
+/// Encodes a document as the content of the cache file `name`. `fetched` is when AWS was asked, as
+/// a time since boot.
 ///
 /// The content includes `name`, so that [`decode`] refuses a file that was copied to another name.
 pub fn encode(
@@ -417,15 +391,15 @@ pub fn encode(
     kept_for: Duration,
 ) -> Zeroizing<Vec<u8>> {
     let parts = (name, fetched, kept_for, document);
-    // Serialization only fails for a time before 1970, which AWS's answers never contain. The JSON
-    // would then be empty, and `decode` would refuse the entry.
+    // Serialization only fails for a time before 1970, which AWS's answers never contain. `decode`
+    // would refuse the empty JSON.
     let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
 
     let checksum = hex_hash(&json);
     Zeroizing::new([MAGIC, checksum.as_bytes(), b"\n", &json].concat())
 }
 
-/// Parses the content of the cache file `name`, which [`encode`] wrote.
+/// Parses the content of the cache file `name`, which [`encode`] wrote. The error is [`DAMAGED`].
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
@@ -439,7 +413,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         .ok_or(DAMAGED)
 }
 
-/// The SHA-256 hash of the bytes, as hexadecimal digits.
+/// SHA-256, in hexadecimal digits.
 pub fn hex_hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
@@ -447,8 +421,8 @@ pub fn hex_hash(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The time since boot, or zero if the kernel doesn't have such a clock. Setting the system's time
-/// doesn't affect it. On Linux, it includes the time that the machine spent asleep.
+/// The time since boot, or zero if the kernel has no such clock. Setting the system's time doesn't
+/// affect it. On Linux, it includes the time that the machine spent asleep.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -457,14 +431,12 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// An open cache directory that passed our checks: it belongs to this user, nobody else has access
-/// to it, and it is in memory.
+/// An open directory in memory that belongs to this user and that nobody else can access.
 ///
-/// All files in the cache are opened through this descriptor, so nobody can replace the directory
-/// after the checks.
+/// All cache files are opened through this descriptor, so nobody can replace the directory after
+/// the checks.
 pub struct CacheDirectory(OwnedFd);
 
-/// The permissions of everyone except the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
 const NOT_OURS: &str =
@@ -487,10 +459,8 @@ impl CacheDirectory {
         Ok(Self(descriptor))
     }
 
-    /// Reads the file `name` in the cache, or returns `None` if it doesn't exist.
-    ///
-    /// Refuses anything but a regular file that belongs to this user and that nobody else can
-    /// access. The error completes the warning about the entry: `couldn't be read (…)`.
+    /// Reads a file, if it exists. Refuses anything but a regular file that belongs to this user
+    /// and that nobody else can access. The error completes the warning about the entry.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a named pipe would wait for a writer.
@@ -520,8 +490,8 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// Explains why values must not be stored in a directory, or returns `None` if it is safe. The
-/// explanation completes a sentence about the directory: `is open to other users (mode 0755)`.
+/// Why values must not be stored in a directory, or `None` if they may. The reason completes a
+/// sentence about the directory.
 fn directory_defect(directory: &OwnedFd) -> Result<Option<String>, Errno> {
     if !is_in_memory(directory.as_fd())? {
         return Ok(Some(
@@ -538,7 +508,8 @@ fn directory_defect(directory: &OwnedFd) -> Result<Option<String>, Errno> {
         )));
     }
     let mode = Mode::from_bits_truncate(stat.st_mode);
-    // If an ACL gives access to other users, that shows up in the group's permissions.
+    // This test also finds an ACL that gives access to other users, because the group's permissions
+    // show such an ACL.
     if mode.intersects(OTHERS) {
         return Ok(Some(format!(
             "is open to other users (mode {:04o})",

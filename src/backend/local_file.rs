@@ -12,14 +12,13 @@ use crate::model::shown::shell_word;
 
 pub struct LocalFile {
     pub path: PathBuf,
-    /// Each secret's value, by id. As in references, a parameter's id begins with `ssm:`.
+    /// Values by id. As in references, a parameter's id begins with `ssm:`.
     pub secrets: BTreeMap<String, SecretValue>,
 }
 
 impl LocalFile {
-    /// Looks up each locator in `wanted`. An answer is the value in the file, or a failure if the
-    /// file doesn't have the id. For the first [`MOST_SUGGESTIONS`] missing ids, also looks for a
-    /// similar id to suggest.
+    /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing ids, also looks
+    /// for a similar id to suggest.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut answers = Answers::new();
         let mut searches = 0;
@@ -38,7 +37,6 @@ impl LocalFile {
         answers
     }
 
-    /// Looks up the value of a single locator. Fails if the file doesn't have it.
     fn answer(&self, locator: &Locator) -> FetchResult<Document> {
         if let Some(path) = locator.path() {
             return self.parameters_below(path);
@@ -50,8 +48,8 @@ impl LocalFile {
         Ok(Document::new(SecretValue::new(value.expose())))
     }
 
-    /// Creates the failure for a secret that isn't in the file. If the file is a declaration
-    /// instead of a file for `--local`, the help text says so.
+    /// The error for a missing secret. If the file is a declaration instead of a file for
+    /// `--local`, the help says so.
     fn not_found(&self) -> FetchError {
         let mut error = FetchError::from(Cause::Absent(Missing::Secret));
         let is_declaration = self.secrets.contains_key("env")
@@ -69,11 +67,8 @@ impl LocalFile {
         error
     }
 
-    /// Finds an id in the file that differs by one letter from one of the `names` of a missing
-    /// secret.
-    ///
-    /// Tries the last name first, because the earlier ones can be a whole ARN, or end with AWS's
-    /// random characters.
+    /// An id in the file that differs by one letter from one of `names`. Tries the last name first,
+    /// because the earlier ones can be a whole ARN, or end with AWS's random characters.
     fn nearest(&self, names: &[String]) -> Option<Box<str>> {
         for name in names.iter().rev() {
             if let Some(id) = self.secrets.keys().find(|id| is_one_letter_away(name, id)) {
@@ -83,10 +78,10 @@ impl LocalFile {
         None
     }
 
-    /// Collects all parameters below `path` in one document. Fails if the file has no parameters
-    /// there, or if one of them isn't text.
+    /// Makes a document of the parameters below `path`. Fails if there aren't any, or if one of
+    /// them isn't text.
     fn parameters_below(&self, path: ParameterPath<'_>) -> FetchResult<Document> {
-        // A path from an ARN doesn't begin with a slash.
+        // Makes sure that the path begins with one slash. A path from an ARN doesn't have one.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
 
         let mut texts = BTreeMap::new();
@@ -105,12 +100,9 @@ impl LocalFile {
     }
 }
 
-/// Lists the names under which the file of `--local` may have a secret or parameter.
-///
-/// The first name is its id. If the id is an ARN, two spellings of the name in the ARN follow:
-///
-/// - For a secret, with and without the hyphen and the six random characters that AWS adds.
-/// - For a parameter, with and without the leading slash, which AWS omits in the ARN.
+/// The names under which the file may have a secret or parameter: its id and, if the id is an ARN,
+/// two spellings of the name in the ARN. In an ARN, AWS adds a hyphen and six random characters to
+/// a secret's name, and omits a parameter's leading slash.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

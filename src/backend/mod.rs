@@ -1,7 +1,5 @@
 //! The backends, from which secrets-exec reads secrets. A backend gets a set of locators and
-//! returns an answer for each of them. A locator describes one request: the id and version of a
-//! secret, and the region and the role to read it with. An answer is either a document, which
-//! contains the secret's value, or the failure of the request.
+//! returns an answer for each of them.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ────────────────────────────▶ one answer for each locator:
@@ -41,8 +39,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Reads everything in `wanted`, and returns one answer for each locator: a document, or the
-    /// failure of its request.
+    /// Answers each locator in `wanted`.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
@@ -52,7 +49,7 @@ impl Backend {
         }
     }
 
-    /// The AWS client, or `None` for `--local` and `--agent`, which never send requests to AWS.
+    /// The AWS client, if requests are sent to AWS.
     pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -61,11 +58,9 @@ impl Backend {
         }
     }
 
-    /// Looks for better documents for the `lacking` locators. The launch would fail with those that
-    /// are true.
-    ///
-    /// With `--cache`, replaces these documents in `answers` ([`Cached::replace`]). Removes the
-    /// documents for which a secret's own region is asked again. Returns true if `answers` changed.
+    /// Replaces documents that don't have every value ([`Cached::replace`]). `lacking` maps their
+    /// locators to true if the launch would fail with the document. If AWS has to be asked again,
+    /// the document is only removed. Returns true if `answers` changed.
     pub fn replace(&mut self, lacking: BTreeMap<Locator, bool>, answers: &mut Answers) -> bool {
         let mut has_changed = false;
         for (locator, is_needed) in lacking {
@@ -96,8 +91,8 @@ impl Backend {
         }
     }
 
-    /// The facts about the launch that messages about failed requests mention, such as the default
-    /// region that was used, or the `--local` file.
+    /// The facts that messages about failed requests mention, such as the default region or the
+    /// `--local` file.
     pub fn circumstances(&mut self) -> Circumstances {
         match self {
             Self::Aws(aws) => aws.circumstances(),
@@ -107,8 +102,7 @@ impl Backend {
         }
     }
 
-    /// The identity that sent the requests to AWS, if it is known ([`Aws::caller`]). Always `None`
-    /// with `--local`, and with `--agent`, which uses credentials of its own.
+    /// The identity that sent the requests to AWS ([`Aws::caller`]).
     pub fn caller(&mut self) -> Option<Caller> {
         self.aws()?.caller()
     }

@@ -1,7 +1,6 @@
 //! AWS's services, and where their requests go: to an endpoint that the user configured, or to one
-//! of AWS's own. We build the usual host names of commercial regions ourselves. All other host
-//! names (FIPS, dual stack, other partitions) come from the SDK's endpoint rules, whose data AWS
-//! maintains.
+//! of AWS's own. We build the usual host names of commercial regions ourselves. All others (FIPS,
+//! dual stack, other partitions) come from the SDK's endpoint rules, whose data AWS maintains.
 
 use std::collections::BTreeMap;
 
@@ -46,36 +45,33 @@ pub(super) const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
     (Api::SsoOidc, "AWS_ENDPOINT_URL_SSO_OIDC"),
 ];
 
-/// The endpoint settings: the user's own endpoints, and whether to use AWS's FIPS and dual-stack
-/// endpoints.
+/// The user's own endpoints, and whether to use AWS's FIPS and dual-stack endpoints.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// The endpoints that the user configured, by service.
+    /// The user's endpoints, by service.
     pub configured: BTreeMap<Api, Placed<HttpUrl>>,
     pub use_fips: bool,
     pub use_dual_stack: bool,
 }
 
 impl Endpoints {
-    /// The endpoint that the user configured for a service, if any.
+    /// The user's endpoint for a service, if there is one.
     pub fn url(&self, api: Api) -> Option<&HttpUrl> {
         self.configured.get(&api).map(|endpoint| &endpoint.value)
     }
 
-    /// The part of a cache key that comes from the endpoint settings: the user's endpoints for this
-    /// store and for STS (which provides a role's credentials), and whether FIPS and dual stack are
-    /// used. [`Aws::cache_key`](super::Aws::cache_key) adds the region.
+    /// The endpoints' part of a cache key. It includes the endpoint of STS, because STS provides a
+    /// role's credentials. [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| url.text()));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
     }
 
-    /// Finds a service's endpoint in a region: the one that the user configured, or AWS's own.
-    /// Doesn't check whether the region exists.
+    /// The URL of a service in a region. Its host may not exist.
     ///
     /// In the commercial partition, all host names have the same form (apart from FIPS and dual
-    /// stack), so we build them without the SDK's endpoint rules. This saves half a million
-    /// instructions, because the rules parse a table of all partitions.
+    /// stack), so we build them ourselves. This saves half a million instructions, because the
+    /// SDK's rules parse a table of all partitions.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         if let Some(url) = self.url(api) {
             return Ok(url.uri().clone());
@@ -87,9 +83,8 @@ impl Endpoints {
         Ok(url.parse()?)
     }
 
-    /// Finds AWS's own endpoint for a service by the SDK's endpoint rules. Secrets Manager has its
-    /// own set of rules. For any other service, uses the rules for STS, and replaces `sts` with the
-    /// service's name.
+    /// AWS's own endpoint by the SDK's rules. Only Secrets Manager has its own set of rules. Other
+    /// services use the rules for STS, with `sts` replaced by the service's name.
     async fn endpoint_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         macro_rules! by_rules {
             ($sdk:ident) => {{
@@ -112,9 +107,9 @@ impl Endpoints {
     }
 }
 
-/// AWS's own host name for a service in a region, such as `sts.us-east-1.amazonaws.com`.
+/// AWS's own host name, such as `sts.us-east-1.amazonaws.com`.
 pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
-    // The SDK's endpoint rules do no I/O, so the future is ready at once.
+    // The SDK's rules do no I/O, so the future is ready immediately.
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();
     endpoint?.ok()?.host().map(str::to_owned)
 }

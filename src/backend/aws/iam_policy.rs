@@ -2,8 +2,8 @@
 //! Nothing is sent.
 //!
 //! The launch works with exactly this policy, and needs every statement in it, except perhaps the
-//! one for the keys of `--kms-key`. The order of statements and resources is fixed, so a policy can
-//! be compared with an earlier one.
+//! one for the keys of `--kms-key`. The order of statements and resources is fixed, so that
+//! policies can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,24 +21,21 @@ pub struct Policy {
     pub notices: Vec<Record>,
 }
 
-/// The scope that the user wants for the policy.
+/// The scope of the policy.
 pub struct PolicyRequest<'a> {
-    /// The AWS account of secrets that are referenced by name, not by ARN.
+    /// The account of secrets that are referenced by name.
     pub account: Option<&'a str>,
-    /// The role that the policy is for. `None` without `--for-role`.
+    /// The role of `--for-role`.
     pub for_role: Option<&'a Role>,
     pub kms_keys: &'a [Arn],
-    /// True if the policy is for `check --metadata`, which only asks for descriptions.
+    /// True for the policy of `check --metadata`, which only asks for descriptions.
     pub metadata: bool,
-    /// True if the policy is for the AWS Secrets Manager Agent instead of the caller.
+    /// True for the policy of the AWS Secrets Manager Agent instead of the caller.
     pub is_for_agent: bool,
 }
 
-/// Builds the policy for the caller, for the role that `options` names, or for the AWS Secrets
-/// Manager Agent.
-///
-/// `settings` must include the profile's settings. `chain` is the profile's role chain, if it has
-/// one.
+/// The policy for the identity that `options` chooses. `settings` must include the settings of the
+/// profile, and `chain` is its role chain.
 pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
@@ -74,23 +71,19 @@ pub fn policy(
     })
 }
 
-/// The identity that the policy is for. With `--agent`, the agent takes the place of the caller,
-/// and assumes the roles itself.
+/// The identity that the policy is for. With `--agent`, the agent takes the place of the caller.
 enum PolicyOwner<'a> {
     Caller,
-    /// The caller's own role, which `--for-role` names. It also reads what the caller reads.
+    /// The role whose credentials the caller has. This role reads what the caller reads.
     CallersRole(&'a Arn),
-    /// Another role that the launch assumes, which `--for-role` names.
+    /// Another role that the launch assumes.
     Role(&'a Arn),
 }
 
 impl<'a> PolicyOwner<'a> {
-    /// Determines whom the policy is for: the role that `--for-role` names or, without this option,
-    /// the caller.
-    ///
     /// `chain` lists the roles that the launch assumes, one after the other, to get its
     /// credentials. The last one is the caller's role. `requested` has the roles with which entries
-    /// are read. Fails if the launch assumes the named role in neither way.
+    /// are read.
     fn new(
         options: &'a PolicyRequest<'a>,
         chain: &[Arn],
@@ -108,7 +101,6 @@ impl<'a> PolicyOwner<'a> {
         Ok(Self::Role(arn))
     }
 
-    /// The role that `--for-role` names.
     fn named_role(&self) -> Option<&'a Arn> {
         match self {
             Self::Caller => None,
@@ -116,8 +108,8 @@ impl<'a> PolicyOwner<'a> {
         }
     }
 
-    /// The roles that this identity assumes. The caller assumes the roles with which entries are
-    /// read, and each role in `chain` assumes the next one.
+    /// The roles that this identity assumes. The caller assumes those with which entries are read
+    /// (`requested`), and each role in `chain` assumes the next one.
     fn assumed_roles(&self, chain: &[Arn], requested: BTreeSet<Arn>) -> BTreeSet<Arn> {
         let mut assumed = match self {
             Self::Caller | Self::CallersRole(_) => requested,
@@ -141,8 +133,8 @@ impl<'a> PolicyOwner<'a> {
     }
 }
 
-/// The error for a role in `--for-role` that the launch doesn't assume. The help text suggests the
-/// ones in `roles`, which the launch does assume.
+/// The error if the launch doesn't assume the role of `--for-role`. The help text suggests `roles`,
+/// the roles that the launch does assume.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let advice = if names.is_empty() {
@@ -155,8 +147,6 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Collects the statements that allow `owner` to read `locators`, and to assume the roles in
-/// `assumed`.
 fn statements<'a>(
     settings: &Settings,
     owner: &PolicyOwner<'a>,
@@ -178,8 +168,7 @@ fn statements<'a>(
     };
     for locator in locators {
         let Some(region) = &locator.region else {
-            // Without a region, the statement allows every region, which includes the fallback
-            // regions.
+            // The statement allows every region, which includes the fallback regions.
             statements.add_reading(locator, None);
             continue;
         };
@@ -199,10 +188,6 @@ fn statements<'a>(
 }
 
 /// The warnings and notes for the person who attaches the policy.
-///
-/// A warning says that the policy allows every region, or that it must be attached to the agent's
-/// role. A note says what the policy doesn't cover, such as decryption with a customer managed key,
-/// or why it is empty.
 fn notices(
     owner: &PolicyOwner<'_>,
     locators: &[&Locator],
@@ -216,7 +201,7 @@ fn notices(
     if options.is_for_agent {
         notices.push(Record::warning("the Secrets Manager Agent sends the requests of this launch, so its role needs this policy"));
     }
-    // Someone who uses `--for-role` has already read this note.
+    // Someone who uses `--for-role` has already read this note, so it isn't repeated.
     if owner.named_role().is_none() {
         for role in assumed {
             let why = format!("needs a policy of its own, which --for-role {role} prints");
@@ -234,10 +219,10 @@ fn notices(
     notices
 }
 
-/// The wildcard for a region or account in an ARN. It also matches an empty field.
+/// Matches any field of an ARN, even an empty one.
 const ANY: &str = "*";
 
-/// An IAM action, in the order of the policy's statements.
+/// The actions that a policy allows, in the order of its statements.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum IamAction {
     GetSecret,
@@ -247,14 +232,13 @@ enum IamAction {
     AssumeRole,
 }
 
-/// The permissions that the policy grants, collected before the policy is written as JSON.
 struct Statements<'a> {
     options: &'a PolicyRequest<'a>,
-    /// The AWS account of resources that are referenced by name, not by ARN. `*` means any account.
+    /// The account of resources that are referenced by name.
     account: &'a str,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
-    /// The services that decrypt values for this launch, each with the region of the values. `None`
-    /// means any region.
+    /// The services that decrypt values, each with the region of the values. `None` means any
+    /// region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
 }
 
@@ -263,18 +247,15 @@ impl Statements<'_> {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Adds the permission to read what a locator names or, for `check --metadata`, to describe it.
-    ///
-    /// The permission is for `region` or, if that is `None`, for every region. It covers all
-    /// versions, because an ARN doesn't name a version. Also records which service decrypts the
-    /// value, for the condition on `kms:Decrypt`.
+    /// Allows reading what `locator` names, in `region` or, if that is `None`, in every region. The
+    /// permission covers all versions, because an ARN doesn't name a version.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let named_arn = locator.id.arn();
-        // Without a region, the policy is for the commercial partition.
+        // The policy is for the commercial partition if no region is set.
         let default_partition = region.map_or("aws", Region::partition_name);
         let partition = named_arn.map_or(default_partition, Arn::partition);
         let account = if is_public(locator) {
-            // The account field in a public parameter's ARN is empty, which `ANY` also matches.
+            // The account field in a public parameter's ARN is empty.
             ANY
         } else {
             named_arn.and_then(Arn::account).unwrap_or(self.account)
@@ -288,8 +269,7 @@ impl Statements<'_> {
         }
 
         if !self.options.metadata && !is_public(locator) {
-            // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager
-            // decrypts the value.
+            // Secrets Manager decrypts a parameter such as /aws/reference/secretsmanager/prod/db.
             let decrypting = match referenced_secret(locator.id.name()) {
                 Some(_) => Store::SecretsManager,
                 None => locator.store,
@@ -298,12 +278,9 @@ impl Statements<'_> {
         }
     }
 
-    /// Lists the actions that reading a locator requires, each with its resource.
-    ///
-    /// The resource is given as a service and the last part of an ARN. For example, `ssm:/prod/db`
-    /// requires GetParameters on `parameter/prod/db`. The agent also needs DescribeSecret for each
-    /// secret. With `check --metadata`, only DescribeSecret is needed, and the locator must name a
-    /// secret.
+    /// The actions that reading a locator requires, each with its resource: the service and the
+    /// last part of the ARN. The agent also needs DescribeSecret for each secret. With
+    /// `check --metadata`, the locator must name a secret.
     ///
     /// - AWS always compares the policy with a secret's complete ARN, which ends with six random
     ///   characters, even if the request names the secret differently.
@@ -342,7 +319,7 @@ impl Statements<'_> {
             }
             (store @ Store::ParameterStore, Some(path)) => {
                 let bare = bare_name(path.name);
-                // `bare` ends with a slash, so for `prod/app/` the pattern is `prod/app/*`.
+                // `bare` ends with a slash, which AWS may remove.
                 for requested in [bare.trim_end_matches('/'), &format!("{bare}*")] {
                     needed.push((
                         IamAction::GetByPath,
@@ -355,8 +332,8 @@ impl Statements<'_> {
         needed
     }
 
-    /// Converts the permissions to the policy's JSON. The policy also allows decryption with the
-    /// KMS keys in `keys`, but only through the services that read values in the keys' regions.
+    /// The policy as JSON. Decryption with `keys` is allowed only through the services that read
+    /// values in the keys' regions.
     fn to_json(&self, keys: &[Arn]) -> Value {
         let mut statements = Vec::new();
         for (action, resources) in &self.resources {
@@ -375,9 +352,8 @@ impl Statements<'_> {
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
-    /// Builds the statement that allows Secrets Manager and Parameter Store to decrypt values with
-    /// these KMS keys. `None` if the launch doesn't use either service in the keys' regions.
-    ///
+    /// The statement for `keys`. `None` if the launch reads no encrypted values in the keys'
+    /// regions.
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {
         let mut services = BTreeSet::new();
@@ -399,8 +375,8 @@ impl Statements<'_> {
     }
 }
 
-/// True for AWS's public parameters, such as `/aws/service/ami-amazon-linux-latest/…`, which aren't
-/// encrypted.
+/// True for one of AWS's public parameters, such as `/aws/service/ami-amazon-linux-latest/…`, which
+/// aren't encrypted.
 fn is_public(locator: &Locator) -> bool {
     // A reference can't be a public parameter's ARN, because such an ARN doesn't name an account.
     locator.store == Store::ParameterStore
@@ -408,7 +384,6 @@ fn is_public(locator: &Locator) -> bool {
         && bare_name(locator.id.name()).starts_with("aws/service")
 }
 
-/// Builds a statement with the id `sid`, which allows `action` on `resources`.
 fn statement(sid: &str, action: &str, resources: Vec<String>) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resources })
 }

@@ -2,11 +2,11 @@
 //! the same time, each in its own region and with its own role.
 //!
 //! ```text
-//! locators ─▶ requests_for ─▶ requests ─▶ read_in_batches ─┬─▶ secrets_manager ─┬─▶ answers
-//!             fills in the    each        a batch in one   └─▶ parameter_store ─┘      │
-//!             region and      distinct    region after                                 ▼
-//!             the role        one once    another            one answer ◀──────── distribute
-//!                                                            for each locator     copies them
+//! locators ─▶ group_by_request ─▶ requests ─▶ read_in_batches ─┬─▶ secrets_manager ─┬─▶ answers
+//!             fills in the        each        a batch in one   └─▶ parameter_store ─┘      │
+//!             region and          distinct    region after                                 ▼
+//!             the role            one once    another            one answer ◀──────── distribute
+//!                                                                for each locator     copies them
 //! ```
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
@@ -57,12 +57,11 @@ use session::{AnsweredRequests, Request, Session};
 pub struct Aws {
     pub settings: Settings,
     deadline: Deadline,
-    /// The session with AWS, which holds the region, the credentials and the roles. If there is no
-    /// session yet, the next fetch opens one.
+    /// If there is no session yet, the next fetch opens one.
     session: Option<Session>,
     kept: Rc<Kept>,
-    /// The notes on the locators whose own region is asked again ([`Self::forget_replica`]), for
-    /// another failure.
+    /// The notes for locators whose own region is asked again ([`Self::forget_replica`]). Each is
+    /// added to the next failure of its locator.
     replica_notes: BTreeMap<Locator, String>,
 }
 
@@ -79,11 +78,8 @@ impl Aws {
 
     /// Reads everything in `wanted` from AWS, and returns an answer for each locator.
     ///
-    /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
-    /// the time that the user takes to type an MFA code.
-    ///
-    /// If no session is open yet, first reads AWS's configuration files, and may ask the user for
-    /// an MFA code. If AWS refuses credentials that the AWS CLI stored, requests everything again
+    /// `limit` is a time limit besides the deadline, but it doesn't apply while the user types an
+    /// MFA code. If AWS refuses credentials that the AWS CLI stored, everything is requested again
     /// without them.
     pub async fn answers(
         &mut self,
@@ -114,11 +110,12 @@ impl Aws {
         Ok(answers)
     }
 
-    /// If a fallback region gave this locator's document, with which the launch would fail, removes
-    /// the document, so that the secret's own region is asked again. If that region would fail in
-    /// the same way, replaces the document by its failure. Returns true if `answers` changed.
+    /// Removes a document that a fallback region sent, so that the secret's own region is asked
+    /// again. If that region would fail again in the same way, its failure replaces the document.
+    /// Call this only if the launch would fail with the document. Returns true if `answers`
+    /// changed.
     ///
-    /// Until [`Self::forget_failures`], no fallback region is asked any more.
+    /// After a removal, no fallback region is asked until [`Self::forget_failures`] is called.
     pub fn forget_replica(&mut self, locator: &Locator, answers: &mut Answers) -> bool {
         let Some(session) = &mut self.session else {
             return false;
@@ -141,7 +138,7 @@ impl Aws {
     }
 
     /// If AWS refused credentials that the AWS CLI had stored, closes the session and returns true.
-    /// The next session ignores stored credentials, so it may ask for an MFA code.
+    /// The next session may ask for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
@@ -152,8 +149,8 @@ impl Aws {
         is_refused
     }
 
-    /// Forgets every failure, so that the next fetch tries everything again. Keeps credentials
-    /// until they expire: getting them may have required an MFA code, which works only once.
+    /// Forgets every failure, but keeps credentials until they expire: getting them may have
+    /// required an MFA code, which works only once.
     pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => {
@@ -161,17 +158,16 @@ impl Aws {
                 let settings = &mut session.access.settings;
                 settings.restore_fallback_regions(&self.settings);
             }
-            // Without usable credentials, the next fetch opens a new session. That also rereads the
-            // configuration files, which may have changed.
+            // Opening a new session also rereads the configuration files, which may have changed.
             _ => self.session = None,
         }
     }
 
-    /// Builds a locator's cache key, a text whose hash becomes the name of the cache entry.
+    /// A text whose hash becomes the name of the cache entry. Reads no files.
     ///
     /// Two requests have different keys if they read different things, read them in different
-    /// places, or have different options or variables that select the caller. Reads no files. The
-    /// key must never be printed, because it contains an access key id.
+    /// places, or have different options or variables that select the caller. The key must never be
+    /// printed, because it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let located = settings.with_defaults(locator);
@@ -184,23 +180,22 @@ impl Aws {
         );
         let endpoints = settings.endpoints.cache_key(located.store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
-        // The key contains absolute paths, because a relative path, or one with `$NAME`, can refer
-        // to different files in different launches.
+        // The paths are absolute and expanded, because a relative path, or one with `$NAME`, can
+        // refer to different files in different launches.
         let files = settings.config_files.absolute_paths();
         // If an option names the profile, the profile takes precedence over access keys in
-        // variables. So the cache key records whether an option names it.
+        // variables.
         let profile = (settings.options.profile.is_some(), settings.profile_name());
         format!("{:?}", (parts, endpoints, profile, variables, files))
     }
 
     /// Finds out which of the secrets in `wanted` exist, without reading their values.
     ///
-    /// Returns the secrets' descriptions, and the answers that follow from them: for each locator,
-    /// a document without a value, or the failure that a launch would report. Parameters get no
-    /// answer, and neither does a version id that isn't in the description.
+    /// Returns their descriptions, and the answers that follow: for each locator, a document
+    /// without a value, or the failure that a launch would report. There is no answer for a
+    /// parameter, or for a version id that isn't in the description.
     ///
-    /// Asks AWS about each secret only in the secret's own region, and asks STS who the caller is.
-    /// Opens a session first if necessary, like [`Self::answers`].
+    /// AWS is asked only in each secret's own region, and STS is asked who the caller is.
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -220,8 +215,8 @@ impl Aws {
         Ok((answers, described))
     }
 
-    /// Opens the session, unless it is already open. Opening it reads AWS's configuration files,
-    /// and may ask the user for an MFA code.
+    /// Opens a session if necessary. This reads AWS's configuration files, and may ask the user for
+    /// an MFA code.
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -233,31 +228,28 @@ impl Aws {
         })
     }
 
-    /// The facts that messages about failed requests mention: the default region and account, if
-    /// known ([`Session::looked_up`]), and the profile that `--profile` names.
+    /// What messages about failed requests mention: the default region and account, if known
+    /// ([`Session::defaults`]), and the profile of `--profile`.
     pub fn circumstances(&self) -> Circumstances {
         let defaults = self.session.as_ref().and_then(Session::looked_up);
         let profile = self.settings.options.profile.as_ref();
         Circumstances::of_aws(defaults, profile.map(|profile| profile.value.clone()))
     }
 
-    /// The identity that sent the requests, and where its credentials came from.
-    ///
-    /// The ARN is missing if STS wasn't asked or didn't answer. Never asks STS itself.
+    /// The identity that sent the requests. Its ARN is missing if STS wasn't asked or didn't
+    /// answer.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
 }
 
-/// Asks AWS for the descriptions of the requested secrets. Returns the answers that follow from the
-/// descriptions, and the descriptions themselves. Also asks STS who the caller is
+/// Describes the secrets of `requests`, and asks STS who the caller is
 /// ([`Session::trace_identities`]).
 async fn describe_requests(
     session: &mut Session,
     requests: Vec<Request>,
 ) -> (AnsweredRequests, Vec<DescribedSecret>) {
-    // If no credentials are found, the error can be ignored here, because each request fails with
-    // it.
+    // Without credentials, each request fails with this error, so it isn't returned here.
     let _ = session.prepare_credentials(&requests).await;
     let session = &*session;
     let tracing = async {
@@ -273,10 +265,8 @@ async fn describe_requests(
     (answers, described)
 }
 
-/// Adds details to the failed answers of [`Aws::metadata`].
-///
-/// If AWS refused the credentials, adds where they come from. If a policy denied a request, records
-/// that the request was for a description, so that the help names the right permission.
+/// If AWS refused credentials, adds to the failure where they come from. Also records that a denied
+/// request was for a description, so that the help names the right permission.
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(error) = answer else { continue };
@@ -287,12 +277,11 @@ fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     }
 }
 
-/// Maps each request to the locators that it fetches. Several locators can share a request: for
-/// example, one that names the default region and one that doesn't name a region.
+/// The locators that each request fetches. For example, a locator that names the default region and
+/// one that names no region share a request.
 pub type LocatorsByRequest<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Gives each locator the answer to its request. Leaves out the locators whose request has no
-/// answer.
+/// Gives each locator the answer to its request, if there is one.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsByRequest<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -306,8 +295,8 @@ pub fn distribute<R: Ord>(
     answers
 }
 
-/// Groups the locators in `wanted` by the request that fetches them. Also returns a failure for
-/// each locator whose region isn't known. May ask the instance metadata service for the region.
+/// Also returns a failure for each locator whose region isn't known. May ask the instance metadata
+/// service for the region.
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
@@ -325,10 +314,9 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Sends the requests in batches, and returns each batch's answers.
-///
-/// Assumes each role only once. With `-vv` and for `check`, also asks STS who the caller is. If no
-/// credentials are found, nothing is sent, and all requests fail with the same error.
+/// Reads the requests in batches. Assumes each role only once. With `-vv` and for `check`, also
+/// asks STS who the caller is. If there are no credentials, nothing is sent, and all requests fail
+/// with the same error.
 async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<AnsweredRequests> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
@@ -341,8 +329,7 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<A
     let begun = Instant::now();
 
     // Each role is assumed separately, so a slow answer from STS delays only the requests that need
-    // that role. Once a role is assumed, `ready` yields the role's batches, together with its
-    // credentials.
+    // that role.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
@@ -358,11 +345,8 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<A
     answers
 }
 
-/// Starts opening the connections that `requests` will need, while the requests wait for
-/// credentials.
-///
-/// Does nothing if an earlier fetch found credentials, because then no request has to wait. If the
-/// credentials are in variables, skips the requests without a role, which can be sent immediately.
+/// Starts opening connections while the requests wait for credentials. If the credentials are in
+/// variables, requests without a role don't wait, so they aren't counted.
 async fn open_connections(session: &Session, requests: &[Request]) {
     if session.has_credentials() {
         return;
@@ -382,7 +366,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
         };
         let clients = &session.access.clients;
         let api = Api::Store(store);
-        // If finding the endpoint fails, the requests will report the error.
+        // A failure to find the endpoint is ignored here, because the requests will report it.
         if let Ok(endpoint) = clients.endpoints.endpoint(api, region).await {
             clients.http.preconnect(&endpoint, needed);
         }
@@ -396,8 +380,8 @@ fn fail_all(requests: Vec<Request>, error: &FetchError) -> AnsweredRequests {
         .collect()
 }
 
-/// Divides requests into batches, grouped by role. Each secret gets a batch of its own, while
-/// parameters in the same region share batches. No batch is empty.
+/// Each secret gets a batch of its own. Parameters in the same region share batches. No batch is
+/// empty.
 fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
@@ -415,15 +399,15 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
     batches
 }
 
-/// Sends a batch of requests with the same store, region and role, and returns their answers.
+/// Sends a batch of requests with the same store, region and role.
 ///
 /// Requests that fail with an outage are sent again in the fallback regions, and then once more in
-/// their own region ([`RetryBudget::region_turns`]). If this machine's wrong clock caused the
-/// outage, no other region is asked, because the outage would occur there, too.
+/// their own region ([`RetryBudget::region_turns`]). An outage that this machine's wrong clock
+/// caused would occur in every region, so no other region is asked.
 ///
 /// Only the secret's own region decides whether a secret exists and whether access to it is denied.
 /// After an absence or a denial in a fallback region, no other fallback region is asked, but the
-/// secret's own region can still answer in its second turn.
+/// secret's own region still has its second turn.
 ///
 /// `begun` is the time just before the first batch was started.
 async fn read_with_failover(
@@ -435,7 +419,7 @@ async fn read_with_failover(
     let [first, ..] = &*batch else { return vec![] };
     let regions = session.access.settings.regions(&first.region);
 
-    // Until this function returns, messages about a long wait name these requests.
+    // If the launch has to wait long, its messages name these requests.
     let budget = &session.access.budget;
     let progress = budget.progress();
     let _awaited: Vec<_> = batch
@@ -484,22 +468,20 @@ async fn read_with_failover(
         }
     }
     for OpenRequest { request, errors } in open {
-        // There is an error, because every request was sent to its own region.
+        // `errors` isn't empty, because every request was sent to its own region.
         let error = FetchError::in_regions(errors);
         answers.extend(error.map(|error| (request, Err(error))));
     }
     answers
 }
 
-/// A request without an answer.
 struct OpenRequest {
     request: Request,
     /// The errors from the regions tried so far.
     errors: Vec<(Region, FetchError)>,
 }
 
-/// Sends a batch's open requests to one region. Returns one result for each of them, in the same
-/// order.
+/// Sends the open requests to one region. The results are in the same order.
 async fn read_in_region(
     session: &Session,
     caller: &CallerIdentity,
@@ -518,21 +500,18 @@ async fn read_in_region(
         Err(error) => return vec![Err(error); requests.len()],
     };
     match store {
-        // Boxed, so that the future for each secret doesn't reserve space for a batch of
-        // parameters.
+        // Boxed, so that the future for each secret doesn't reserve space for a batch.
         Store::ParameterStore => {
             Box::pin(parameter_store::read_batch(&client, &requests, budget)).await
         }
-        // There is only one request, because each secret is a batch of its own.
+        // Each secret is a batch of its own.
         Store::SecretsManager => vec![secrets_manager::get_secret(&client, first, budget).await],
     }
 }
 
-/// Adds details to a request's error.
-///
-/// For a denial, adds who the caller is, which may take a request to STS. STS isn't asked if AWS's
-/// message already names the caller (`User: ARN is not authorized …`). If AWS refused the
-/// credentials, adds where they come from.
+/// Adds the caller to a denial, which may take a request to STS, unless AWS's message already names
+/// the caller (`User: ARN is not authorized …`). If AWS refused the credentials, adds where they
+/// come from.
 async fn explained(
     session: &Session,
     request: &Request,

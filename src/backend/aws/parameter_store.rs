@@ -23,15 +23,13 @@ use crate::time::RetryBudget;
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 
-/// The maximum number of parameters in a GetParameters request.
+/// AWS's maximum for one GetParameters request.
 pub(super) const MAX_BATCH: usize = 10;
 
-/// Divides requests with the same region and role into batches of up to ten parameters. A path is a
-/// batch of its own.
+/// Divides requests with the same region and role into batches. A path is a batch of its own.
 ///
 /// A batch contains each parameter only once, because two versions of a parameter would have the
-/// same name in the response. Each further request for the same parameter becomes a batch of its
-/// own.
+/// same name in the response. Further requests for a parameter are batches of their own.
 pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let mut shared = Vec::new();
@@ -52,8 +50,7 @@ pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
         .collect()
 }
 
-/// Reads a batch of parameters or a path in the client's region. Returns one result for each
-/// request, in the same order.
+/// Reads a batch of parameters or a path. Returns one result for each request, in the same order.
 ///
 /// If access to one parameter is denied or one name is invalid, AWS refuses the whole batch. A
 /// simulation of AWS may also do so if one parameter doesn't exist. Each parameter is then
@@ -90,8 +87,7 @@ pub(super) async fn read_batch(
     results
 }
 
-/// Reads the parameters of `requests` with a single GetParameters call. Returns their results in
-/// the same order, or the error if the whole call fails.
+/// Makes a single GetParameters call. The results have the order of `requests`.
 async fn read_together(
     client: &Client,
     requests: &[&Request],
@@ -110,13 +106,12 @@ async fn read_together(
         .await
 }
 
-/// The maximum number of parameters on a page of GetParametersByPath.
+/// AWS's maximum for one page of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
 
 /// A path with more parameters than this is refused. The limit is ours, not AWS's.
 const MAX_BELOW_PATH: usize = 10_000;
 
-/// The body of a GetParametersByPath response: one page of the parameters below a path.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -124,28 +119,24 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The contents of a page, which have been checked.
+/// A page whose parameters have been checked: all are below the requested path.
 pub(super) struct CheckedPage {
     pub parameters: Vec<ParameterBelow>,
-    /// The token for the next page.
     next_token: Option<String>,
 }
 
-/// A parameter below a path.
+/// A parameter below the requested path.
 pub(super) struct ParameterBelow {
-    /// The part of the name after the path: `db/password` for `/prod/db/password` below `/prod/`.
+    /// The rest of the name: `db/password` for `/prod/db/password` below `/prod/`.
     name: String,
     text: Zeroizing<String>,
 }
 
-/// Reads all parameters below a path in the client's region, and returns them as one document.
+/// Reads all parameters below a path as one document. A page can be empty even if more pages
+/// follow.
 ///
-/// `path` is the path of `request`. A page can be empty even if more pages follow.
-///
-/// # Errors
-/// If a page can't be read, if there are no parameters ([`Cause::Absent`]) or more than
-/// [`MAX_BELOW_PATH`], or if AWS returns the token of an earlier page again, because then the list
-/// would never end.
+/// `path` is the path of `request`. If AWS returns the token of an earlier page again, the list
+/// would never end, so the request fails.
 async fn read_path(
     client: &Client,
     request: &Request,
@@ -186,8 +177,7 @@ async fn read_path(
     document_of(&found)
 }
 
-/// Combines the parameters from all pages of a path into one document. Fails if there are no
-/// parameters.
+/// Combines the parameters from all pages of a path. Fails if the path has no parameters.
 pub(super) fn document_of(found: &[ParameterBelow]) -> FetchResult<Document> {
     // The map sorts the parameters and drops duplicates.
     let texts = found
@@ -197,8 +187,8 @@ pub(super) fn document_of(found: &[ParameterBelow]) -> FetchResult<Document> {
     Document::from_parameters(&texts)
 }
 
-/// Parses the body of a GetParametersByPath response, which is one page of parameters. If a
-/// parameter isn't below the path of `request`, the whole response is treated as malformed.
+/// Parses one page of a path. If a parameter isn't below the path of `request`, the whole page is
+/// malformed.
 pub(super) fn parse_page(
     body: &[u8],
     request: &Request,
@@ -225,12 +215,10 @@ pub(super) fn parse_page(
 #[serde(rename_all = "PascalCase")]
 struct GetParametersResponse {
     parameters: Option<Vec<Parameter>>,
-    /// The names of the requested parameters and versions that don't exist, spelled as in the
-    /// request.
+    /// The requested names that don't exist, spelled as in the request.
     invalid_parameters: Option<Vec<String>>,
 }
 
-/// A parameter in a response from Parameter Store.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Parameter {
@@ -238,15 +226,14 @@ struct Parameter {
     #[serde(rename = "ARN")]
     arn: Option<String>,
     version: Option<i64>,
-    /// The label or version number from the request, with a leading colon, such as `:3`.
+    /// The requested label or version number with a leading colon, such as `:3`.
     selector: Option<String>,
     value: Option<String>,
     last_modified_date: Option<Box<RawValue>>,
 }
 
-/// Parses the body of a GetParameters response. Returns one result for each of `requests`, in the
-/// same order. If the response leaves out a requested parameter, the whole response is treated as
-/// malformed.
+/// Parses a response to a request for several parameters. There is one result for each of
+/// `requests`, in the same order. A response that leaves out a requested parameter is malformed.
 pub(super) fn parse_parameters(
     body: &[u8],
     requests: &[&Request],
@@ -262,10 +249,8 @@ pub(super) fn parse_parameters(
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response, and returns its document.
-    ///
-    /// Returns an error if the parameter has no value, or if AWS lists the requested name as
-    /// invalid ([`Cause::Absent`]).
+    /// Removes the requested parameter from the response. If AWS lists its name as invalid, the
+    /// parameter is absent. `None` if the response doesn't mention it.
     fn take(&mut self, request: &Request, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let position = parameters.iter().position(|parameter| {
@@ -294,10 +279,9 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// True unless the ARN in the response contradicts the ARN in the request.
-    ///
-    /// If both ARNs are present, their partition, region and account must match. `region` replaces
-    /// the region of the requested ARN, because the request may have gone to a fallback region.
+    /// True unless the ARN in the response has a different partition, region or account from the
+    /// requested ARN. `region` replaces the region of the requested ARN, because the request may
+    /// have gone to a fallback region.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let Some(requested) = requested.arn() else {
             return true;
@@ -308,11 +292,8 @@ impl Parameter {
             .all(|arn| arn.resource_in_account_of(&requested).is_some())
     }
 
-    /// Finds the part of the parameter's name after the path of `request`.
-    ///
-    /// For example, this is `db/password` for `/prod/db/password` below `/prod/`. Returns `None` if
-    /// the parameter isn't below the path, if the response contains neither its name nor its ARN,
-    /// or if the name, the ARN and `request` contradict each other.
+    /// The rest of the name: `db/password` for `/prod/db/password` below `/prod/`. `None` if the
+    /// response's name, its ARN and `request` contradict each other.
     fn name_below(&self, request: &Request, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&request.id, region) {
             return None;
@@ -327,20 +308,18 @@ impl Parameter {
         Some(below.to_owned())
     }
 
-    /// The parameter's name and its ARN, if the response has them.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
     }
 
-    /// True if this is the parameter `id`. If the response has both a name and an ARN, both must
+    /// True if the parameter is the one with this `id`. If it has both a name and an ARN, both must
     /// match.
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
-    /// True if this is the requested version of the parameter. The response's selector (a label or
-    /// a version number) must be the requested one or be missing. If a version number was
-    /// requested, `version` must be that number.
+    /// True if the parameter has the requested version. Its selector must be the requested one or
+    /// be missing. A requested version number must match `version`.
     fn has_version(&self, request: &Request) -> bool {
         let selector = version_selector(request).map(|selector| format!(":{selector}"));
         (self.selector.is_none() || self.selector == selector)
@@ -350,8 +329,8 @@ impl Parameter {
                 .is_none_or(|id| self.version.is_some_and(|number| id.parse() == Ok(number)))
     }
 
-    /// Converts the parameter into a document, or fails if it has no value. The document gets the
-    /// requested label, because a response doesn't list the parameter's labels.
+    /// The document gets the requested label, because a response doesn't list the parameter's
+    /// labels.
     fn into_document(self, version: &Version) -> FetchResult<Document> {
         let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
@@ -363,9 +342,8 @@ impl Parameter {
     }
 }
 
-/// True if `name`, which can be an ARN, refers to the parameter `id`. Leading slashes don't matter.
-/// For a secret that is read through Parameter Store, `name` can also be the secret's own name or
-/// ARN.
+/// True if `name`, which can be an ARN, refers to the parameter `id`. For a secret that is read
+/// through Parameter Store, `name` can also be the secret's own name or ARN.
 fn is_name_of(name: &str, id: &SecretId) -> bool {
     let name = bare_name(name);
     if name == bare_name(id.name()) {
@@ -375,16 +353,15 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
         return false;
     };
     let secret = SecretId::Name(secret_name.into());
-    // If `name` is still an ARN, it is the secret's ARN: `bare_name` reduces a parameter's ARN to
-    // the parameter's name.
+    // `bare_name` reduces a parameter's ARN to the name, so an ARN here is the secret's.
     match Arn::parse(name) {
         Some(arn) => secret.is_answered_by(None, Some(&arn)),
         None => secret.is_answered_by(Some(name), None),
     }
 }
 
-/// Reduces a parameter's name to the part that all its spellings share: `/prod/db` and
-/// `arn:aws:ssm:…:parameter/prod/db` become `prod/db`. A secret's ARN stays as it is.
+/// A parameter's name without the leading slash: `/prod/db` and `arn:aws:ssm:…:parameter/prod/db`
+/// become `prod/db`. A secret's ARN stays as it is.
 pub fn bare_name(name: &str) -> &str {
     let own_name = match name.split_once(":parameter/") {
         Some((_, own_name)) if Arn::has_prefix(name) => own_name,
@@ -393,9 +370,8 @@ pub fn bare_name(name: &str) -> &str {
     own_name.trim_start_matches('/')
 }
 
-/// The name of the secret that a parameter refers to. For example, Parameter Store answers a
-/// request for `/aws/reference/secretsmanager/prod/db` with the secret `prod/db`. Returns `None` if
-/// the parameter doesn't refer to a secret.
+/// The secret that Parameter Store answers with: `prod/db` for a request for
+/// `/aws/reference/secretsmanager/prod/db`.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub(super) fn referenced_secret(name: &str) -> Option<&str> {
@@ -404,8 +380,8 @@ pub(super) fn referenced_secret(name: &str) -> Option<&str> {
         .filter(|secret| !secret.is_empty())
 }
 
-/// The name to send in a GetParameters request: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the
-/// reference is an ARN, `NAME` is that ARN, but with `region` as its region.
+/// The name as a request spells it: `NAME`, `NAME:LABEL` or `NAME:VERSION`. An ARN gets `region` as
+/// its region.
 fn requested_name(request: &Request, region: &Region) -> String {
     let id = request.id.in_region(region);
     match version_selector(request) {
@@ -414,7 +390,6 @@ fn requested_name(request: &Request, region: &Region) -> String {
     }
 }
 
-/// The label or the version number that a request names, or `None` for the newest version.
 fn version_selector(request: &Request) -> Option<&str> {
     request.version.label().or(request.version.id())
 }

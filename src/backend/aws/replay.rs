@@ -12,13 +12,12 @@ use crate::model::reference::{Region, SecretId, Store, Version};
 
 pub struct RecordedResponse<'a> {
     pub status: u16,
-    /// The names and values of the headers. Headers that HTTP doesn't allow are skipped.
+    /// Headers that HTTP doesn't allow are skipped.
     pub headers: Vec<(&'a str, &'a [u8])>,
     pub body: &'a [u8],
 }
 
-/// Parses a recorded response as the answer to a request for `id`, the id of a secret, a parameter
-/// or a path.
+/// Parses a recorded response as the answer to a request for a secret, a parameter or a path.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<Document>> {
     let mut builder = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {

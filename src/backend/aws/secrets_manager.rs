@@ -30,7 +30,7 @@ use crate::time::RetryBudget;
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
-/// Reads the requested version of a secret in the client's region.
+/// Reads a secret in the client's region.
 pub(super) async fn get_secret(
     client: &Client,
     request: &Request,
@@ -60,7 +60,7 @@ struct GetSecretValueRequest<'a> {
     version_id: Option<&'a str>,
 }
 
-/// The body of a GetSecretValue response. The agent's responses have the same form.
+/// A response from AWS or from the Secrets Manager Agent. Both have the same form.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValueResponse<'b> {
@@ -76,7 +76,7 @@ struct GetSecretValueResponse<'b> {
     secret_binary: Option<String>,
 }
 
-/// Parses the body of a GetSecretValue response to a request for this `id` and `version`.
+/// Parses a GetSecretValue response to a request for this `id` and `version`.
 pub fn parse_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
     let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -108,10 +108,8 @@ pub fn parse_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResul
     })
 }
 
-/// Asks AWS to describe each secret, with many requests at the same time.
-///
-/// Each secret is described only once, whichever of its versions are in `requests`, because a
-/// description covers all versions. The result is sorted by request.
+/// Describes the secrets of the requests, each only once, because a description covers all
+/// versions. The result is sorted by request.
 pub(super) async fn describe_all(
     session: &Session,
     mut requests: Vec<Request>,
@@ -126,7 +124,6 @@ pub(super) async fn describe_all(
         let description = describe_secret(session, &request).await;
         (request, description)
     });
-    // The requests finish in any order, so a map sorts them.
     let described = BTreeMap::from_iter(in_flight(stream::iter(describing)).await);
     described
         .into_iter()
@@ -137,7 +134,7 @@ pub(super) async fn describe_all(
         .collect()
 }
 
-/// Asks AWS for the description of a secret, with retries. May assume a role first.
+/// Describes a secret in its own region. May assume the request's role first.
 async fn describe_secret(session: &Session, request: &Request) -> FetchResult<Description> {
     let region = &request.region;
     let caller = session.identity_for(&request.role).await?;
@@ -164,18 +161,18 @@ async fn describe_secret(session: &Session, request: &Request) -> FetchResult<De
         .await
 }
 
-/// The alias of the KMS key that Secrets Manager uses by default. AWS omits it from a description,
-/// but a simulation of AWS may include it.
+/// The alias of AWS's default key. AWS omits this key from a description, but a simulation of AWS
+/// may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// Converts a DescribeSecret response into the facts that `check` prints. The lists in the result
-/// are sorted, so that `check` prints them in the same order each time.
+/// Converts a description. The lists are sorted, so that `check` always prints them in the same
+/// order.
 fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
     let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
     let rules = output.rotation_rules.as_ref();
     let schedule = rules.and_then(|rules| rules.schedule_expression.clone());
-    // AWS allows 1 to 1000 days, so 0 means that the schedule isn't given in days.
+    // AWS allows 1 to 1000 days, so 0 means no schedule in days.
     let every_days = rules
         .and_then(|rules| u32::try_from(rules.automatically_after_days?).ok())
         .filter(|days| *days > 0)
@@ -185,7 +182,7 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     let next = time(output.next_rotation_date);
     // After a failed rotation, AWS leaves NextRotationDate in the past.
     let due = next.or_else(|| {
-        // One extra day, because AWS chooses the time of day.
+        // Adds a day, because AWS chooses the time of day.
         let days = every_days?.checked_add(1)?;
         last?.checked_add(Duration::from_hours(24).checked_mul(days)?)
     });
@@ -200,7 +197,7 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     }
     replicas.sort_by(|one, other| one.region.cmp(&other.region));
 
-    // AWS leaves out versions without labels, but moto, a simulation of AWS, includes them.
+    // Unlike AWS, the simulation moto includes versions without labels, which we leave out.
     let mut versions = BTreeMap::from_iter(output.version_ids_to_stages.into_iter().flatten());
     versions.retain(|_, stages| !stages.is_empty());
 
@@ -215,26 +212,24 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         },
         kms_key: key(output.kms_key_id),
         replicas,
-        // Only a replica gets a primary region. For an original secret with replicas, AWS returns
-        // the secret's own region, which we leave out.
+        // Only a replica's primary region is of interest. For an original secret with replicas, AWS
+        // returns the secret's own region.
         primary_region: output.primary_region.filter(|name| name != region.as_str()),
         deleted: time(output.deleted_date),
         versions,
     }
 }
 
-/// The number of days in a schedule such as `rate(30 days)`.
+/// The days in a schedule: `30` for `rate(30 days)`.
 fn days_in(schedule: &str) -> Option<u32> {
     let rate = schedule.strip_prefix("rate(")?;
     let (days, _) = rate.split_once(" day")?;
     days.trim().parse().ok()
 }
 
-/// Answers requests with what their secrets' descriptions say.
-///
-/// An answer is a document without a value, or the failure that a launch would report. A request
-/// gets no answer if its secret isn't in `described`, or if the description doesn't list its
-/// version id.
+/// Answers requests from the descriptions of their secrets. Each answer is a document without a
+/// value, or the failure that a launch would report. A request whose version id isn't in a
+/// description gets no answer.
 pub(super) fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
@@ -254,11 +249,9 @@ pub(super) fn answers_from_descriptions(
     answers
 }
 
-/// Looks up a version in a secret's description.
-///
-/// Finds a document without a value, or the failure that a launch would report. A launch might
-/// still be able to read that version, because DescribeSecret lists only versions with a staging
-/// label.
+/// A document without a value, or the failure that a launch would report. `None` for a version id
+/// that isn't listed: DescribeSecret lists only versions with a staging label, so the version may
+/// still be readable.
 fn found_in_description(
     secret: &DescribedSecret,
     version: &Version,

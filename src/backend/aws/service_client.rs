@@ -3,14 +3,12 @@
 //! a request again.
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] lets the SDK's operations write the request
-//! and read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does both
-//! without the SDK. Both methods wipe the body of the response from memory. We don't use the SDK's
-//! clients, because we have retries, endpoints and connections of our own, and each client would
-//! cost half a million instructions. The rest is in ARCHITECTURE.md, "What the AWS SDK does, and
-//! what we do".
+//! and read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
+//! without the SDK. Both wipe the body of the response from memory. We don't use the SDK's clients,
+//! because we have retries, endpoints and connections of our own, and each client would cost half a
+//! million instructions. The rest is in ARCHITECTURE.md, "What the AWS SDK does, and what we do".
 //!
-//! An error quotes only AWS's code and message from the body of a response. The rest may contain a
-//! secret.
+//! An error quotes only AWS's code and message, because the rest of the body may contain a secret.
 //!
 //! The differences from the SDK, with what was found upstream in November 2026:
 //!
@@ -64,16 +62,14 @@ use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_me
 use crate::system::redaction::conceal_signature;
 use crate::time::{RetryBudget, SILENCE, Turns};
 
-/// Creates clients for AWS's services ([`Self::client`]). They all share the connections of `http`.
+/// Creates clients for AWS's services. They all share the connections of `http`.
 pub(super) struct Clients {
     pub(super) endpoints: Endpoints,
     pub(super) http: HttpClient,
-    /// An HTTP client that never uses a proxy, for link-local endpoints such as the instance
-    /// metadata.
+    /// A client that never uses a proxy, for link-local endpoints such as the instance metadata.
     pub(super) direct: HttpClient,
     pub(super) metadata: OnceCell<imds::Client>,
-    /// The state that all requests to the same endpoint share. They take turns while the endpoint
-    /// is failing.
+    /// Requests to the same endpoint take turns while it is failing.
     turns: RefCell<BTreeMap<(Api, Region), Rc<Turns>>>,
 }
 
@@ -81,7 +77,7 @@ pub(super) struct Clients {
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 impl Clients {
-    /// Sets up the clients of a session, without opening a connection.
+    /// Sets up the clients, without opening a connection.
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
         let http = HttpClient::new(settings, [CONNECT_TIMEOUT, SILENCE]);
         Self {
@@ -93,15 +89,14 @@ impl Clients {
         }
     }
 
-    /// Forgets the failures of all endpoints, so the next requests are sent without a pause.
+    /// Forgets that endpoints failed, so that the next requests are sent without a pause.
     pub fn forget_failures(&self) {
         for turns in self.turns.borrow().values() {
             turns.forget_failures();
         }
     }
 
-    /// Creates a client for a service in a region. It signs its requests if there are
-    /// `credentials`.
+    /// The client of a service in a region. It signs its requests if there are `credentials`.
     pub async fn client(
         &self,
         api: Api,
@@ -126,22 +121,17 @@ impl Clients {
 pub(super) struct Client {
     pub(super) api: Api,
     pub(super) endpoint: Uri,
-    /// The place where the user configured the endpoint. `None` for AWS's own endpoint.
+    /// Where the user configured the endpoint. `None` for AWS's own endpoint.
     pub(super) endpoint_place: Option<Place>,
     pub(super) region: Region,
-    /// The credentials with which requests are signed, if any.
     identity: Option<Identity>,
     http: HttpClient,
-    /// The state that all requests to the endpoint share. They take turns while the endpoint is
-    /// failing.
     turns: Rc<Turns>,
 }
 
 impl Client {
     /// Sends a request for one of the SDK's operations, and converts the output with `read`.
-    ///
-    /// Repeats the request after a temporary outage, for as long as the budget lasts. `name` is the
-    /// request's name in the output of `-vv`.
+    /// Repeats the request after a temporary outage. `name` is for the output of `-vv`.
     pub async fn call<I, O, E, T>(
         &self,
         operation: impl RuntimePlugin,
@@ -164,10 +154,10 @@ impl Client {
         .await
     }
 
-    /// Sends a request for one of the SDK's operations once, and returns the operation's output.
+    /// Sends a request for one of the SDK's operations once.
     ///
-    /// `silence` is how long AWS may stay silent before each part of the response. Outside
-    /// [`Self::call`], which retries, use this only for requests that no value depends on.
+    /// `silence` is how long AWS may stay silent before each part of the response. Unlike
+    /// [`Self::call`], this doesn't retry, so use it only for requests that no value depends on.
     pub async fn call_once<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -180,7 +170,8 @@ impl Client {
         O: fmt::Debug + Send + Sync + 'static,
         E: Error + Send + Sync + 'static,
     {
-        // Not reached: every operation of the SDK has a serializer and a deserializer.
+        // This error never occurs, because every operation of the SDK has a serializer and a
+        // deserializer.
         let unusable = || not_sent("an operation without serialization");
         let parts = operation.config().ok_or_else(unusable)?;
         let serializer = parts
@@ -208,7 +199,8 @@ impl Client {
         };
 
         let status = response.status().as_u16();
-        // Only the error's code and message are used, because the rest may quote the response.
+        // Only the code and the message are used, because the rest of the error may quote the
+        // response.
         let meta = failed
             .as_operation_error()
             .and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
@@ -221,10 +213,10 @@ impl Client {
     }
 
     /// Sends a request in AWS's JSON protocol, and converts the response's body with `parse`.
+    /// Repeats the request after a temporary outage.
     ///
-    /// `target` names the service and the operation, such as `secretsmanager.GetSecretValue`.
-    /// `about` lists the ids of what is read, such as `prod/db`, for the output of `-vv`. Repeats
-    /// the request after a temporary outage, for as long as the budget lasts.
+    /// `target` is, for example, `secretsmanager.GetSecretValue`. `about` lists the ids of what is
+    /// read, for the output of `-vv`.
     pub(super) async fn call_json<T>(
         &self,
         target: &str,
@@ -246,8 +238,6 @@ impl Client {
         .await
     }
 
-    /// Repeats `attempt` until it succeeds, or until another attempt wouldn't help
-    /// ([`RetryBudget::retry`]). While the endpoint fails, its requests take turns.
     async fn repeated<T>(
         &self,
         name: &impl fmt::Display,
@@ -259,10 +249,10 @@ impl Client {
         ended.map_err(|error| self.with_remedy(error))
     }
 
-    /// Signs a request, sends it and reads the whole response, which may be an error from AWS.
+    /// Sends a request and reads the whole response, which may be an error from AWS.
     ///
-    /// `silence` is how long AWS may stay silent before each part of the response. Once a response
-    /// has arrived, messages conceal the request's signature until the next response arrives.
+    /// `silence` is how long AWS may stay silent before each part of the response. Messages conceal
+    /// the request's signature until the next response arrives.
     async fn send(
         &self,
         request: Request<Bytes>,
@@ -279,8 +269,8 @@ impl Client {
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            // An error with an `io_kind` means that the connection broke. But if the status is 500
-            // or more, the status is reported instead, because it says more.
+            // The connection broke in the middle of the body. A status of 500 or more is left to
+            // the next arm, because it says more than the broken connection.
             Err(failure) if failure.io_kind().is_some() && status < 500 => {
                 Err(self.with_remedy(failure))
             }
@@ -291,19 +281,14 @@ impl Client {
         }
     }
 
-    /// The error for a request that got no response because of `failure`.
+    /// The error for a request that got no response because of `failure`:
     ///
-    /// - If the user configured the endpoint, the help names the setting ([`Self::with_remedy`]).
-    ///   If the configured host doesn't speak TLS, the error is a refusal, so the request isn't
-    ///   repeated.
+    /// - If the user configured the endpoint, the help names the setting ([`Self::with_remedy`]). A
+    ///   host that doesn't speak TLS is a refusal, so the request isn't repeated.
     /// - If AWS's own host doesn't exist, and its region isn't in our list, the region is probably
-    ///   misspelled. The error is [`OutageKind::UnknownRegion`], and the request is repeated only
-    ///   twice.
-    /// - Any other failure of AWS's endpoint stays as it is.
+    ///   misspelled. The request is then repeated only twice.
     fn no_response_error(&self, failure: FetchError) -> FetchError {
         if let Some(place) = &self.endpoint_place {
-            // If the host doesn't speak TLS, `for_host_named_in` makes the failure final. Any other
-            // failure is still retried.
             return self.with_remedy(failure.for_host_named_in(place));
         }
         if failure.io_kind() != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str())
@@ -314,11 +299,11 @@ impl Client {
             .or_help(self.region.similar_region())
     }
 
-    /// Adds a help text that names the setting, if the user configured the endpoint, or the proxy
-    /// that has answered instead of it.
+    /// Adds a help text that names the setting of the endpoint or, if a proxy has answered instead,
+    /// the proxy.
     ///
-    /// Does so only if the endpoint can't be reached or doesn't answer like AWS. For any other
-    /// error, the usual help text is the right one.
+    /// Adds it only if the endpoint can't be reached or doesn't answer like AWS. Otherwise, the
+    /// usual help text is right.
     fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         if error.is_uncoded()
@@ -351,7 +336,7 @@ impl Client {
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS
-    /// Signature Version 4. Also returns the signature, which is empty without credentials.
+    /// Signature Version 4. The signature is empty without credentials.
     fn signed(&self, mut request: Request<Bytes>) -> Result<(Request<Bytes>, String), BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map_or("", |name| name.as_str());
@@ -392,8 +377,7 @@ impl Client {
     }
 }
 
-/// Builds the request for an operation in AWS's JSON 1.1 protocol. The host and the signature are
-/// still missing.
+/// A request in AWS's JSON 1.1 protocol, still without the host and the signature.
 fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post(Uri::default())
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
@@ -401,8 +385,7 @@ fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, 
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
-/// The body of a response. Fails if the response is an error, or if its body isn't a JSON
-/// object.
+/// The body of a response, which must be a JSON object. Fails for an error response.
 pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
@@ -419,10 +402,9 @@ pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<
     Ok(Zeroizing::new(response.into_body()))
 }
 
-/// Parses the body of a response, which must be a JSON object.
-///
-/// If it can't be parsed, the error says that the request got `unexpected`, such as
-/// `a response that can't be read`. Refuses an array, which serde itself would accept for a struct.
+/// Parses a body. Refuses anything but a JSON object, because serde itself would also accept an
+/// array for a struct. The error says that the request got `unexpected`, such as
+/// `a response that can't be read`.
 pub(super) fn read_object<'b, T: Deserialize<'b>>(
     body: &'b [u8],
     unexpected: &str,
@@ -439,14 +421,13 @@ fn is_object(body: &[u8]) -> bool {
 
 const YEAR_10000: f64 = 253_402_300_800.0;
 
-/// Parses a time in seconds since 1970, which is a number or, from the Secrets Manager Agent, a
-/// string. Anything else results in `None`, not in an error, because no value depends on the time.
+/// Parses seconds since 1970, which are a number or, from the Secrets Manager Agent, a string.
+/// Anything else is `None`, not an error, because no value depends on the time.
 pub(super) fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
 
-/// Converts seconds since the beginning of 1970 to a time. Also returns `None` for a time after
-/// 9999, because years in RFC 3339 have only four digits.
+/// Converts seconds since 1970. `None` after 9999, because years in RFC 3339 have only four digits.
 pub(super) fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;

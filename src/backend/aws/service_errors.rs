@@ -1,8 +1,8 @@
 //! Decides what an error response from one of AWS's services means: an absence, a denial, an
 //! outage, or a request that AWS refuses.
 //!
-//! The meaning decides what happens next: only an absence lets a `default` apply, and only an
-//! outage is retried. A proxy's error page must not look like an absence or a denial.
+//! Only an absence lets a `default` apply, and only an outage is retried. A proxy's error page must
+//! not look like an absence or a denial.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::model::message::{
 use crate::net::{BoxError, error_text};
 use crate::system::redaction::redacted_line;
 
-/// Parses an error response from one of AWS's services, and decides what it means. An error code in
-/// the header `x-amzn-errortype` takes precedence over one in the body.
+/// Decides what an error response means. An error code in the header `x-amzn-errortype` takes
+/// precedence over one in the body.
 pub fn parse_service_error<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
     body: &[u8],
 ) -> FetchError {
-    // A body that isn't JSON is treated as empty, because the code may be in a header.
+    // The code may be in a header, even if the body isn't JSON.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (code_in_body, message) = code_and_message(&object);
     let error = ServiceError {
@@ -35,23 +35,22 @@ pub fn parse_service_error<'a>(
     error.classify()
 }
 
-/// Finds the code and the message in an error's JSON object, whichever keys the AWS service uses
-/// for them. Strips the namespace and the URL from the code ([`bare_code`]).
+/// The code and the message of an error, whichever keys the AWS service uses. The code has no
+/// namespace and no URL.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     let code = text(&["code", "__type"]).map(bare_code);
     (code, text(&["message", "Message", "errorMessage"]))
 }
 
-/// Strips the namespace before an error code and the URL after it: `NAMESPACE#CODE:URL` becomes
-/// `CODE`.
+/// `NAMESPACE#CODE:URL` becomes `CODE`.
 fn bare_code(code: &str) -> &str {
     let without_url = code.split_once(':').map_or(code, |(before, _)| before);
     without_url.rsplit('#').next().unwrap_or(without_url)
 }
 
-/// Phrases in AWS's messages, in lower case. If a denial's message contains one of these phrases,
-/// the denial is about the KMS key, not about the secret.
+/// Phrases in lower case. If a denial's message contains one, the denial is about the KMS key, not
+/// about the secret.
 const ABOUT_KMS: [&str; 4] = [
     "kms:",
     "access to kms",
@@ -70,8 +69,8 @@ pub(super) struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
-    /// Reads the details of an error response from its status and its headers. The caller sets the
-    /// code and the message, which are usually in the body.
+    /// The details from the status and the headers. The code and the message are usually in the
+    /// body.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header is ignored, as in the SDKs, because it comes from a proxy or a
         // load balancer.
@@ -95,8 +94,8 @@ impl<'a> ServiceError<'a> {
     /// Decides what the error means.
     ///
     /// The order of the match arms matters. An arm that checks the message comes before the general
-    /// arm for the same code. The arms for an HTTP status come after all codes whose meaning
-    /// doesn't depend on the status.
+    /// arm for the same code. The arms for an HTTP status come after all codes that don't depend on
+    /// the status.
     pub(super) fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
@@ -107,22 +106,22 @@ impl<'a> ServiceError<'a> {
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
-        // A wrong clock is treated as an outage, too. But unlike with `self.outage`, we don't ask
-        // the service again, because the clock would still be wrong.
+        // Unlike with `self.outage`, the service isn't asked again, because the clock would still
+        // be wrong.
         let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
         let rejected = |fault| self.denied(Denial::Credentials(fault));
-        // Only the full code `ResourceNotFoundException` means that a secret or version doesn't
-        // exist. Neither Secrets Manager nor Parameter Store uses the shorter `ResourceNotFound`.
+        // The shorter `ResourceNotFound` doesn't count, because neither Secrets Manager nor
+        // Parameter Store uses it.
         let is_whole = code == "ResourceNotFoundException";
-        // Some services end their codes with `Exception`, while others don't.
+        // Some services end their codes with `Exception`, others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
             }
-            // If the message says `can't find the specified secret value`, only the version is
+            // AWS's message is `can't find the specified secret value`, so only the version is
             // missing.
             "ResourceNotFound" if is_whole && has(&["secret value"]) => absent(Version),
-            // The version exists, but it doesn't have this staging label.
+            // The version doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => absent(Version),
             "ParameterVersionNotFound" => absent(Version),
             "ResourceNotFound" if is_whole => absent(Secret),
@@ -133,10 +132,10 @@ impl<'a> ServiceError<'a> {
                 self.failure(cause, self.message)
             }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
-            // Searching the message only for `kms:` would not be enough, because Parameter Store
-            // passes on KMS's own message, which doesn't always name a `kms:` action.
+            // Parameter Store passes on KMS's own message, which doesn't always name a `kms:`
+            // action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
-            // AWS's message names the ARN only if the secret exists.
+            // AWS's message names the ARN only if the secret exists, so the secret isn't missing.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy(Read)),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing(Read)),
             // `InvalidKeyId` is Parameter Store's code for a KMS key that is disabled or deleted.
@@ -144,12 +143,11 @@ impl<'a> ServiceError<'a> {
             | "KMSInvalidState" | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
-            // A message about the verification key means an outage: STS couldn't fetch the identity
-            // provider's keys, which it needs to verify the token.
+            // STS couldn't fetch the identity provider's keys, which it needs to verify the token.
             "InvalidIdentityToken" if has(&["verification key"]) => self
                 .failure(Cause::Outage(Service), self.message)
                 .again(self.again),
-            // With any other message, `InvalidIdentityToken` means that STS doesn't accept the web
+            // `InvalidIdentityToken` with any other message means that STS doesn't accept the web
             // identity token.
             "AuthFailure"
             | "IncompleteSignature"
@@ -164,15 +162,14 @@ impl<'a> ServiceError<'a> {
             "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
                 rejected(Unrecognized)
             }
-            // `IDPCommunicationError` means that STS can't reach the provider of a web identity.
+            // STS can't reach the provider of a web identity (`IDPCommunicationError`).
             "IDPCommunicationError" | "RequestTimeout" => self.outage(Service),
-            // SSO answers with `SlowDown` when it throttles token refreshes.
+            // SSO throttles token refreshes with `SlowDown`.
             "KMSThrottling" | "SlowDown" => self.outage(Throttled),
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(Throttled),
             _ if self.status == 408 || self.status >= 500 => self.outage(Service),
-            // Every error from AWS has a code, so an error without one means that a proxy refused
-            // the request. The next region is asked, because the proxy would refuse the same host
-            // again, but perhaps not the next region's host.
+            // Every error from AWS has a code, so a proxy refused the request. It would refuse the
+            // same host again, but perhaps not the next region's host.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing(Read)),
@@ -180,8 +177,7 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// The error for a denial. Records which kind of policy AWS's message blames, and whether the
-    /// message names the caller.
+    /// Records which kind of policy AWS's message blames, and whether the message names the caller.
     fn denied(&self, denial: Denial) -> FetchError {
         let message = self.message.unwrap_or_default();
         let caller = if message.contains("User: ") {
@@ -193,13 +189,12 @@ impl<'a> ServiceError<'a> {
             .with_denial(denying_policy(message), caller)
     }
 
-    /// The error for an outage, after which the same service is asked again.
+    /// The error for an outage, after which the same service is asked again. AWS's message is left
+    /// out, because it wouldn't help the user.
     fn outage(&self, kind: OutageKind) -> FetchError {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// The error for a request that AWS refused. Recognizes AWS's message about a secret that a
-    /// different account encrypted with its default key.
     fn refused_request(&self) -> FetchError {
         // AWS says: "You can't access a secret from a different AWS account if you encrypt the
         // secret with the default KMS service key."
@@ -214,10 +209,9 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Refused(Refusal::Request(fault)), self.message)
     }
 
-    /// The error for a response without an error code. AWS always sends a code, so the response
-    /// isn't from AWS, and the error is an outage.
+    /// AWS always sends a code, so a response without one isn't from AWS and is an outage.
     fn not_from_aws(&self, again: Again) -> FetchError {
-        // Only the host of the redirect is shown, because the rest of its URL may contain a token.
+        // Only the host is shown, because the rest of the URL may contain a token.
         let redirect = self
             .location
             .and_then(|url| url.parse::<Uri>().ok())
@@ -225,9 +219,8 @@ impl<'a> ServiceError<'a> {
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// Builds an error with AWS's request id, if there is one. The error quotes its code and
-    /// `message` or, without a code, the HTTP status. If AWS's message wouldn't help the user, pass
-    /// `None`.
+    /// The error quotes its code and `message` or, without a code, the HTTP status. Pass `None` if
+    /// AWS's message wouldn't help the user.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => {
@@ -259,11 +252,11 @@ const POLICY_KINDS: [&str; 7] = [
     "session policy",
 ];
 
-/// Finds the kind of policy that AWS's message blames for a denial.
+/// The kind of policy that AWS's message blames for a denial.
 ///
 /// The policy either explicitly denies the request (`with an explicit deny in a session policy`) or
-/// doesn't allow it (`because no session policy allows the … action`). `None` if the message
-/// doesn't blame a policy, or only says that the caller's own policies don't allow the request.
+/// doesn't allow it (`because no session policy allows the … action`). `None` if only the caller's
+/// own (identity-based) policies don't allow it.
 fn denying_policy(message: &str) -> Option<PolicyDenial> {
     let kind_after = |words: &str| {
         let (_, policy) = message.split_once(words)?;
@@ -275,15 +268,12 @@ fn denying_policy(message: &str) -> Option<PolicyDenial> {
     if let Some(kind) = kind_after("with an explicit deny in a") {
         return Some(PolicyDenial::Explicit(kind));
     }
-    // An identity-based policy is the caller's own.
     let kind = kind_after("because no ").filter(|kind| *kind != "identity-based policy")?;
     Some(PolicyDenial::Implicit(kind))
 }
 
-/// The error for a response that doesn't look like AWS's: it is damaged, or a proxy sent it.
-///
-/// The error is an outage. `detail` is either the body's content type or the target of a redirect,
-/// such as `a redirect to example.com`.
+/// The error for a response that doesn't look like AWS's, because it is damaged or from a proxy. It
+/// is an outage. `detail` is the content type, or a redirect such as `a redirect to example.com`.
 pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     let suffix = detail.map_or(String::new(), |detail| {
         format!(", {}", redacted_line(detail))

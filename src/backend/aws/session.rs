@@ -1,10 +1,10 @@
 //! The state that all requests to AWS share: the default region, the base credentials, the assumed
 //! roles and the clients.
 //!
-//! The base credentials are the caller's credentials, after the roles of the profile have been
-//! assumed. A request can have a role of its own, which is assumed with the base credentials, never
-//! with the credentials of another request's role. If a role can't be assumed, all requests with
-//! this role fail. They are never sent with the base credentials instead.
+//! The base credentials are the caller's, after the roles of the profile have been assumed. A
+//! request's own role is assumed with the base credentials, never with those of another request's
+//! role. If a role can't be assumed, all requests with this role fail. They are never sent with the
+//! base credentials instead.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ use crate::model::message::{
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::{Deadline, RetryBudget};
 
-/// What to read, in which region, and with which role. The region and the role may be the defaults.
+/// What to read, and the region and role to read it with.
 pub type Request = Locator<Region>;
 
 impl Request {
@@ -40,28 +40,26 @@ impl Request {
 /// Requests and their answers, in any order.
 pub(super) type AnsweredRequests = Vec<(Request, Answer)>;
 
-/// A session with AWS. The region, the base credentials and the credentials of each role are looked
-/// up when they are first needed, and then reused.
+/// What all requests share. The region, the base credentials and the credentials of each role are
+/// looked up when they are first needed, and then reused.
 pub(super) struct Session {
     pub(super) access: Access,
-    /// The region that the instance metadata service returned, or the error if it returned none.
-    /// The cell is empty until a request needs this region.
+    /// The region from the instance metadata service. Empty until a request needs it.
     region: OnceCell<FetchResult<Region>>,
-    /// The callers by their roles. The caller without a role has the base credentials, with which
-    /// the roles of requests are assumed.
+    /// The callers by role. The caller without a role has the base credentials.
     callers: BTreeMap<Option<Role>, CallerCell>,
 }
 
-/// A caller's credentials with their identity, or the error if none were found. The cell is empty
-/// until the search has ended.
+/// The cell is empty until the search for credentials, or the attempt to assume the role, has
+/// ended.
 type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
-    /// Opens a session: reads AWS's configuration files, and asks the user for an MFA code if a
-    /// role of the profile needs one.
+    /// Reads AWS's configuration files, and asks the user for an MFA code if a role of the profile
+    /// needs one. Waits for the user's answer without a time limit.
     ///
     /// Doesn't ask if the AWS CLI has stored a valid session of the role, or if the code is already
-    /// in `kept`. Waits for the answer without a time limit.
+    /// in `kept`.
     pub fn open(
         mut settings: Settings,
         deadline: Deadline,
@@ -76,15 +74,14 @@ impl Session {
                 progress.add(Record::warning(text).help(help));
             }
         }
-        // A launch with `--on-rotation` doesn't use a stored session, which would expire while the
-        // launch keeps polling for rotations.
+        // With `--on-rotation`, a stored session isn't used, because it would expire while the
+        // launch keeps polling.
         if !settings.purpose.is_unattended
             && let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions)
         {
             use_stored_session(chain, directory, progress);
         }
-        // The configuration files have been read. From here on, we can only be waiting for the
-        // user.
+        // The files have been read. From here on, we can only be waiting for the user.
         drop(awaited);
 
         let mut base = CallerCell::new();
@@ -101,8 +98,8 @@ impl Session {
                 return Err(Problem::configuration(text)
                     .help("use a profile or a role that doesn't need an MFA code"));
             }
-            // Without a code, the error is stored instead of the base credentials, so every request
-            // fails with it.
+            // Without a code, the error replaces the base credentials, so every request fails with
+            // it.
             let asked = ask_for_missing_code(&kept.mfa_code, serial, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));
         }
@@ -122,8 +119,7 @@ impl Session {
         })
     }
 
-    /// True if the credentials come from a session that the AWS CLI stored for a role, and at least
-    /// one answer says that AWS refused them.
+    /// True if AWS refused the credentials of a session that the AWS CLI stored for a role.
     pub(super) fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let chain = self.access.chain.as_ref();
@@ -142,11 +138,11 @@ impl Session {
         self.callers.get(&None).is_some_and(is_usable)
     }
 
-    /// Forgets everything that failed, so that the next fetch tries it again.
+    /// Forgets failed endpoints, a failed search for the region, and roles that couldn't be assumed
+    /// or whose credentials have expired.
     ///
-    /// This includes failed endpoints, a failed search for the region, and roles that couldn't be
-    /// assumed or whose credentials have expired. Call this only if [`Self::has_credentials`] is
-    /// true, because a search for other base credentials would need a new session.
+    /// Call this only if [`Self::has_credentials`] is true, because a search for other base
+    /// credentials would need a new session.
     pub fn forget_failures(&mut self) {
         self.access.clients.forget_failures();
         if matches!(self.region.get(), Some(Err(_))) {
@@ -155,9 +151,8 @@ impl Session {
         self.callers.retain(|_, caller| is_usable(caller));
     }
 
-    /// Builds the request for a locator, with the default region and role if the locator doesn't
-    /// name its own. If no default region is configured, the first call asks the instance metadata
-    /// service for one.
+    /// The request for a locator, with the defaults if it names no region or role. May ask the
+    /// instance metadata service for the region.
     pub(super) async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let Access {
             settings,
@@ -208,8 +203,7 @@ impl Session {
         found.await.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
-    /// Assumes a role with the base credentials, and returns the role's credentials. After an
-    /// outage, asks STS in the next region.
+    /// Assumes a role with the base credentials. After an outage, asks STS in the next region.
     async fn assume(&self, role: &Role) -> FetchResult<CallerIdentity> {
         let name = format!("the role {}", role.arn);
         let _awaited = self.access.budget.progress().awaits(name);
@@ -218,8 +212,7 @@ impl Session {
     }
 
     /// The credentials of a role or, without a role, the base credentials. The first call for a
-    /// role assumes it. Fails for a role that wasn't in the requests of
-    /// [`Self::prepare_credentials`].
+    /// role assumes it. Fails for a role that [`Self::prepare_credentials`] hasn't prepared.
     pub(super) async fn identity_for(&self, role: &Option<Role>) -> FetchResult<&CallerIdentity> {
         if let Some(assumed) = role
             && let Some(caller) = self.callers.get(role)
@@ -233,7 +226,6 @@ impl Session {
     }
 
     /// The credentials that were already found for a role or, without a role, the base credentials.
-    /// Fails if they weren't found. Doesn't send a request.
     pub(super) fn known_identity(&self, role: &Option<Role>) -> FetchResult<&CallerIdentity> {
         match self.callers.get(role).and_then(OnceCell::get) {
             Some(found) => found.as_ref().map_err(Clone::clone),
@@ -241,19 +233,15 @@ impl Session {
         }
     }
 
-    /// If AWS refused the credentials, adds to the error what is wrong with them and where they
-    /// come from.
-    ///
-    /// They are the credentials of `role` or, without a role, the base credentials. Any other error
-    /// stays as it is.
+    /// If AWS refused the credentials of `role` or, without a role, the base credentials, adds what
+    /// is wrong with them and where they come from.
     pub(super) fn explain_refused(&self, role: &Option<Role>, error: FetchError) -> FetchError {
         let caller = self.known_identity(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
     }
 
-    /// Asks STS who the caller is, with the base credentials and with each role. Does so only once,
-    /// and only for `check` or with `-vv`. With `-vv`, also prints the answers. May assume the
-    /// roles.
+    /// Asks STS who the caller is, with the base credentials and with each role. Asks only once,
+    /// and only for `check` or with `-vv`, which prints the answers. May assume the roles.
     pub(super) async fn trace_identities(&self, region: &Region) {
         let progress = self.access.budget.progress();
         let is_needed = progress.is_traced() || self.access.settings.purpose.asks_identity;
@@ -278,9 +266,8 @@ impl Session {
         }
     }
 
-    /// Describes the caller: its ARN and its account, and the provider of its credentials.
-    ///
-    /// With a default role, the ARN and the account belong to this role. Doesn't send a request.
+    /// The ARN and account of the default role or, without one, of the caller, and the provider of
+    /// the caller's credentials. Sends no request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_identity(&None).ok()?;
         let (provider, _) = provider_of(&base.credentials)?.words();
@@ -295,11 +282,10 @@ impl Session {
         })
     }
 
-    /// Describes, for messages, where secrets were looked up: where the region is set, and the
-    /// account.
+    /// For messages, where secrets were looked up: where the region is set, and the account.
     ///
     /// The account is taken from a role's ARN, so no request is needed. Without a role, the
-    /// provider of the credentials is named instead of the account.
+    /// provider of the credentials is named instead.
     pub fn looked_up(&self) -> Option<LookedUp> {
         let Access {
             settings, chain, ..
@@ -307,8 +293,7 @@ impl Session {
         let configured = settings.region.as_ref();
         let region_place = configured.map(|region| region.place.clone());
 
-        // The account belongs to the role that is assumed last: the default role or, without one,
-        // the last of the caller's roles.
+        // The role that is assumed last: the default role or the last of the caller's roles.
         let caller_roles = settings.caller_roles(chain.as_ref());
         let last_role = settings
             .options
@@ -330,8 +315,8 @@ impl Session {
         })
     }
 
-    /// The client for a service in a region, with the credentials of `caller`. Only the first call
-    /// creates a client. Later calls return the same one.
+    /// The client for a service in a region, with the credentials of `caller`. The first call
+    /// creates it.
     pub async fn client(
         &self,
         caller: &CallerIdentity,
@@ -350,10 +335,8 @@ impl Session {
         Ok(client)
     }
 
-    /// Asks STS for the caller's ARN, and keeps the answer for later calls.
-    ///
-    /// Uses the credentials of `role`, and assumes the role if necessary. Without a role, uses the
-    /// base credentials.
+    /// The ARN of the caller or of `role`, for which STS is asked once. Assumes `role` if
+    /// necessary.
     pub(super) async fn caller_arn(&self, role: &Option<Role>, region: &Region) -> Option<String> {
         let caller = self.identity_for(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
@@ -364,7 +347,6 @@ impl Session {
     }
 }
 
-/// True if the credentials were found and haven't expired.
 fn is_usable(caller: &CallerCell) -> bool {
     matches!(caller.get(), Some(Ok(caller)) if is_current(&caller.credentials))
 }

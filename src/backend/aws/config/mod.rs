@@ -1,11 +1,10 @@
-//! The settings for requests to AWS. They come from the options, from AWS's environment variables
-//! and from the profile, a section of AWS's configuration files. This is also their order of
-//! precedence. All settings are checked before any request is sent.
+//! The settings for requests to AWS. In the order of precedence, they come from the options, from
+//! AWS's environment variables and from the profile, a section of AWS's configuration files. All
+//! are checked before any request is sent.
 //!
-//! The options and variables are read first, without the configuration files. The names of cache
-//! entries depend only on them, so a launch that finds all its values in the cache never opens
-//! these files. Otherwise, the files are read, too, and each setting that a profile can have is
-//! read again:
+//! The options and variables are read first. The names of cache entries depend only on them, so a
+//! launch that finds all its values in the cache never opens the configuration files. Otherwise,
+//! the files are read, too, and each setting that a profile can have is read again:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which cache entries get names
@@ -50,7 +49,7 @@ use places::{
 };
 use role_chain::role_chain;
 
-/// AWS's settings, which only this module can change. They are read as [`Parts`].
+/// AWS's settings, which only this module can change.
 #[derive(Clone, Debug, Default)]
 pub struct Settings(Parts);
 
@@ -66,29 +65,27 @@ impl Deref for Settings {
 pub struct Parts {
     pub options: AwsOptions,
     pub variables: Inherited,
-    /// The default region, for secrets that don't specify one. If it is `None`, secrets-exec asks
-    /// the instance metadata service (EC2) for the region.
+    /// The default region. Without one, secrets-exec asks the instance metadata service (EC2).
     pub region: Option<Placed<Region>>,
-    /// The profile in AWS_DEFAULT_PROFILE or AWS_PROFILE. If both are set, AWS_DEFAULT_PROFILE
-    /// wins, as in botocore.
+    /// The profile in AWS_DEFAULT_PROFILE or AWS_PROFILE. As in botocore, the first one wins.
     pub profile_in_variable: Option<Placed<String>>,
     pub endpoints: Endpoints,
     pub http: HttpSettings,
     pub max_attempts: Option<u32>,
     pub metadata: MetadataSettings,
-    /// The token in AWS_WEB_IDENTITY_TOKEN_FILE, and the role in AWS_ROLE_ARN.
+    /// The token file and the role in AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN.
     pub web_identity: Option<WebIdentity>,
     /// The path in AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which EKS Pod Identity sets.
     pub container_token_file: Option<String>,
-    /// The token for the Secrets Manager Agent, from AWS_TOKEN, which is only read with `--agent`.
+    /// The value of AWS_TOKEN, for the Secrets Manager Agent. It is used only with `--agent`.
     pub agent_token: Option<String>,
-    /// The credentials in AWS_ACCESS_KEY_ID and its related variables. Without AWS_ACCESS_KEY_ID,
+    /// The access key in AWS_ACCESS_KEY_ID and its related variables. Without AWS_ACCESS_KEY_ID,
     /// the others are ignored, as in botocore. Without AWS_SECRET_ACCESS_KEY, the secret key is
     /// empty.
     pub variable_keys: Option<Credentials>,
     pub config_files: ConfigFiles,
-    /// The names of the profiles in AWS's configuration files, other than the one in use, for help
-    /// texts. If no region is set, only profiles with a region are listed.
+    /// The profiles other than the one in use, for help texts. If there is no default region, only
+    /// profiles with a region are included.
     pub other_profiles: Vec<String>,
     /// True once the profile has been found in AWS's configuration files.
     pub profile_exists: bool,
@@ -100,25 +97,22 @@ pub struct Parts {
 /// What a task needs from AWS, apart from values.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Purpose {
-    /// True if secrets-exec can't ask the user for another MFA code later, as with `--on-rotation`.
+    /// True if the user can't be asked for another MFA code later, as with `--on-rotation`.
     pub is_unattended: bool,
-    /// True for the subcommand `check`, which asks AWS who the caller is and prints the answer.
+    /// True for `check`, which asks AWS who the caller is.
     pub asks_identity: bool,
 }
 
 /// The settings for the instance metadata service (IMDS).
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSettings {
-    /// The endpoint, if the user configured one. The default is [`METADATA_URL`].
+    /// The endpoint that the user configured. The default is [`METADATA_URL`].
     pub endpoint: Option<HttpUrl>,
-    /// The time limit for each step of connecting to the service, and for each part of its
-    /// response. Set by AWS_METADATA_SERVICE_TIMEOUT or, in the profile, by
-    /// `metadata_service_timeout`.
+    /// The time limit for each step of connecting, and for each part of the response.
     pub timeout: Duration,
-    /// The maximum number of attempts per request. Set by AWS_METADATA_SERVICE_NUM_ATTEMPTS or, in
-    /// the profile, by `metadata_service_num_attempts`.
+    /// The maximum number of attempts per request.
     pub attempts: u32,
-    /// True if AWS_EC2_METADATA_DISABLED is set to `true`. The service is then never asked.
+    /// True if AWS_EC2_METADATA_DISABLED is true. The service is then never asked.
     pub is_disabled: bool,
     /// False on Fargate and in Lambda, which don't have this service.
     pub may_exist: bool,
@@ -128,11 +122,10 @@ impl MetadataSettings {
     /// True if a metadata service that doesn't answer now might answer later, as on an EC2 instance
     /// that is still booting.
     ///
-    /// Always false on Fargate and in Lambda. Elsewhere, true if the user has configured an
-    /// endpoint, or if this machine may be an EC2 instance, because its firmware
+    /// A machine may be an EC2 instance if its firmware
     ///
     /// - names the vendor `Amazon EC2`, or no vendor,
-    /// - names the vendor `Xen`, as on older instance types, but also in other clouds, or
+    /// - names the vendor `Xen`, as older instance types do (and machines in other clouds), or
     /// - has an instance id as its asset tag, or a BIOS from Amazon, as on bare-metal instances.
     pub fn may_answer_later(&self) -> bool {
         let is_instance = ["", "amazon ec2", "xen"].contains(&firmware_entry("sys_vendor").trim())
@@ -142,8 +135,7 @@ impl MetadataSettings {
     }
 }
 
-/// Reads a field such as `sys_vendor` from the machine's firmware information (DMI), and converts
-/// it to lowercase. Returns an empty text if the field can't be read.
+/// Reads a field such as `sys_vendor` from the machine's firmware information (DMI), in lowercase.
 fn firmware_entry(name: &str) -> String {
     fs::read_to_string(format!("/sys/class/dmi/id/{name}"))
         .unwrap_or_default()
@@ -151,9 +143,8 @@ fn firmware_entry(name: &str) -> String {
 }
 
 impl Parts {
-    /// Fills in every setting that can come from a variable or from the profile, as read from
-    /// `places`, which also collects the errors. A second call, once the profile has been read,
-    /// replaces all of them.
+    /// Fills in every setting that can come from a variable or from the profile. A second call,
+    /// once the profile has been read, replaces all of them.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
@@ -166,10 +157,7 @@ impl Parts {
 }
 
 impl Settings {
-    /// Combines the options with AWS's environment variables.
-    ///
-    /// Doesn't read the configuration files yet. With `--local`, reads nothing and returns the
-    /// defaults.
+    /// Combines the options with AWS's environment variables, without the configuration files.
     pub fn new(
         options: AwsOptions,
         source: &SourceOption,
@@ -182,8 +170,8 @@ impl Settings {
             SourceOption::Aws => false,
         };
         let mut places = Places::new(inherited, None);
-        // This only checks the two paths. A missing configuration file isn't an error, so an
-        // invisible character in its path would otherwise go unnoticed.
+        // Finds invisible characters in these two paths. They would otherwise go unnoticed, because
+        // a missing configuration file isn't an error.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
@@ -216,17 +204,17 @@ impl Settings {
         }
     }
 
-    /// Sets the regions of the aliases, which are known once the declarations have been read.
+    /// Sets the regions of aliases, which are known only once the declarations have been read.
     pub fn set_alias_regions(&mut self, regions: Vec<Placed<Region>>) {
         self.0.alias_regions = regions;
     }
 
-    /// Removes the fallback regions. Returns true if there were any.
+    /// Makes requests go only to their own region. True if there were any fallback regions.
     pub fn remove_fallback_regions(&mut self) -> bool {
         !take(&mut self.0.options.fallback_regions).is_empty()
     }
 
-    /// Sets the fallback regions to those of `earlier` settings again.
+    /// Undoes [`Self::remove_fallback_regions`].
     pub fn restore_fallback_regions(&mut self, earlier: &Self) {
         let regions = &mut self.0.options.fallback_regions;
         regions.clone_from(&earlier.options.fallback_regions);
@@ -242,8 +230,7 @@ impl Settings {
         self.0.endpoints.configured.clear();
     }
 
-    /// Finds out what started secrets-exec, such as ECS or systemd, by looking at the environment
-    /// variables and at standard error.
+    /// Finds out what started secrets-exec, such as ECS or systemd.
     pub fn platform(&self) -> Platform {
         let stderr = fstat(io::stderr())
             .map(|file| format!("{}:{}", file.st_dev, file.st_ino))
@@ -262,12 +249,9 @@ impl Settings {
 
     /// The help text for a missing region or missing credentials.
     ///
-    /// Begins with `here`, the help for this platform (such as ECS), if it is set. Otherwise,
-    /// suggests one of the profiles in the configuration files. If there are no profiles, or if the
-    /// user has already chosen one, uses `general` instead.
-    ///
-    /// If the working directory has a file for `--local`, suggests that file as well, but not in CI
-    /// or in a deployment.
+    /// Prefers `here`, the help for this platform. Without it, suggests the user's other profiles
+    /// or, if there are none or the user has chosen a profile, gives the `general` help. A file for
+    /// `--local` is suggested as well, but not in CI or in a deployment.
     pub fn setup_help(&self, here: Option<&str>, general: &str) -> String {
         let mut help = if let Some(here) = here {
             here.to_owned()
@@ -296,7 +280,7 @@ impl Settings {
         self.region.as_ref().map(|region| &region.value)
     }
 
-    /// Copies the locator, and fills in the default for a missing region or role.
+    /// Fills in the default for a missing region or role.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let mut located = locator.clone();
         located.region = located.region.or_else(|| self.region().cloned());
@@ -304,8 +288,8 @@ impl Settings {
         located
     }
 
-    /// The note to print if `--endpoint-url` names a host outside AWS, such as an emulator, but
-    /// some requests for these locators would still go to AWS.
+    /// The note if `--endpoint-url` names an emulator, but some requests for these locators would
+    /// still go to AWS.
     pub fn endpoint_note(&self, locators: &BTreeSet<&Locator>) -> Option<Record> {
         let Placed { value: url, place } = self.options.endpoint_url.as_ref()?;
         let host = url.uri().host()?;
@@ -324,8 +308,7 @@ impl Settings {
         )))
     }
 
-    /// Lists `region` and then the fallback regions, without duplicates, in the order in which they
-    /// are tried.
+    /// `region` and then the fallback regions, in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
         for Placed { value, .. } in &self.options.fallback_regions {
@@ -336,27 +319,22 @@ impl Settings {
         regions
     }
 
-    /// Refuses mistyped regions such as `us-east1`.
+    /// Refuses mistyped regions such as `us-east1`, unless all locators are read from endpoints
+    /// that the user configured.
     ///
-    /// Checks the default region, the fallback regions, and the regions of the locators that are
-    /// read from AWS itself. Checks nothing if all locators are read from endpoints that the user
-    /// configured.
-    ///
-    /// AWS has no host for a mistyped region. Without this check, a launch would keep trying to
-    /// resolve that host's name until the deadline.
+    /// AWS has no host for a mistyped region, so a launch would keep trying to resolve that host's
+    /// name until the deadline.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
         let mut regions: Vec<_> = self.region.iter().collect();
         regions.extend(&self.options.fallback_regions);
-        // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
-        // accepts any region.
+        // A configured endpoint may be a simulation, which accepts any region.
         let mut may_be_simulation = true;
         for locator in locators {
             if self.endpoints.url(Api::Store(locator.store)).is_some() {
                 continue;
             }
             may_be_simulation = false;
-            // A locator's own region comes either from an ARN, where it has already been checked,
-            // or from an alias.
+            // A region in an ARN has already been checked, so only those of aliases remain.
             regions.extend(
                 self.alias_regions
                     .iter()
@@ -382,13 +360,11 @@ impl Settings {
         Ok(())
     }
 
-    /// True if the credentials may come from the profile: either no credentials are set in
-    /// variables, or `--profile` overrides them.
+    /// True if the credentials may come from the profile.
     pub fn uses_profile(&self) -> bool {
         self.options.profile.is_some() || self.variable_keys.is_none()
     }
 
-    /// The profile that the user chose with an option or a variable, if any.
     fn profile(&self) -> Option<&Placed<String>> {
         let in_variable = self.profile_in_variable.as_ref();
         self.options.profile.as_ref().or(in_variable)
@@ -398,11 +374,8 @@ impl Settings {
         self.profile().map_or("default", |profile| &profile.value)
     }
 
-    /// The ARNs of the roles that lead to the caller's credentials, in the order in which they are
-    /// assumed.
-    ///
-    /// The role of a web identity or of a stored session, if any, comes first. The roles in the
-    /// profile's `chain` follow. Skips invalid ARNs, which STS will refuse.
+    /// The roles that lead to the caller's credentials, in the order in which they are assumed.
+    /// Skips invalid ARNs, which STS will refuse.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -411,18 +384,14 @@ impl Settings {
         } else if self.uses_profile()
             && let Some(identity) = &self.web_identity
         {
-            // Credentials in variables take precedence over both the profile and a web identity.
             roles.extend(identity.role.as_deref().and_then(Arn::parse));
         }
         roles
     }
 }
 
-/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
-/// profile's role chain.
-///
-/// Returns `None` if the profile has no credentials, if those in variables take precedence, or if
-/// the user hasn't chosen a profile and there is no default one.
+/// Adds the profile's settings to `settings`, and returns its role chain. `None` if the profile has
+/// no credentials or isn't used.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -434,11 +403,8 @@ pub fn apply_profile(
     }
 }
 
-/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns all
-/// profiles.
-///
-/// Doesn't add the profile's credentials. Options and variables still take precedence over the
-/// profile. Also stores the other profiles' names in `settings`.
+/// Adds the profile's settings and the other profiles' names to `settings`, and returns all
+/// profiles. Options and variables still take precedence.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let name = settings.profile_name();
@@ -458,7 +424,6 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     settings.0.other_profiles = other_profiles;
     settings.0.profile_exists = true;
-    // Cloned, because `places` borrows the variables while `settings` changes.
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.0.set_from_places(&mut places);
@@ -471,7 +436,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 /// Removes empty variables for container credentials from this process's environment.
 ///
 /// The AWS CLI treats an empty variable as unset, but the SDK's provider, which reads the
-/// environment itself, would use the empty value. The command still gets the empty variables.
+/// environment itself, would use it. The command still gets the empty variables.
 pub fn remove_empty_variables(inherited: &Inherited) {
     for name in [
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -480,7 +445,8 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ] {
         if inherited.non_empty(name).is_none() {
-            // SAFETY: `commands::worker` calls this before it starts a second thread.
+            // SAFETY: `commands::worker` calls this before it starts a second thread, so no other
+            // thread can read the environment at the same time.
             #[allow(clippy::disallowed_methods, unsafe_code, reason = "the SDK reads it")]
             unsafe {
                 std::env::remove_var(name)
@@ -489,10 +455,9 @@ pub fn remove_empty_variables(inherited: &Inherited) {
     }
 }
 
-/// Checks the variables for container credentials whose values only the SDK uses. Adds an error to
-/// `places` for each invalid value.
+/// Checks the variables for container credentials whose values only the SDK uses.
 fn check_sdk_variables(places: &mut Places<'_>) {
-    // The SDK would ignore or print a token that isn't UTF-8.
+    // A token that isn't UTF-8 is refused, because the SDK would ignore or print it.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -521,13 +486,12 @@ fn web_identity(places: &mut Places<'_>) -> Option<WebIdentity> {
     })
 }
 
-/// Reads the credentials from AWS_ACCESS_KEY_ID and its related variables. As in botocore,
-/// AWS_SECURITY_TOKEN, the old name of AWS_SESSION_TOKEN, takes precedence over the new name.
+/// The access key in variables. As in botocore, AWS_SECURITY_TOKEN, the old name of
+/// AWS_SESSION_TOKEN, takes precedence.
 fn variable_keys(places: &mut Places<'_>) -> Option<Credentials> {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
-    // Both tokens are read, because an invalid value is an error even in the variable that isn't
-    // used.
+    // Both are read, because an invalid value is an error even in the variable that isn't used.
     let older_token = places.text("AWS_SECURITY_TOKEN");
     let newer_token = places.text("AWS_SESSION_TOKEN");
     let token = older_token.or(newer_token);
@@ -535,10 +499,8 @@ fn variable_keys(places: &mut Places<'_>) -> Option<Credentials> {
     Some(Credentials::new(id?, secret, token, None, "environment"))
 }
 
-/// Reads the default region from `--region`, AWS_REGION, AWS_DEFAULT_REGION or the profile, in this
-/// order of precedence. An invalid value adds an error to `places`.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region>> {
-    // All four places are read, because an invalid value is an error even where it isn't used.
+    // All places are read, because an invalid value is an error even where it isn't used.
     let found = [
         options.region.clone(),
         places.placed_variable("AWS_REGION", parse_region),
@@ -548,11 +510,6 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region
     found.into_iter().flatten().next()
 }
 
-/// Reads the endpoints that the user configured, and whether to use FIPS and dual-stack endpoints.
-///
-/// A variable for a single service, such as AWS_ENDPOINT_URL_SSM, takes precedence over
-/// AWS_ENDPOINT_URL, and both take precedence over the profile. Configuring an endpoint together
-/// with FIPS or dual stack is an error.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let for_all = places.placed_variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.placed_setting("endpoint_url", HttpUrl::parse_endpoint);
@@ -577,8 +534,8 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     if true_setting("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some() {
         configured.clear();
     }
-    // `--endpoint-url` is only for Secrets Manager, and applies even with
-    // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS.
+    // `--endpoint-url` is only for Secrets Manager. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS doesn't
+    // turn it off.
     if let Some(url) = &options.endpoint_url {
         configured.insert(Api::SECRETS_MANAGER, url.clone());
     }
@@ -608,7 +565,6 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the TLS settings. It is an error if AWS_CA_BUNDLE names a file that can't be reached.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let variables = places.variables;
@@ -631,8 +587,6 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     }
 }
 
-/// Reads the settings for the instance metadata service, which doesn't exist on Fargate or in
-/// Lambda.
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.read("AWS_METADATA_SERVICE_TIMEOUT", count);
     let attempts = places.read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
@@ -644,7 +598,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
-        // The default timeout and number of attempts are the same as in the AWS CLI.
+        // The defaults are those of the AWS CLI.
         timeout: Duration::from_secs(timeout.unwrap_or(1).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
@@ -652,12 +606,9 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     }
 }
 
-/// Reads the proxies from `https_proxy`, `http_proxy` and `no_proxy`, or from the same names in
-/// uppercase.
-///
-/// As in the AWS CLI, a lowercase variable wins even if it is empty, and ALL_PROXY is ignored.
-/// HTTP_PROXY is also ignored if REQUEST_METHOD is set: in a CGI program, the client can set
-/// HTTP_PROXY by sending a `Proxy` header (CVE-2016-5385, "httpoxy").
+/// Finds the proxies. As in the AWS CLI, a lowercase variable wins even if it is empty, and
+/// ALL_PROXY is ignored. HTTP_PROXY is also ignored if REQUEST_METHOD is set: in a CGI program, the
+/// client can set HTTP_PROXY by sending a `Proxy` header (CVE-2016-5385, "httpoxy").
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let variables = places.variables;
     let lower_if_set = |lower, upper| {
@@ -681,8 +632,7 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
     }
 }
 
-/// Parses the URL of an HTTP proxy, or just its host and port, such as `proxy.example.com:3128`.
-/// SOCKS proxies aren't supported.
+/// Parses the URL of an HTTP proxy, or just its host and port. SOCKS proxies aren't supported.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let missing_scheme = if text.contains("://") { "" } else { "http://" };
     HttpUrl::parse(&format!("{missing_scheme}{text}")).ok_or(
@@ -690,8 +640,7 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     )
 }
 
-/// Finds the paths of AWS's configuration files, and the directories where the AWS CLI keeps
-/// sessions and SSO tokens. Without a home directory, a path is `None` unless a variable sets it.
+/// The paths of AWS's configuration files, and of the AWS CLI's sessions and SSO tokens.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let home = home(inherited);
     let in_home = |name| Some(home.as_ref()?.join(".aws").join(name));

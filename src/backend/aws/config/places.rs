@@ -1,11 +1,11 @@
-//! Reads AWS's settings from the places where they can be: the environment variables, and a profile
-//! in AWS's configuration files (`~/.aws/config` and `~/.aws/credentials`).
+//! Reads AWS's settings from the environment variables, and from a profile in AWS's configuration
+//! files (`~/.aws/config` and `~/.aws/credentials`).
 //!
 //! The files are read as in botocore, which uses Python's `configparser`. A file that doesn't exist
 //! or can't be reached (for example, in another user's home directory) is treated as empty, as in
 //! the AWS CLI. A file that can't be read or parsed is an error: if it were skipped, secrets-exec
 //! might use the credentials of a different identity. A message shows the number of a line, but
-//! never the line itself.
+//! never the line.
 //!
 //! The SDK's parser (`env_config` of `aws-runtime`) reads 7 of our 152 test files differently from
 //! the AWS CLI. It refuses a byte order mark and an indented setting. It silently skips malformed
@@ -32,10 +32,11 @@ use crate::system::os_error;
 use crate::system::redaction::redacted_line;
 use crate::time::Progress;
 
-/// The places that AWS's settings can come from: the environment variables and the profile.
+/// The places of settings: the environment variables and, once the configuration files have been
+/// read, the profile.
 ///
-/// The profile is missing until the configuration files have been read. A variable takes precedence
-/// over the profile. An empty variable or setting is treated as unset, as in the AWS CLI.
+/// A variable takes precedence over the profile. As in the AWS CLI, an empty value is treated as
+/// unset.
 pub(super) struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
@@ -51,11 +52,10 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Reads a setting from a variable, such as AWS_MAX_ATTEMPTS, or from the profile
-    /// (`max_attempts`).
+    /// Reads a variable, such as AWS_MAX_ATTEMPTS, or the profile's setting (`max_attempts`).
     ///
-    /// The variable takes precedence, but both values are checked: an invalid one adds an error to
-    /// `errors`, and is treated as unset.
+    /// The variable takes precedence, but an invalid value in either adds an error to `errors`, and
+    /// is treated as unset.
     pub fn read_placed<T>(
         &mut self,
         variable: &'static str,
@@ -67,24 +67,23 @@ impl<'a> Places<'a> {
         in_variable.or(in_profile)
     }
 
-    /// Like [`Self::read_placed`], but returns only the value.
+    /// Like [`Self::read_placed`], without the place.
     pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
         let placed = self.read_placed(variable, parse)?;
         Some(placed.value)
     }
 
-    /// Parses an environment variable. An invalid value also adds an error to `errors`.
+    /// Parses an environment variable. An invalid value adds an error to `errors`.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let placed = self.placed_variable(name, parse)?;
         Some(placed.value)
     }
 
-    /// The parsed value. If it isn't valid, adds the error to `errors` and returns `None`.
     fn valid_value<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
-    /// Like [`Self::variable`], but also returns the value's place, for messages.
+    /// Like [`Self::variable`], with the value's place, for messages.
     pub fn placed_variable<T>(
         &mut self,
         name: &'static str,
@@ -94,30 +93,27 @@ impl<'a> Places<'a> {
         self.valid_value(parse_placed(&Place::variable(name), value, parse))
     }
 
-    /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
+    /// Reads a variable that can have any text, except what [`parse_named`] refuses.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
 
-    /// Reads AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY. Like [`Self::text`], but treats a value
-    /// that consists only of blanks as unset, as in the SDKs.
+    /// Like [`Self::text`], but treats a value of blanks as unset, as in the SDKs.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Parses a setting of the profile. An invalid value also adds an error to `errors`.
+    /// Parses a setting of the profile. An invalid value adds an error to `errors`.
     pub fn placed_setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<Placed<T>> {
         let profile = self.profile?;
         let parsed = profile.parse_value(profile.setting(key)?, key, parse);
         self.valid_value(parsed)
     }
 
-    /// Reads a service's endpoint from the `services` section that the profile names.
-    ///
-    /// `variable` identifies the service: for AWS_ENDPOINT_URL_SSM, the endpoint is the
-    /// `endpoint_url` below `ssm =`. An invalid section or endpoint adds an error to `errors`.
+    /// Reads a service's endpoint from the `services` section that the profile names. For
+    /// AWS_ENDPOINT_URL_SSM, it is the `endpoint_url` below `ssm =`.
     pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<Placed<HttpUrl>> {
         let profile = self.profile?;
         let named = profile.named_section("services", SERVICES, ", or correct services");
@@ -130,11 +126,11 @@ impl<'a> Places<'a> {
         }
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let text = section.get(&service)?;
-        // The lines below a setting such as `ssm =` are settings only if nothing follows the `=`.
+        // Lines below `ssm =` are settings only if nothing follows the `=`.
         if !has_no_value(text) {
             return None;
         }
-        // If there are several `endpoint_url` settings, the last one applies, as in botocore.
+        // The last `endpoint_url` applies, as in botocore.
         let (_, endpoint) = text
             .lines()
             .filter_map(|line| split_setting(line, &['=']))
@@ -145,8 +141,8 @@ impl<'a> Places<'a> {
         self.valid_value(parsed)
     }
 
-    /// Adds an error to `errors` if the variable names a file that can't be reached. Does nothing
-    /// once the profile has been read, because by then, the variable has already been checked.
+    /// Adds an error if the variable names a file that can't be reached. Does nothing once the
+    /// profile has been read, because the variable was already checked before.
     pub(super) fn check_file(&mut self, name: &'static str) {
         if self.profile.is_some() {
             return;
@@ -164,7 +160,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Finds the home directory, in HOME or, if HOME isn't set, in /etc/passwd, as in botocore.
+/// The home directory in HOME or, if HOME isn't set, in /etc/passwd, as in botocore.
 pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
     variables
         .non_empty("HOME")
@@ -172,10 +168,10 @@ pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
         .or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
 }
 
-/// Expands `$NAME` and `${NAME}` in a path, and then a leading `~/`. The name of an unset variable
-/// is left as written. Unlike the AWS CLI, expands `${NAME:-default}`, but not `~user`.
+/// Expands the variables that are set (`$NAME` or `${NAME}`), and then a leading `~/`. Unlike the
+/// AWS CLI, also expands `${NAME:-default}`, but doesn't expand `~user`.
 pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
-    // The conversion may be lossy, because AWS's settings are refused if they aren't UTF-8.
+    // A lossy conversion is enough, because AWS's settings are refused if they aren't UTF-8.
     let text = path.to_string_lossy();
     let filled = shellexpand::env_with_context_no_errors(&text, |name| {
         Some(variables.get(name)?.to_string_lossy())
@@ -191,8 +187,8 @@ pub type Parser<T> = fn(&str) -> Parsed<T>;
 
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
-/// Like [`parse_named`], but also returns the value's place. If an error doesn't already say what
-/// to do, adds the help to correct or undo the setting.
+/// Like [`parse_named`], but also stores the value's place. If an error has no help, adds the help
+/// to correct or undo the setting.
 fn parse_placed<T>(place: &Place, value: &OsStr, parse: Parser<T>) -> Result<Placed<T>, Problem> {
     match parse_named(&place.to_string(), value, parse) {
         Ok(parsed) => Ok(Placed::new(parsed, place)),
@@ -202,9 +198,8 @@ fn parse_placed<T>(place: &Place, value: &OsStr, parse: Parser<T>) -> Result<Pla
     }
 }
 
-/// Parses the value of the variable or setting `name`. Before calling `parse`, refuses a value that
-/// has several lines, contains invisible characters, begins with an unexpanded `$NAME`, or isn't
-/// UTF-8.
+/// Parses the value of the variable or setting `name`. `parse` never sees several lines, invisible
+/// characters or, in most of AWS's variables, an unexpanded `$NAME`.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     let checked = if name.eq_ignore_ascii_case("NO_PROXY") {
@@ -218,15 +213,13 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::usage(found.about(name)));
     }
-    // Refuse a value such as `$REGION` or `${{ secrets.REGION }}`, which was never expanded. Only
-    // variables whose names begin with AWS_ are checked, except for paths (AWS_…_FILE), which may
-    // begin with a `$NAME`.
+    // A value such as `$REGION` or `${{ secrets.REGION }}` was never expanded. Only AWS's variables
+    // are checked, except for paths (AWS_…_FILE), which may begin with a `$NAME`.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
     }
-    // The message leaves out the value: it may be a credential, and it isn't UTF-8, so it can't be
-    // shown as written.
+    // The message doesn't show the value, which may be a credential.
     let Some(text) = value.to_str() else {
         return Err(Problem::usage(format!("{name} must be text in UTF-8")));
     };
@@ -242,7 +235,7 @@ pub fn boolean(text: &str) -> Parsed<bool> {
     choice(text, "true or false", &[("true", true), ("false", false)])
 }
 
-/// Parses a number of attempts or seconds, which must be at least 1.
+/// A number of attempts or seconds, at least 1.
 pub fn count(text: &str) -> Parsed<u32> {
     text.trim()
         .parse()
@@ -256,7 +249,7 @@ pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
 
-/// Checks the name for a role's session against STS's rules for `RoleSessionName`.
+/// Checks STS's rules for `RoleSessionName`.
 pub fn session_name(text: &str) -> Parsed<String> {
     let is_allowed = text
         .bytes()
@@ -267,8 +260,7 @@ pub fn session_name(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// Checks the value of AWS_RETRY_MODE or `retry_mode`. The value has no effect, because
-/// secrets-exec always retries by its own rules.
+/// Checks a retry mode, which has no effect, because secrets-exec always retries by its own rules.
 pub(super) fn retry_mode(text: &str) -> Parsed<()> {
     let modes = [("legacy", ()), ("standard", ()), ("adaptive", ())];
     choice(text, "legacy, standard or adaptive", &modes)
@@ -278,15 +270,13 @@ pub(super) fn retry_mode(text: &str) -> Parsed<()> {
 pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
-/// The default URL of the instance metadata service for `IPv4` or `IPv6`, the possible
-/// values of AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE. Case doesn't matter.
+/// The default URL for a value of AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE.
 pub(super) fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
 }
 
-/// Looks up `text` in `choices`, ignoring case, and returns the value paired with it. If it isn't
-/// there, the error is `expected`.
+/// Looks up `text` in `choices`, ignoring case.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     choices
         .iter()
@@ -295,22 +285,21 @@ pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)
         .ok_or(expected)
 }
 
-/// The paths of AWS's configuration files, which don't have to exist. A path is `None` if its
-/// variable isn't set and there is no home directory.
+/// The paths of AWS's configuration files, which don't have to exist.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
     pub config: Option<PathBuf>,
     pub credentials: Option<PathBuf>,
-    /// The directory where the AWS CLI stores roles' sessions. `None` without a home directory, or
-    /// once AWS has refused a stored session's credentials.
+    /// The directory of the AWS CLI's stored sessions. It is also `None` once AWS has refused one
+    /// of them.
     pub sessions: Option<PathBuf>,
-    /// The directory where `aws sso login` stores tokens. `None` without a home directory.
+    /// The directory where `aws sso login` stores tokens.
     pub sso_tokens: Option<PathBuf>,
 }
 
 impl ConfigFiles {
-    /// The absolute paths of the configuration file and the credentials file. If the working
-    /// directory is unknown, a relative path stays relative.
+    /// The configuration file and the credentials file. If the working directory is unknown, a
+    /// relative path stays relative.
     pub fn absolute_paths(&self) -> [Option<PathBuf>; 2] {
         [&self.config, &self.credentials].map(|path| {
             let path = path.as_ref()?;
@@ -318,9 +307,8 @@ impl ConfigFiles {
         })
     }
 
-    /// Says where profiles are configured, for a message: `in PATH or PATH`. If a path can't be
-    /// reached, the reason follows it in parentheses. Returns `(HOME isn't set)` if neither path is
-    /// known.
+    /// The text for a message: `in PATH or PATH`. If a path can't be reached, the reason follows
+    /// it.
     pub fn location(&self) -> String {
         let mut paths = Vec::new();
         for path in [&self.config, &self.credentials].into_iter().flatten() {
@@ -337,14 +325,13 @@ impl ConfigFiles {
     }
 }
 
-/// The settings of a section: the text of each setting, by its name in lowercase.
+/// The text of each setting, by its name in lowercase.
 ///
-/// A setting such as `s3 =` can have indented settings below it instead of a value. Its text then
-/// consists of the indented lines, each preceded by a line feed.
+/// If a setting such as `s3 =` has indented settings below it instead of a value, its text consists
+/// of the indented lines, each preceded by a line feed.
 pub(super) type Section = BTreeMap<String, String>;
 
-/// Finds the value of a setting. Returns `None` if the setting is unset or empty, or if it has
-/// indented settings below it instead of a value.
+/// The value of a setting, unless it is empty or has indented settings below it instead.
 pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     section
         .get(key)
@@ -356,7 +343,7 @@ pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
 pub struct Profile<'a> {
     pub(super) name: &'a str,
     section: &'a Section,
-    /// All profiles, and the other sections that a profile can refer to.
+    /// All profiles and sections, because this profile may refer to others.
     pub(super) profiles: &'a Profiles,
 }
 
@@ -370,7 +357,6 @@ impl<'a> Profile<'a> {
         self.setting(key).map(str::to_owned)
     }
 
-    /// Parses the setting `key`.
     pub(super) fn parse_setting<T>(
         &self,
         key: &str,
@@ -381,8 +367,8 @@ impl<'a> Profile<'a> {
             .transpose()
     }
 
-    /// Parses `text`, the value of the setting `key` or of a setting in the section that `key`
-    /// refers to. An error names `key` and the profile.
+    /// Parses `text`, which is the value of the setting `key`, or a value from the section that
+    /// `key` names.
     fn parse_value<T>(
         &self,
         text: &str,
@@ -399,10 +385,8 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// Finds the section that the profile's setting `key` refers to.
-    ///
-    /// For example, `sso_session = work` refers to the section `[sso-session work]`, whose `kind`
-    /// is `sso-session`.
+    /// Finds the section that the setting `key` names. For `sso_session = work`, this is the
+    /// section `[sso-session work]`, whose kind is `sso-session`.
     pub(super) fn named_section(
         &self,
         key: &str,
@@ -423,8 +407,7 @@ impl<'a> Profile<'a> {
     }
 
     /// The error for a profile whose settings contradict each other or are incomplete. `why`
-    /// completes the sentence "the AWS profile …", for example with
-    /// `has both source_profile and credential_source`. `help` says what to correct.
+    /// completes the sentence "the AWS profile …".
     pub(super) fn inconsistent(&self, why: impl Display, help: impl Into<String>) -> Problem {
         let noun = noun_with_name("AWS profile", self.name);
         Problem::usage(format!("the {noun} {why}")).help(help)
@@ -435,22 +418,21 @@ impl<'a> Profile<'a> {
 #[derive(Default)]
 pub struct Profiles {
     files: ConfigFiles,
-    /// The sections by kind and name. For `[sso-session work]`, the kind is `sso-session`, and the
-    /// name is `work`.
+    /// The sections by kind and name, which are `sso-session` and `work` for `[sso-session work]`.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The names of the profiles whose access key is in the credentials file.
+    /// The profiles whose access key is in the credentials file.
     pub(super) with_stored_keys: BTreeSet<String>,
 }
 
 pub(super) const PROFILE: &str = "profile";
 pub(super) const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
-/// The kind of a section that has no effect, such as `[prod]` in the configuration file, where it
-/// should be `[profile prod]`.
+/// The kind of a section without effect, such as `[prod]` instead of `[profile prod]` in the
+/// configuration file.
 const OTHER: &str = "";
 
 impl Profiles {
-    /// Reads both configuration files. Skips a file that doesn't exist.
+    /// Reads both configuration files, if they exist.
     pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
         let mut profiles = Self {
             files: files.clone(),
@@ -459,8 +441,8 @@ impl Profiles {
         if let Some(path) = &files.config {
             profiles.read_file(path, progress, split_header)?;
         }
-        // In the credentials file, every section is a profile. The file is read last, so its
-        // settings win.
+        // Every section in the credentials file is a profile. Its settings replace those of the
+        // configuration file.
         if let Some(path) = &files.credentials {
             let mut stored = Self::default();
             stored.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
@@ -474,7 +456,6 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// Finds a profile by name.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile {
@@ -484,7 +465,6 @@ impl Profiles {
         })
     }
 
-    /// The names of all profiles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sections
             .keys()
@@ -498,9 +478,7 @@ impl Profiles {
             .is_some_and(|profile| profile.setting("region").is_some())
     }
 
-    /// The error for a profile that doesn't exist. `place`, such as AWS_PROFILE, is where the user
-    /// named it. The help corrects the profile's name or a section header, or lists the existing
-    /// profiles.
+    /// The error for a profile that doesn't exist. `place` is where the user named it.
     pub(super) fn no_profile(&self, name: &str, place: &Place) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from AWS_PROFILE)
@@ -529,11 +507,9 @@ impl Profiles {
         Problem::usage(text).help(help)
     }
 
-    /// Adds the sections of a file, if the file exists.
+    /// Adds the sections of a file, if it exists.
     ///
-    /// `parse_header` splits a header into the section's kind and name. If it returns `None`, the
-    /// kind is [`OTHER`]. Warns if `path` is a directory, or if `[profile default]` replaces
-    /// `[default]`.
+    /// `parse_header` splits a header into the section's kind and name.
     fn read_file(
         &mut self,
         path: &Path,
@@ -548,8 +524,8 @@ impl Profiles {
             Problem::usage(redacted_line(&format!("{file}:{line}: this line {defect}")))
         })?;
 
-        // As in AWS's SDKs, `[profile default]` replaces `[default]` entirely. If the two were
-        // merged, the keys of one section could be used to assume the role in the other.
+        // As in AWS's SDKs, `[profile default]` replaces `[default]` entirely. If they were merged,
+        // the keys of one section could be used to assume the role in the other.
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed_line = sections
             .iter()
@@ -572,10 +548,8 @@ impl Profiles {
     }
 }
 
-/// Reads a configuration file, or returns `None` if it doesn't exist.
-///
-/// A file that can't be reached, for example in another user's HOME, is treated as missing. So is a
-/// directory, with a warning. A file that exists but can't be read, or isn't UTF-8, is an error.
+/// Reads a configuration file. A directory is treated as a missing file, and so is a file that
+/// can't be reached, for example in another user's HOME.
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let file = path.display();
@@ -604,10 +578,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     }
 }
 
-/// Splits a header in the configuration file into the section's kind and name.
-///
-/// For example, `sso-session work` becomes `sso-session` and `work`. As in botocore, the two are
-/// words of a shell, so quotes can be anywhere in the name.
+/// Splits `sso-session work` into the section's kind and name. As in botocore, the header is split
+/// as a shell splits words, so quotes can be anywhere in the name.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -624,7 +596,7 @@ const REPEATED: &str = "repeats a section or a setting above: keep only one of t
 
 /// A section of a configuration file.
 pub struct IniSection<'a> {
-    /// The line of the header, counted from 1.
+    /// The header's line, counted from 1.
     line: usize,
     pub header: &'a str,
     pub settings: Section,
@@ -633,13 +605,13 @@ pub struct IniSection<'a> {
 /// A line that [`parse_ini`] refuses.
 #[derive(Debug)]
 pub struct RefusedLine {
-    /// The line's number, counted from 1.
+    /// Counted from 1.
     pub line: usize,
     /// The end of the sentence "this line …".
     defect: &'static str,
 }
 
-/// Parses the text of a configuration file by botocore's rules.
+/// Parses a configuration file by botocore's rules.
 pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
     let mut sections: Vec<IniSection<'_>> = Vec::new();
     // The name of the section's last setting.
@@ -697,8 +669,8 @@ pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
     Ok(sections)
 }
 
-/// Adds the indented line `content` to the setting `name`. If the setting has a value, the line
-/// continues it. Otherwise, the line must be a setting of its own.
+/// The line `content` continues the value of `name` or, if there is none, must be a setting of its
+/// own.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let value = section.get_mut(name)?;
     if has_no_value(value) {
@@ -714,7 +686,7 @@ fn has_no_value(text: &str) -> bool {
     text.is_empty() || text.starts_with('\n')
 }
 
-/// Splits `NAME = VALUE` at the first separator. As in botocore, the `separators` are `=` and `:`,
+/// Splits `NAME = VALUE` at the first of the `separators`. As in botocore, these are `=` and `:`,
 /// but only `=` for an indented setting.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;

@@ -1,5 +1,5 @@
-//! A role chain says how a profile gets its credentials: where the first credentials come from, and
-//! which roles are then assumed, one after the other.
+//! A role chain says how a profile gets its credentials: where the first ones come from, and which
+//! roles are then assumed, one after the other.
 //!
 //! ```text
 //! [profile app]                [profile middle]             [profile base]
@@ -12,8 +12,7 @@
 //!
 //! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
 //! leave this to the SDK: it sends neither `duration_seconds` nor an MFA code to STS, and it passes
-//! our standard input to the program of a `credential_process`. Nothing in this file sends a
-//! request.
+//! our standard input to a `credential_process`. Nothing in this file sends a request.
 
 use aws_credential_types::Credentials;
 
@@ -25,33 +24,32 @@ use crate::time::Progress;
 
 pub struct RoleChain {
     pub source: RoleSource,
-    /// The name of the profile in which the source is configured, for example with
-    /// `aws_access_key_id`.
+    /// The profile in which the source is configured.
     pub profile: String,
-    /// The roles in the order in which they are assumed.
+    /// The roles, in the order in which they are assumed.
     pub roles: Vec<ProfileRole>,
 }
 
-/// The source of a profile's first credentials, before any role is assumed.
+/// The source of a profile's first credentials.
 #[derive(Clone, Debug)]
 pub enum RoleSource {
     Keys(Credentials),
-    /// AWS_ACCESS_KEY_ID and its related variables (`credential_source = Environment`).
+    /// AWS_ACCESS_KEY_ID and its related variables.
     Environment,
     Container,
     Instance,
     /// The command line of a `credential_process`, whose arguments can be secret.
     Process(String),
-    /// A session of `aws login`, which has added the setting `login_session` to the profile.
+    /// `aws login`, which has added the setting `login_session` to the profile.
     Login,
     WebIdentity(WebIdentity),
     Sso(Sso),
-    /// A role's session that the AWS CLI stored: the role's ARN and the session's credentials.
+    /// A role's ARN, and the credentials of its session that the AWS CLI stored.
     StoredSession(String, Credentials),
 }
 
 impl RoleSource {
-    /// The ARN of the role that the credentials belong to, if the source itself names one.
+    /// The ARN of the role that the credentials belong to, if the source names one.
     pub fn role(&self) -> Option<&str> {
         match self {
             Self::WebIdentity(identity) => identity.role.as_deref(),
@@ -76,7 +74,7 @@ impl RoleSource {
 /// A role that is assumed with a token from a file, such as a Kubernetes service account token.
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
-    /// The role's ARN. `None` if AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN.
+    /// The role's ARN. `None` if AWS_ROLE_ARN isn't set.
     pub role: Option<String>,
     pub file: String,
     /// The variable or setting that names the file, for messages.
@@ -84,14 +82,14 @@ pub struct WebIdentity {
     pub session_name: Option<String>,
 }
 
-/// A role that the user has access to through SSO (IAM Identity Center).
+/// A role of the user in SSO (IAM Identity Center).
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,
     pub role: String,
     pub region: Region,
-    /// The name of the `sso-session` section or, without one, the start URL. The token file is
-    /// named after the hash of this text.
+    /// The `sso-session` section's name or, without one, the start URL. The name of the token file
+    /// is a hash of this text.
     pub session: String,
 }
 
@@ -100,16 +98,13 @@ pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-    /// The lifetime of the role's credentials, in seconds. `None` means AWS's default.
+    /// The session's duration in seconds. `None` means AWS's default.
     pub duration: Option<i32>,
-    /// The serial number of the user's MFA device, if the role requires an MFA code.
+    /// The user's MFA device, if the role requires a code.
     pub mfa_serial: Option<String>,
 }
 
-/// Finds out how a profile gets its credentials: the source of the first ones, and the roles to
-/// assume.
-///
-/// Follows `source_profile` from profile to profile.
+/// Follows `source_profile` from profile to profile, to the source of the first credentials.
 pub fn role_chain(
     mut profile: Profile<'_>,
     progress: &Progress,
@@ -127,7 +122,8 @@ pub fn role_chain(
         }
         visited.push(profile.name);
 
-        // In a profile that is the `source_profile` of another, keys take precedence over a role.
+        // If another profile has named this one as its `source_profile`, keys take precedence over
+        // a role.
         let is_source_profile = visited.len() > 1;
         if is_source_profile && let Some(keys) = complete_keys(profile) {
             break Some(RoleSource::Keys(keys));
@@ -137,8 +133,8 @@ pub fn role_chain(
         };
         roles.push(role);
 
-        // This profile is also the source if it has a `credential_source`, or if it names itself as
-        // its `source_profile`.
+        // This profile is also the source if it has a `credential_source`, or is its own
+        // `source_profile`.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let place = profile.place("source_profile");
@@ -165,8 +161,8 @@ pub fn role_chain(
     }
 }
 
-/// Reads the role that a profile assumes with its source's credentials. Returns `None` if the
-/// profile has no `role_arn`, and for a web identity, whose role is read by [`own_source`].
+/// The role that a profile assumes with its source's credentials. The role of a web identity is
+/// read by [`own_source`] instead.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     if profile.setting("web_identity_token_file").is_some() {
         return Ok(None);
@@ -183,7 +179,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }))
 }
 
-/// Parses `duration_seconds`, which must be within the limits of AssumeRole.
+/// Parses a `duration_seconds` within the limits of AssumeRole.
 fn duration(text: &str) -> Parsed<i32> {
     text.parse()
         .ok()
@@ -191,8 +187,8 @@ fn duration(text: &str) -> Parsed<i32> {
         .ok_or("a whole number of seconds from 900 to 43200")
 }
 
-/// Finds the `source_profile`: the profile whose credentials are used to assume this profile's
-/// role. Refuses a profile with both settings or with neither.
+/// The profile whose credentials are used to assume this profile's role. `None` if there is a
+/// `credential_source` instead.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let source_profile = profile.setting("source_profile");
     let both = "has both source_profile and credential_source";
@@ -206,7 +202,6 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 
 const ADD_SOURCE: &str = "add source_profile = NAME, with the profile that assumes the role, or credential_source = Environment, Ec2InstanceMetadata or EcsContainer";
 
-/// Parses the value of `credential_source`, such as `Environment`.
 fn named_source(text: &str) -> Parsed<RoleSource> {
     let sources = [
         ("Environment", RoleSource::Environment),
@@ -217,10 +212,8 @@ fn named_source(text: &str) -> Parsed<RoleSource> {
     choice(text, expected, &sources)
 }
 
-/// Reads the profile's own source of credentials, such as keys, or returns `None` if it has none.
-///
-/// If the profile has several sources, the first one in botocore's order wins. Adds a note if keys
-/// compete with a `login_session` or a `credential_process`.
+/// Reads the profile's own source of credentials. If it has several, the first one in botocore's
+/// order wins.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));
@@ -239,15 +232,15 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         })));
     }
 
-    // Without `sso_account_id` and `sso_role_name`, an `sso_session` isn't a source of AWS
-    // credentials, but is meant for services that accept the SSO token itself.
+    // An `sso_session` without either of these two isn't a source of credentials. It is for
+    // services that accept the SSO token itself.
     let is_set = |key| profile.setting(key).is_some();
     if is_set("sso_account_id") || is_set("sso_role_name") {
         return sso_source(profile).map(Some);
     }
 
-    // As in botocore, keys in the credentials file take precedence over `login_session` and
-    // `credential_process`, which take precedence over keys in the configuration file.
+    // As in botocore, keys in the credentials file come before `login_session` and
+    // `credential_process`, and keys in the configuration file come after them.
     let are_keys_first = profile.profiles.with_stored_keys.contains(profile.name);
     for source in ["login_session", "credential_process"] {
         if is_set(source) && is_set("aws_access_key_id") {
@@ -282,8 +275,8 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
     Ok(None)
 }
 
-/// Reads a profile's SSO settings. Each can be in the profile itself or in the `sso-session`
-/// section that it names. A missing setting is an error.
+/// Reads the SSO settings. Each can be in the profile itself or in the `sso-session` section that
+/// the profile names.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
     let section = profile.named_section(
@@ -300,8 +293,7 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
             return Ok(text);
         }
         let why = format!("has SSO settings, but no {key}");
-        // `sso_start_url` and `sso_region` can also be in the `sso-session` section. If the profile
-        // names such a section, the help suggests adding the setting there.
+        // `sso_start_url` and `sso_region` can also be in the `sso-session` section.
         let place = match session {
             Some(name) if key != "sso_account_id" && key != "sso_role_name" => {
                 format!("the section [sso-session {name}]")
@@ -327,8 +319,8 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }))
 }
 
-/// Reads the access key id, the secret key and the session token of a profile. As in botocore,
-/// `aws_security_token`, the old name of `aws_session_token`, takes precedence over the new name.
+/// The profile's access key, if it is complete. As in botocore, `aws_security_token`, the old name
+/// of `aws_session_token`, takes precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let id = profile.setting("aws_access_key_id")?;
     let secret = profile.setting("aws_secret_access_key")?;

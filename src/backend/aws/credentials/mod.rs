@@ -1,5 +1,5 @@
-//! Searches for AWS credentials. One provider of credentials after the other is asked, in the same
-//! order as in the AWS SDK for Rust:
+//! Searches for AWS credentials. The providers are asked in the same order as in the AWS SDK for
+//! Rust:
 //!
 //! ```text
 //! variables      AWS_ACCESS_KEY_ID (not with --profile)
@@ -15,24 +15,17 @@
 //! no credentials: exit status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider ends in one of three ways:
-//!
-//! - It has credentials. The search ends with them.
-//! - It isn't configured. The next provider is asked.
-//! - It is configured, but fails. The search ends with this error.
-//!
-//! The search must never return the credentials of an identity other than the configured one. So an
+//! The search ends with the first provider that has credentials, or that is configured but fails.
+//! It must never return the credentials of an identity other than the configured one, so an
 //! incomplete configuration is an error, not a reason to ask the next provider.
 //!
-//! A request is sent again after a temporary failure. Requests to STS, the service that assumes
-//! roles, are also sent in the fallback regions. No other step is repeated: a program that prints
-//! credentials runs only once, and a role is assumed only once. Only `--wait` repeats the whole
-//! search. If a role of the profile needs an MFA code, the user is asked for the code before the
-//! search.
+//! A request is sent again after a temporary failure, and a request to STS also in the fallback
+//! regions. A program is run and a role is assumed only once. Only `--wait` repeats the whole
+//! search. An MFA code is asked for before the search.
 //!
 //! For containers and the instance metadata, we use the SDK's providers, because AWS changes these
-//! protocols. We first check everything on which these providers would panic, and everything that
-//! they would ignore.
+//! protocols. We first check everything on which they would panic, and everything that they would
+//! ignore.
 //!
 //! If a profile has several sources, the SDK prefers `credential_process` to keys. (The review of
 //! smithy-rs#1356 questioned this.) We follow the AWS CLI: keys in the credentials file come first.
@@ -68,9 +61,9 @@ use sts::web_identity_credentials;
 /// The environment variables that decide whose credentials are found, in the order of the
 /// providers.
 ///
-/// Their values are part of every cache entry's name, so each caller gets separate entries.
-/// AWS_PROFILE isn't included, because the profile is a separate part of the name. Session names
-/// and session tokens aren't included, because they change from launch to launch.
+/// Their values are part of every cache entry's name. AWS_PROFILE isn't included, because the
+/// profile is a separate part of the name. Session names and tokens aren't included, because they
+/// change from launch to launch.
 pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
     "HOME",
@@ -82,11 +75,11 @@ pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Asks the user for an MFA code, and stores it in `code`, unless a code is already there.
+/// Asks the user for an MFA code, without a time limit. Doesn't ask if `code` already has one,
+/// which happens if an earlier try of `--wait` failed before it sent the code to STS.
 ///
-/// There is no time limit. An earlier try of `--wait` may have stored a code, but failed before
-/// sending it to STS. One code is enough for a chain of roles, because only the first role is
-/// assumed by the user, who has the MFA device.
+/// One code is enough for a chain of roles: only the first role is assumed by the user, who has the
+/// MFA device.
 pub fn ask_for_missing_code(
     code: &RefCell<Option<String>>,
     serial: &str,
@@ -102,12 +95,9 @@ pub fn ask_for_missing_code(
     Ok(())
 }
 
-/// Asks one credential provider after the other, and returns the first credentials found.
-///
-/// # Errors
-/// - [`Cause::NoCredentials`]: no provider has credentials, or a configured provider fails.
-/// - [`Cause::Refused`], such as an untrusted certificate: returned unchanged, because the requests
-///   for secrets would fail in the same way.
+/// Asks one credential provider after the other, and returns the first credentials found. An error
+/// with [`Cause::Refused`], such as an untrusted certificate, ends the search, because the requests
+/// for secrets would fail in the same way.
 pub async fn find_credentials(access: &Access) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let providers = [
@@ -117,7 +107,6 @@ pub async fn find_credentials(access: &Access) -> FetchResult<Credentials> {
         Provider::Container,
         Provider::Instance,
     ];
-    // `--profile` skips the first provider, which reads the variables.
     let skipped = usize::from(access.settings.options.profile.is_some());
     let mut reasons = Vec::new();
     for provider in providers.into_iter().skip(skipped) {
@@ -132,22 +121,19 @@ pub async fn find_credentials(access: &Access) -> FetchResult<Credentials> {
         };
         let error = match failure.cause() {
             NoCredentials(_) => failure,
-            // An outage becomes a temporary failure of the provider.
             Outage(_) => {
                 let text = failure.sentence() + &failure.suffix();
                 unusable(text)
                     .with_unsigned(Unsigned::Unanswered)
                     .or_help(failure.own_help())
             }
-            // A provider can't report that a secret doesn't exist, so an absence only means that
-            // the provider is unusable.
+            // `Absent` means that a secret doesn't exist, which a provider can't know.
             Absent(_) => return Err(unusable(failure.sentence())),
             Denied(_) | Refused(_) | NoRegion => return Err(failure),
         };
 
-        // An error from the last provider, the instance metadata service, ends the search only if
-        // waiting wouldn't help. Otherwise, it becomes one of the `reasons`, because this service
-        // can be late or broken on any machine.
+        // The instance metadata service can be late or broken on any machine, so its error ends the
+        // search only if waiting wouldn't help.
         let is_last = matches!(provider, Provider::Instance);
         let may_be_late = is_last && error.next_try() != Again::Never;
         if error.next_try() != Again::NextProvider && !may_be_late {
@@ -158,10 +144,7 @@ pub async fn find_credentials(access: &Access) -> FetchResult<Credentials> {
     Err(no_credentials(&access.settings, reasons))
 }
 
-/// The error for a search that found no credentials.
-///
-/// `reasons` are the providers' errors, each of which becomes a note. If any of them is temporary,
-/// so is the result: for example, the instance metadata service may still answer later.
+/// The error for a search that found no credentials. It is temporary if any of the `reasons` is.
 fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
     let mut notes = Vec::new();
     let mut why = Unsigned::Failed;
@@ -178,9 +161,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         // With a hop limit of 1, the metadata service's response doesn't reach a container.
         general += ". On EC2, give the instance a role, turn its metadata service on, and set its hop limit to 2 for containers";
     }
-    // With `--wait`, the search is repeated where instance metadata may exist, because credentials
-    // may come late while a machine boots. On Fargate and in Lambda, waiting doesn't help: a task
-    // or a function has its role from the start.
+    // `--wait` repeats the search where instance metadata may exist, because credentials may come
+    // late while a machine boots. On Fargate and in Lambda, waiting wouldn't help, because the role
+    // exists from the start.
     let again = if settings.metadata.may_exist {
         Again::Later
     } else {
@@ -188,7 +171,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
     };
     let has_simulation =
         (settings.endpoints.configured.values()).any(|endpoint| is_loopback(endpoint.value.uri()));
-    // `--profile` takes precedence over keys in variables.
+    // `--profile` takes precedence over keys in variables, so it must be undone first.
     let mut keys = String::from("a simulation of AWS accepts any keys: ");
     if let Some(profile) = &settings.options.profile {
         keys += &format!("{}, and ", profile.place.undo());
@@ -205,8 +188,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         .notes(notes)
 }
 
-/// Asks a provider for credentials. Repeats its requests after an outage, but runs a program only
-/// once.
+/// Asks a provider for credentials.
 ///
 /// The futures are boxed, because the one for the instance metadata contains an entire SDK client.
 async fn ask(provider: &Provider, access: &Access) -> FetchResult<Credentials> {
@@ -222,10 +204,8 @@ async fn ask(provider: &Provider, access: &Access) -> FetchResult<Credentials> {
     }
 }
 
-/// Reads the credentials from AWS_ACCESS_KEY_ID and its related variables.
-///
-/// The SDK's provider would not read AWS_SECURITY_TOKEN, and would accept SECRET_ACCESS_KEY, which
-/// AWS doesn't document.
+/// Gets the keys in variables. The SDK's provider would not read AWS_SECURITY_TOKEN, and would
+/// accept SECRET_ACCESS_KEY, which AWS doesn't document.
 fn variable_credentials(settings: &Settings) -> FetchResult<Credentials> {
     match &settings.variable_keys {
         None => Err(not_configured("AWS_ACCESS_KEY_ID isn't set, or is empty")),
@@ -238,10 +218,7 @@ fn variable_credentials(settings: &Settings) -> FetchResult<Credentials> {
     }
 }
 
-/// Gets the profile's credentials: first from its source, and then by assuming its roles in order.
-///
-/// May run a program (`credential_process`), read files and send requests. Stores each role's
-/// credentials in `access.kept`.
+/// Gets the credentials of the profile's source, and then assumes its roles in order.
 async fn profile_credentials(access: &Access) -> FetchResult<Credentials> {
     let settings = &access.settings;
     let Some(chain) = &access.chain else {
@@ -291,18 +268,14 @@ async fn profile_credentials(access: &Access) -> FetchResult<Credentials> {
     Ok(credentials)
 }
 
-/// Turns the error of a profile's source into one that keeps the search from going on to the next
-/// provider.
-///
-/// The profile is configured, so no other provider may take its place. If the source didn't answer,
-/// the new error is an outage. An error that wouldn't let the search go on is returned unchanged.
+/// Keeps the search from going on to the next provider after an error of a profile's source: the
+/// profile is configured, so no other provider may take its place.
 fn profile_failure(error: FetchError, profile: &str) -> FetchError {
     if error.next_try() != Again::NextProvider {
         return error;
     }
     let why = error.text();
     let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
-    // A temporary failure means that the source didn't answer.
     if error.is_temporary() {
         service_failure(text)
     } else {

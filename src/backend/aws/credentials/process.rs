@@ -1,19 +1,17 @@
-//! Runs a program that prints credentials as JSON, and returns these credentials. The program is
-//! the `credential_process` of a profile or, for a profile that uses `aws login`, the AWS CLI. If
-//! the launch ends first, the program is killed (`system::lifecycle`).
+//! Runs a program that prints credentials as JSON: the `credential_process` of a profile or, for a
+//! profile that uses `aws login`, the AWS CLI. If the launch ends first, the program is killed
+//! (`system::lifecycle`).
 //!
-//! If this process is in the terminal's foreground job, so is the program. The program can then ask
-//! a question on the terminal, and Ctrl-C and Ctrl-Z reach both processes. Otherwise, the program
-//! gets a session of its own, without a terminal.
+//! If this process is in the terminal's foreground job, so is the program. It can then ask a
+//! question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise, the program gets a
+//! session of its own, without a terminal.
 //!
-//! The program's output contains a secret key, so no message quotes the output, and its buffer is
-//! wiped.
+//! The output contains a secret key, so no message quotes it, and its buffer is wiped.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 //!
 //! The SDK gives the program our standard input, and doesn't end it at a deadline (smithy-rs#2086,
-//! open, asks for time limits). Its provider for `aws login` (smithy-rs#4407) needs 28 more crates,
-//! so we let the AWS CLI print these credentials.
+//! open, asks for time limits). Its provider for `aws login` (smithy-rs#4407) needs 28 more crates.
 
 #![allow(unsafe_code, reason = "system calls in the child before execve(2)")]
 
@@ -43,21 +41,19 @@ use crate::system::redaction::redacted_line;
 use crate::system::{os_error, streams};
 use crate::time::RetryBudget;
 
-/// The maximum length of a program's output, in bytes. Credentials only need a few kilobytes.
+/// The maximum size of a program's output, in bytes. Credentials only need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// The interval at which we check whether a program that has closed its output has also ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program that should print credentials has failed.
-///
-/// If `--wait` starts it again, its standard error is discarded, so that it doesn't repeat the same
-/// message over and over. A program that can ask the user on the terminal always keeps our standard
-/// error.
+/// True once a program has failed. If `--wait` starts it again, its standard error is discarded, so
+/// that it doesn't repeat the same message. A program that can ask the user on the terminal always
+/// keeps our standard error.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Runs a profile's `credential_process` in a shell, and returns the credentials that it prints. No
-/// message quotes the command, because its arguments can be secret.
+/// Runs a profile's `credential_process` in a shell. No message quotes the command, because its
+/// arguments can be secret.
 pub(super) async fn process_credentials(
     command: &str,
     profile: &str,
@@ -69,7 +65,7 @@ pub(super) async fn process_credentials(
     printed_credentials(shell, &name, budget).await
 }
 
-/// Asks the AWS CLI for the credentials of a profile that uses `aws login`. The AWS CLI renews the
+/// Asks the AWS CLI for the credentials of a profile that uses `aws login`. The CLI renews the
 /// user's session if necessary.
 pub(super) async fn login_credentials(
     profile: &str,
@@ -85,11 +81,8 @@ pub(super) async fn login_credentials(
     printed.map_err(|error| error.or_provider_help(Some(&help)))
 }
 
-/// Runs a program and returns the credentials that it prints. `name` is the program's name in
-/// messages.
-///
-/// Sets [`HAS_FAILED`] if the program fails, but not if it can't be started, because then it hasn't
-/// printed any message.
+/// Runs a program and returns the credentials that it prints. A program that can't be started
+/// doesn't set [`HAS_FAILED`], because it hasn't printed any message.
 async fn printed_credentials(
     command: Command,
     name: &str,
@@ -108,8 +101,8 @@ async fn printed_credentials(
     };
     let credentials = printed.inspect_err(|_| HAS_FAILED.store(true, Ordering::Relaxed))?;
 
-    // From here on, dropping `program` must not kill anything, because the program may have left a
-    // process behind on purpose, such as an agent.
+    // From here on, dropping `program` must not kill anything: the program may have left a process
+    // behind on purpose, such as an agent.
     lifecycle::locked_program().take();
     Ok(credentials)
 }
@@ -121,11 +114,8 @@ const NOT_FOUND: &str =
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
 
-/// Parses the output of a program that prints credentials, or returns `None` if it isn't in AWS's
-/// format.
-///
-/// Also returns the expiration time as the program wrote it, for messages. This text is empty if
-/// the credentials don't expire.
+/// Parses the credentials and, for messages, their expiration time as the program wrote it, or an
+/// empty text if they don't expire.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let output: CredentialsJson = serde_json::from_slice(printed).ok()?;
     if output.version != Some(1) {
@@ -135,17 +125,13 @@ fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     Some((output.into_credentials()?, end))
 }
 
-/// A program that was started to print credentials. Holds its standard output until
-/// [`Self::output`] is called. Dropping this value kills the program ([`lifecycle::kill_program`])
-/// and reaps it.
+/// A program that was started to print credentials, with its standard output. Dropping this value
+/// kills the program ([`lifecycle::kill_program`]) and reaps it.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program, and stores it where [`lifecycle::kill_program`] finds it.
-    ///
-    /// The program's standard input is /dev/null, because ours belongs to the command that will be
-    /// launched. If this process isn't in the terminal's foreground job, the program gets a session
-    /// of its own.
+    /// Starts a program, and stores it where [`lifecycle::kill_program`] finds it. Its
+    /// standard input is /dev/null, because ours belongs to the command that will be launched.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let has_own_session = terminal.is_none();
@@ -176,12 +162,11 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits for the program to end, and returns the credentials that it printed. `name` is the
-    /// program's name in messages.
+    /// Waits for the program to end, and returns the credentials that it printed.
     ///
-    /// Once the program has ended, returns as soon as the output can be parsed, because a child
-    /// that the program leaves behind may keep the output open. There is no time limit: at the
-    /// deadline, the caller drops the program, which kills it.
+    /// Once the program has ended, output that can be parsed is enough: a child that the program
+    /// leaves behind may keep the output open. At the deadline, the caller drops the program, which
+    /// kills it.
     async fn output(&mut self, name: &str) -> FetchResult<Credentials> {
         let failed = |why: &str| unusable(format!("{name} {why}"));
         let broken = |error: io::Error| {
@@ -194,12 +179,12 @@ impl CredentialProcess {
             .map(pipe::Receiver::from_owned_fd)
             .transpose()
             .map_err(broken)?;
-        // The memory is allocated once. A vector that grows would leave copies behind that aren't
-        // wiped.
+        // The vector has its full capacity from the start, because growing would leave copies
+        // behind that aren't wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
-            // If another thread has killed the program and is ending this process, there is no exit
-            // status, so the loop runs until the process ends.
+            // If another thread has killed the program, there is no exit status, so the loop runs
+            // until that thread ends this process.
             if let Some(status) = try_wait().map_err(broken)? {
                 if !status.success() {
                     let error = failed(&format!("failed ({status})"));
@@ -226,13 +211,10 @@ impl CredentialProcess {
                 tokio::time::sleep(TICK).await;
                 continue;
             };
-            // While the output is open, the loop checks at least every 50 ms whether the program
-            // has ended.
             let reading = timeout(50 * TICK, open.read_buf(&mut *output));
             if let Ok(Ok(0) | Err(_)) = reading.await {
-                // The output has ended. After a read error, nothing more can be read either. In
-                // both cases, the program is judged by its exit status and by what it has printed
-                // so far.
+                // A read error is treated as the end of the output: the exit status and the output
+                // so far decide.
                 pipe = None;
             }
         }
@@ -258,8 +240,8 @@ fn try_wait() -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// Opens the terminal, and returns it with its current modes, which are restored if the program is
-/// killed while asking for a password.
+/// The terminal and its current modes, if this process is in the terminal's foreground. The modes
+/// are restored if the program is killed while it asks for a password.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
     let tty = opened.ok()?;
@@ -270,18 +252,15 @@ fn foreground_terminal() -> Option<(File, Termios)> {
     Some((tty, modes))
 }
 
-/// Prepares the child process between fork and execve.
-///
-/// Restores the signal mask and the signal actions that secrets-exec inherited. If
-/// `has_own_session` is true, starts a new session. On Linux, also makes the kernel kill the child
-/// when `parent`, the process that forked it, ends.
+/// Runs between fork and execve. Restores the inherited signal mask and actions and, on Linux,
+/// makes the kernel kill the child when `parent` ends.
 #[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // The parent may have ended before prctl(2). A parent with the id 0 is in a different PID
-        // namespace.
+        // If the parent ended before prctl(2), the kernel won't kill the child, so the child fails
+        // here. The id 0 is accepted, because it means a parent in another PID namespace.
         if ![parent, Pid::from_raw(0)].contains(&Pid::parent()) {
             return Err(nix::errno::Errno::ESRCH.into());
         }

@@ -1,9 +1,6 @@
-//! The parts that all providers of credentials share: the clients and settings that they use, their
-//! failures, and the origin of credentials. A provider is a source of credentials, such as the
-//! profile.
-//!
-//! A provider's failure decides how the search for credentials goes on. Each of these functions
-//! makes one kind of failure:
+//! The parts that all providers of credentials share. A provider is a source of credentials, such
+//! as the profile. Its failure decides how the search goes on, and each of these functions makes
+//! one kind:
 //!
 //! - [`not_configured`]: the next provider is asked.
 //! - [`unusable`]: the search ends, but `--wait` searches again.
@@ -47,13 +44,12 @@ pub struct RenewedToken {
 pub struct Access {
     pub settings: Settings,
     pub clients: Clients,
-    /// The remaining time and attempts, which all requests share.
+    /// The time and attempts left, which all requests share.
     pub budget: RetryBudget<'static>,
-    /// The chain that leads to the profile's credentials. `None` if the profile has no credentials
-    /// or isn't used.
+    /// How the profile gets its credentials. `None` if it has none or isn't used.
     pub chain: Option<RoleChain>,
     pub kept: Rc<Kept>,
-    /// The regions in which to ask STS for a role, in this order.
+    /// The regions in which STS is asked for a role, in this order.
     pub sts_regions: Vec<Region>,
 }
 
@@ -73,21 +69,20 @@ impl Access {
     }
 }
 
-/// Things that a launch gets only once, such as an MFA code. With `--wait`, they are kept for the
-/// next try, even if it opens a new session.
+/// What a launch gets only once, such as an MFA code. It is kept for later tries of `--wait`, even
+/// if they open a new session.
 #[derive(Default)]
 pub struct Kept {
-    /// The MFA code that the user typed. STS accepts it only once.
+    /// The code that the user typed. STS accepts each code only once.
     pub mfa_code: RefCell<Option<String>>,
-    /// The SSO token, if this launch has renewed it. It is kept here in case it can't be stored in
-    /// its file.
+    /// The new token is also kept here, because storing it in its file may fail.
     pub sso_token: RefCell<Option<RenewedToken>>,
-    /// The profile's roles that this launch has assumed, with their credentials.
+    /// The roles that this launch has assumed.
     pub roles: RefCell<Vec<(ProfileRole, Credentials)>>,
 }
 
 impl Kept {
-    /// Finds the credentials of a role that this launch has assumed.
+    /// The current credentials of a role that this launch has assumed.
     pub(super) fn role(&self, role: &ProfileRole) -> Option<Credentials> {
         let roles = self.roles.borrow();
         let (_, credentials) = roles.iter().rfind(|(assumed, _)| assumed == role)?;
@@ -102,7 +97,7 @@ pub fn is_current(credentials: &Credentials) -> bool {
         .is_none_or(|end| end > SystemTime::now())
 }
 
-/// Credentials in AWS's JSON, as a `credential_process` prints them and as the AWS CLI stores them.
+/// Credentials as a `credential_process` prints them and as the AWS CLI stores them.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CredentialsJson {
@@ -110,12 +105,12 @@ pub(super) struct CredentialsJson {
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
-    /// The expiration time as it was written.
+    /// The expiration time as the program or the AWS CLI wrote it, still unparsed.
     pub expiration: Option<String>,
 }
 
 impl CredentialsJson {
-    /// `None` if the expiration time is invalid.
+    /// `None` if the expiration time is invalid. Credentials without one don't expire.
     pub fn into_credentials(self) -> Option<Credentials> {
         let expires = match &self.expiration {
             Some(text) => Some(parse_time(text)?),
@@ -131,8 +126,7 @@ impl CredentialsJson {
     }
 }
 
-/// Parses an RFC 3339 time. As in botocore, the offset can also be written as `UTC`, or without a
-/// colon, as in `+0100`.
+/// Parses an RFC 3339 time. As in botocore, the offset can also be `UTC` or `+0100`.
 pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
     let text = &text.replace("UTC", "Z");
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
@@ -143,31 +137,29 @@ pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(moment?).ok()
 }
 
-/// The error of a provider that isn't configured. The search goes on to the next provider. `why` is
-/// a complete sentence.
+/// The error of a provider that isn't configured. `why` is a complete sentence.
 pub(super) fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
 
-/// The error of a provider that is configured but can't be used. It ends the search. Only `--wait`
-/// searches again.
+/// The error of a provider that is configured but can't be used.
 pub fn unusable(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Later)
 }
 
-/// The error of a provider with invalid settings. It ends the search, even with `--wait`.
+/// The error of a provider with invalid settings.
 pub fn misconfigured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Never)
 }
 
-/// The error of a provider that failed because of a service or this machine. The same provider is
-/// asked again. `why` is a complete sentence.
+/// The error of a provider that failed because of a service or this machine. `why` is a complete
+/// sentence.
 pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
     FetchError::outage(OutageKind::Service, why).with_whole_headline()
 }
 
 /// The error of a provider that can't read its file. `name` says what the file contains, such as
-/// `the service account token`. The help is `remedy` or, if permission is denied, how to grant it.
+/// `the service account token`.
 pub(super) fn unreadable_file(
     name: &str,
     path: impl AsRef<Path>,
@@ -176,7 +168,7 @@ pub(super) fn unreadable_file(
 ) -> FetchError {
     let path = path.as_ref();
     let why = os_error::file_error_text(path, error);
-    // A relative path isn't shown, because it may be the token itself, set here by mistake.
+    // A relative path isn't shown, because it may be the token itself, set as the path by mistake.
     let file = if path.is_absolute() {
         path.to_string_lossy()
     } else {
@@ -188,14 +180,12 @@ pub(super) fn unreadable_file(
     })
 }
 
-/// Known reasons why AWS refuses credentials, as quoted from its messages, each with the help to
-/// print.
-///
-/// Four are from STS, two from EKS Pod Identity, and one is from ECS. The last two are error texts
-/// of aws-config 1.13 (the private `EcsConfigurationError`), and a test covers both.
+/// Parts of messages about refused credentials, each with its help. The first four are from STS,
+/// the next two from EKS Pod Identity, and the next one is from ECS. The last two are from
+/// aws-config 1.13 (its private `EcsConfigurationError`), and a test covers both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
-/// Looks up the help for the `reason` that AWS gave for refusing credentials.
+/// The help for the `reason` that AWS gave for refusing credentials.
 pub(super) fn known_remedy(reason: &str) -> Option<String> {
     REMEDIES
         .lines()
@@ -204,24 +194,19 @@ pub(super) fn known_remedy(reason: &str) -> Option<String> {
         .map(|(_, remedy)| remedy.to_owned())
 }
 
-/// Turns the error of a provider's request into the provider's own error. `headline` is a sentence,
-/// such as `the role "…" couldn't be assumed`.
+/// Turns the error of a provider's request into the provider's own error. `headline` is a sentence.
 ///
-/// - A denied or invalid request is final, unless AWS refused a token. A token can be replaced, so
-///   `--wait` tries again.
-/// - An outage is still reported as an outage, with `headline` in front of its text.
-/// - If something doesn't exist, or no region is set, the provider is [`unusable`].
-/// - Any other error, such as an untrusted certificate, is returned unchanged, because other
-///   requests would fail in the same way.
+/// A denied or invalid request is final. Only if AWS refused a token does `--wait` try again,
+/// because the token may have been replaced by then. Errors such as an untrusted certificate are
+/// returned unchanged, because other requests would fail in the same way.
 pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause();
     match cause {
         Denied(_) | Refused(Refusal::Request(_) | Refusal::NotSent) => {}
-        // The error's own text is left out: it is about a secret, or about a launch without a
-        // region.
+        // The error's own text would be about a secret, or about a launch without a region.
         Absent(_) | NoRegion => return unusable(headline),
-        // `with_outage_headline` changes only an outage.
+        // Only an outage gets the headline. Other errors stay unchanged.
         Outage(_) | NoCredentials(_) | Refused(_) => return error.with_outage_headline(headline),
     }
 
@@ -247,8 +232,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Two names for the provider: one for the JSON of `check`, such as `profile`, and one for
-    /// sentences, such as `the profile "app"`.
+    /// The provider's name in the JSON of `check`, such as `profile`, and its name in sentences.
     pub fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
             Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
@@ -259,9 +243,8 @@ impl Provider {
         }
     }
 
-    /// The name for a part of the credentials in a message. For credentials in variables, it is
-    /// `variable` itself, such as `AWS_ACCESS_KEY_ID`. Otherwise, it also says where the part comes
-    /// from, as in `aws_access_key_id from the profile "app"`.
+    /// What messages call the value of `variable`: for example, `AWS_ACCESS_KEY_ID` or
+    /// `aws_access_key_id from the profile "app"`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
             return variable.to_owned();
@@ -270,6 +253,7 @@ impl Provider {
     }
 }
 
+/// The provider's name in sentences.
 impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words().1)
@@ -281,8 +265,8 @@ pub fn provider_of(credentials: &Credentials) -> Option<&Provider> {
     credentials.get_property()
 }
 
-/// Conceals the parts of the credentials in later messages, except a part that is a number: with
-/// LocalStack, an access key id may be an account id, which isn't secret.
+/// Conceals the credentials in later messages, except numbers: with LocalStack, an access key id
+/// may be an account id, which isn't secret.
 pub(super) fn conceal_credentials(credentials: &Credentials) {
     let keys = [credentials.access_key_id(), credentials.secret_access_key()];
     conceal(
@@ -292,8 +276,7 @@ pub(super) fn conceal_credentials(credentials: &Credentials) {
     );
 }
 
-/// Checks the credentials that a provider returned, and conceals them in later messages. Attaches
-/// the provider to the result, for [`provider_of`].
+/// Checks the credentials that a provider returned, and conceals them in later messages.
 pub(super) fn checked_credentials(
     mut credentials: Credentials,
     provider: Provider,
@@ -312,7 +295,7 @@ pub(super) fn checked_credentials(
             return Err(unusable(why).help("copy the original text, without quotes or line breaks"));
         }
     }
-    // Only the keys are checked, because a session token can contain any of these characters.
+    // The session token isn't checked, because it can contain any of these characters.
     for (variable, key) in [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)] {
         if key.contains([' ', ':', ',']) {
             let name = provider.name_of(variable);
@@ -331,13 +314,12 @@ pub(super) fn checked_credentials(
     Ok(credentials)
 }
 
-/// Finds a defect in a part of the credentials, such as the secret key. The result completes a
-/// sentence about this part, for example with `contains a quote`.
+/// What is wrong with `text`, as the end of a sentence, such as `contains a quote`.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
     }
-    // AKIA and ASIA in base64, as in a Kubernetes Secret.
+    // These are AKIA and ASIA in base64, as in a Kubernetes Secret.
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is base64-encoded".to_owned());
     }
@@ -350,11 +332,8 @@ fn credential_defect(text: &str) -> Option<String> {
     None
 }
 
-/// If AWS refused the credentials, replaces the error with one that says what is wrong with them
-/// ([`fault_and_remedy`]).
-///
-/// Any other error is returned unchanged. The new error has a help text only if the credentials
-/// come from variables or from a profile, because the user may have copied them there.
+/// If AWS refused the credentials, says what is wrong with them. Adds help only to credentials from
+/// variables or a profile, which the user may have copied there.
 pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
@@ -376,12 +355,7 @@ pub fn explain_refused_credentials(
     refused
 }
 
-/// Says what is wrong with credentials that AWS refused: a sentence, and a help text for a user who
-/// copied them.
-///
-/// The sentence shows the last four characters of the access key id, so the user can recognize it.
-/// An id that doesn't look like one of AWS's isn't shown, because it may contain part of the secret
-/// key.
+/// A sentence that says what is wrong, and help for a user who copied the credentials.
 fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
     let id = credentials.access_key_id();
     let (what, help) = match fault {

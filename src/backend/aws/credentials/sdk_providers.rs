@@ -6,9 +6,9 @@
 //! records what the SDK would hide.
 //!
 //! The instance metadata service (IMDS) has the instance's region and the credentials of its role.
-//! A machine outside EC2 doesn't have this service, so the connection is refused, or no response
-//! arrives. At boot, an instance whose network isn't up yet doesn't get a response, either. So
-//! silence means "not configured" for now, but with `--wait`, the service is asked again.
+//! Outside EC2, the connection is refused, or no response arrives. At boot, an instance whose
+//! network isn't up yet doesn't get a response, either. So silence means "not configured" for now,
+//! but `--wait` asks again.
 
 use std::error::Error;
 use std::fmt;
@@ -45,8 +45,8 @@ use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_s
 use crate::system::redaction::redacted_line;
 use crate::time::{RetryBudget, Turns};
 
-/// Gets the credentials of the container's role (ECS or EKS Pod Identity) with the SDK's provider.
-/// First checks that the token file can be read, because the SDK's error wouldn't name the file.
+/// Gets the credentials of the container's role. First checks that the token file can be read,
+/// because the SDK's error wouldn't name the file.
 pub(super) async fn container_credentials(access: &Access) -> FetchResult<Credentials> {
     let [relative, full] = CONTAINER_URLS;
     let variables = &access.settings.variables;
@@ -64,8 +64,7 @@ pub(super) async fn container_credentials(access: &Access) -> FetchResult<Creden
         }
     }
 
-    // The SDK's error never contains the status, so every failed response becomes an error of our
-    // own.
+    // The SDK's error never contains the status, so we record every response that isn't a success.
     let config = link_local_config(&access.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     let budget = access.budget.for_host("the container's endpoint");
@@ -74,8 +73,8 @@ pub(super) async fn container_credentials(access: &Access) -> FetchResult<Creden
         let provided = provider.provide_credentials().await;
         provided.map_err(|error| sdk_failure("the container's credentials can't be read", &error))
     });
-    // Of the two calls below, `or_outage_help` adds its text only to an outage, and
-    // `or_provider_help` only to a failure to get credentials.
+    // `or_outage_help` adds its text only to an outage, and `or_provider_help` only to a failure to
+    // get credentials.
     provided.await.map_err(|failure| {
         failure
             .or_outage_help(CONTAINER_REMEDY)
@@ -83,8 +82,7 @@ pub(super) async fn container_credentials(access: &Access) -> FetchResult<Creden
     })
 }
 
-/// The variables that name the endpoint for a container's credentials. ECS and EKS each set one of
-/// them.
+/// The variables with the URL of the container's credentials. ECS and EKS each set one of them.
 const CONTAINER_URLS: [&str; 2] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -94,8 +92,7 @@ const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* v
 
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// Gets the credentials of the instance's role from the metadata service. Asks again after an
-/// outage.
+/// Gets the credentials of the instance's role from the metadata service.
 pub(super) async fn instance_credentials(access: &Access) -> FetchResult<Credentials> {
     let settings = &access.settings.metadata;
     // Without this check, the SDK would request a token before it reads AWS_EC2_METADATA_DISABLED.
@@ -107,8 +104,7 @@ pub(super) async fn instance_credentials(access: &Access) -> FetchResult<Credent
     let turns = Turns::default();
     let provided = budget.retry(&turns, async |_| read_instance_credentials(access).await);
     provided.await.map_err(|error| {
-        // As in `instance_region`, a timeout outside EC2 isn't an outage, because the service would
-        // never have answered.
+        // As in `instance_region`, a timeout outside EC2 isn't an outage.
         if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
             return not_configured(error.text());
         }
@@ -116,11 +112,8 @@ pub(super) async fn instance_credentials(access: &Access) -> FetchResult<Credent
     })
 }
 
-/// Asks the metadata service for the name of the instance's role, and then for the role's
-/// credentials.
-///
-/// Makes only one attempt. The SDK's provider could do both, but would panic on a name that can't
-/// be part of a path, so we check the name first.
+/// Makes one attempt to read the name of the instance's role, and then the role's credentials. The
+/// SDK's provider could do both, but would panic on a name that can't be part of a path.
 async fn read_instance_credentials(access: &Access) -> FetchResult<Credentials> {
     let settings = &access.settings.metadata;
     let client = metadata_client(settings, &access.clients);
@@ -147,8 +140,7 @@ async fn read_instance_credentials(access: &Access) -> FetchResult<Credentials> 
         .provide_credentials()
         .await
         .map_err(|error| match &error {
-            // The SDK returns this error if the metadata service reports
-            // AssumeRoleUnauthorizedAccess.
+            // This is the SDK's error if the service reports AssumeRoleUnauthorizedAccess.
             CredentialsError::InvalidConfiguration(_) => {
                 let text = "EC2 may not assume the instance's role";
                 let why = error.source().map(error_text).unwrap_or_default();
@@ -161,11 +153,9 @@ async fn read_instance_credentials(access: &Access) -> FetchResult<Credentials> 
         })
 }
 
-/// The error if the name of the instance's role couldn't be read, because of `error`.
-///
-/// If the service didn't respond, this machine probably isn't an instance, so the provider is
-/// [`not_configured`]. But if it may be an instance whose network isn't up yet, the error is also
-/// temporary.
+/// The error if the name of the instance's role couldn't be read. Without a response, this machine
+/// probably isn't an instance, so the provider counts as not configured. If the machine may be an
+/// instance that is still booting, the error is also temporary.
 fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let why = error_text(error);
     let status = http_status(error);
@@ -176,13 +166,12 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
         ImdsError::ErrorResponse(_) if status == Some(404) => {
             not_configured("this EC2 instance has no role")
         }
-        // IMDS didn't respond. A response that `SdkConnector` turned into an error is also a
-        // dispatch failure, but has a status.
+        // Without a status, there was no response. A response that `SdkConnector` turned into an
+        // error is also a dispatch failure, but has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if is_silent_or_unreachable(error) && settings.may_answer_later() {
-                // This search goes on as if the provider weren't configured, but a later one may
-                // succeed.
+                // This search goes on, but a later one may succeed.
                 return failure.with_unsigned(Unsigned::Unanswered);
             }
             failure
@@ -191,8 +180,7 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
     }
 }
 
-/// If the metadata service refused the request for a session token, returns a sentence that says
-/// so.
+/// The message about `error`, if the metadata service refused the request for a session token.
 fn token_refusal(error: &ImdsError) -> Option<String> {
     match find_source(error)? {
         HiddenResponse(status @ 403..=405, reason) => Some(format!(
@@ -202,12 +190,12 @@ fn token_refusal(error: &ImdsError) -> Option<String> {
     }
 }
 
-/// The client for the instance metadata service. Only the first call creates it, so its token is
-/// requested only once.
+/// The client of the metadata service. Only the first call creates it, so its token is requested
+/// only once.
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let client = clients.metadata.get_or_init(|| {
-        // The endpoint is always set. Otherwise, the SDK would read the configuration files by its
-        // own rules. The URL has been checked, so the default of `unwrap_or_default` isn't used.
+        // Without an endpoint, the SDK would read the configuration files by its own rules. The URL
+        // has been checked, so the default of `unwrap_or_default` isn't used.
         let endpoint = settings.endpoint.as_ref();
         let url = endpoint.map_or(METADATA_URL, |url| url.text());
         let builder = imds::Client::builder().endpoint(url).unwrap_or_default();
@@ -223,19 +211,16 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 
 const TOKEN_PATH: &str = "/latest/api/token";
 
-/// True if a request for the metadata service's token failed with an HTTP status that the SDK would
-/// hide: the SDK would only report that there is no token.
+/// True for a failed token request. The SDK would only report that there is no token.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with(TOKEN_PATH) && matches!(status, 400 | 403..=405 | 500..)
 }
 
-/// Asks the instance metadata service for the region of this instance. Asks again after an outage,
-/// unless there is no route to the service.
+/// Asks the instance metadata service for the region of this instance.
 ///
-/// # Errors
-/// - [`Cause::NoRegion`]: AWS_EC2_METADATA_DISABLED is true, or the service doesn't answer or has
-///   no region, for example outside EC2.
-/// - [`Cause::Outage`]: the service fails, there is no route to it, or its response isn't a region.
+/// The error is [`Cause::NoRegion`] if the service is disabled, doesn't answer or has no region,
+/// for example outside EC2. It is [`Cause::Outage`] if the service fails, there is no route to it,
+/// or its response isn't a region.
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
@@ -254,7 +239,7 @@ pub async fn instance_region(
     });
     found.await.map_err(|error| {
         // The launch ran out of time before the metadata service's own time limit. Outside EC2, the
-        // service would never have answered, so this is reported as a missing region.
+        // service would never have answered.
         if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
             return no_region_yet(None);
         }
@@ -262,17 +247,15 @@ pub async fn instance_region(
     })
 }
 
-/// The error for a metadata service that doesn't return a region. `--wait` asks the service again,
-/// because it may return a region later.
+/// `--wait` asks the metadata service again, because it may return a region later.
 fn no_region_yet(note: Option<String>) -> FetchError {
     FetchError::from(Cause::NoRegion)
         .again(Again::Later)
         .notes(note)
 }
 
-/// Parses the region in a response from the metadata service. The error is an outage if the service
-/// failed, may still answer later, or returned something that isn't a region. Otherwise, the error
-/// is [`Cause::NoRegion`].
+/// The error is an outage if the service failed, may still answer later, or returned something that
+/// isn't a region.
 fn read_region(
     response: Result<SensitiveString, ImdsError>,
     settings: &MetadataSettings,
@@ -295,19 +278,18 @@ fn read_region(
     }
 }
 
-/// True if the instance metadata service didn't answer in time, or if its address can't be reached.
+/// True if the metadata service didn't answer in time, or its address can't be reached.
 fn is_silent_or_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
     let kind = find_source::<FetchError>(error).and_then(|failure| failure.io_kind());
     matches!(kind, Some(TimedOut | HostUnreachable | NetworkUnreachable))
 }
 
-/// The configuration for the SDK's providers with link-local endpoints (ECS, EKS and IMDS). Their
-/// requests never use a proxy.
+/// The settings for the SDK's providers. Their endpoints are link-local (ECS, EKS and IMDS), so
+/// they never use a proxy.
 ///
-/// `hides_status` gets the URL and the status of every response, and returns true if the SDK's
-/// error would hide the status. The response then becomes an error of our own, from which
-/// [`http_status`] can read the status.
+/// If `hides_status` returns true for a response's URL and status, the response becomes an error of
+/// our own, from which [`http_status`] can read the status.
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
     let direct = clients.direct.clone();
     let http_client = http_client_fn(move |settings, _| {
@@ -318,16 +300,14 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
     });
     ProviderConfig::without_region()
         .with_http_client(http_client)
-        // The behavior version is pinned, so that updating the SDK doesn't change its behavior.
+        // Pinned, so that updating the SDK doesn't change its behavior.
         .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
 }
 
-/// Our HTTP client in the form that the SDK expects.
 #[derive(Clone)]
 struct SdkConnector {
     http: HttpClient,
-    /// Called with a response's URL and status. Returns true if the SDK's error would hide the
-    /// status ([`link_local_config`]).
+    /// Decides from a response's URL and status whether the SDK's error would hide the status.
     hides_status: fn(&str, u16) -> bool,
 }
 
@@ -340,8 +320,8 @@ impl fmt::Debug for SdkConnector {
 impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connector = self.clone();
-        // The failure is reported as a user error, which the SDK doesn't retry. Only our own retry
-        // loop may repeat a request, because it counts the attempts.
+        // Every failure is a user error, which the SDK doesn't retry. Only our own retry loop may
+        // repeat a request, because it counts the attempts.
         HttpConnectorFuture::new(async move {
             connector.send(request).await.map_err(ConnectorError::user)
         })
@@ -349,13 +329,11 @@ impl HttpConnector for SdkConnector {
 }
 
 impl SdkConnector {
-    /// Sends one of the SDK's requests, and conceals its tokens in later messages. If the SDK would
-    /// hide the status of the response, the response becomes an error ([`HiddenResponse`]).
+    /// Sends one of the SDK's requests, and conceals its tokens in later messages.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, BoxError> {
         let url = request.uri().to_owned();
         let request = in_memory(request)?;
-        // The headers with the token for a container's endpoint or for the instance metadata
-        // service.
+        // These are the tokens for a container's endpoint and for the instance metadata service.
         for name in ["authorization", "x-aws-ec2-metadata-token"] {
             conceal_authorization(request.headers().get(name));
         }
@@ -376,16 +354,13 @@ impl SdkConnector {
     }
 }
 
-/// An error response whose HTTP status the SDK would hide. Contains the status, and the reason
-/// given in the body ([`stated_reason`]).
+/// A response whose HTTP status the SDK would hide.
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
 
-/// The reason given in an error response's body, with a colon before it: `: access denied`.
-///
-/// The reason is the message of a JSON object or, without a message, the whole text. Empty if the
-/// body is empty or a web page.
+/// The reason given in an error response's body, with a colon before it: `: access denied`. Empty
+/// if the body is empty or a web page.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let object = serde_json::from_slice(body).unwrap_or_default();
@@ -396,8 +371,6 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Finds the HTTP status of the response that made one of the SDK's providers fail. The status is
-/// in a [`HiddenResponse`] or in an error of the metadata client.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
@@ -408,10 +381,10 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// Converts the error of one of the SDK's providers. The message is `headline`, a complete
-/// sentence, followed by the SDK's reason.
+/// The error if an SDK provider failed. Its text is `headline`, a complete sentence, and then the
+/// SDK's reason.
 fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
-    // The outermost error only says that the provider failed.
+    // The outermost error only says that the provider failed, so its source is quoted.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
     let text = format!("{headline}: {why}");
     let failure = match error {
@@ -423,10 +396,9 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     failure.or_provider_help(known_remedy(&why).as_deref())
 }
 
-/// Converts the error of a failed request that the SDK sent. The message is `why`.
-///
-/// The HTTP status or, without one, our connector's error decides what kind of failure it is. A
-/// connector error that isn't an outage keeps its own message, which is already complete.
+/// The error for a failed response. The HTTP status or, without one, our connector's error decides
+/// what kind of failure it is. A connector error that isn't an outage keeps its own message, which
+/// is already complete.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
@@ -436,8 +408,8 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
         None => {}
     }
 
-    // If our connector didn't fail, a response arrived, but the SDK couldn't use it. It may come
-    // from something in front of the service, such as a proxy.
+    // If our connector didn't fail, the SDK couldn't use the response. It may come from something
+    // in front of the service, such as a proxy.
     let Some(failure) = find_source::<FetchError>(error).cloned() else {
         return service_failure(why);
     };

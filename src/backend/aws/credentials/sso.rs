@@ -2,7 +2,7 @@
 //! the SSO portal, which returns the credentials of a role.
 //!
 //! We read, refresh and store the token ourselves. The SDK's provider would hide why it can't read
-//! a token or refresh it, and would throw away a new token that it can't store.
+//! or refresh a token, and would throw away a new token that it can't store.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -27,10 +27,10 @@ use crate::model::shown::{shell_word, shown};
 use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
 
-/// An SSO token that expires within this time is refreshed, as in the SDKs.
+/// A token that expires within this time is refreshed, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// Gets a role's credentials from the SSO portal, with the user's SSO token ([`valid_token`]).
+/// Gets a role's credentials from the SSO portal.
 pub(super) async fn sso_credentials(
     sso: &Sso,
     profile: &str,
@@ -77,7 +77,7 @@ pub(super) async fn sso_credentials(
     })
 }
 
-/// The file that `aws sso login` writes: an SSO token, and what is needed to refresh it.
+/// The content of the file that `aws sso login` writes.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StoredToken {
@@ -91,11 +91,8 @@ struct StoredToken {
     others: Map<String, Value>,
 }
 
-/// Gets a valid SSO token: the one that `aws sso login` stored or, if that is about to expire, a
-/// new one.
-///
-/// Stores the new token in the file. If that fails, for example on a read-only mount, this launch
-/// uses the token anyway.
+/// Gets the token that `aws sso login` stored or, if that is about to expire, a new one. If the new
+/// token can't be stored, for example on a read-only mount, this launch uses it anyway.
 async fn valid_token(sso: &Sso, profile: &str, access: &Access) -> FetchResult<String> {
     let now = SystemTime::now();
     if let Some(renewed) = &*access.kept.sso_token.borrow()
@@ -118,7 +115,6 @@ async fn valid_token(sso: &Sso, profile: &str, access: &Access) -> FetchResult<S
     let refreshing = refreshed(&stored, &path, sso, profile, access, attempts);
     let (renewed, expiry) = match refreshing.await {
         Ok(renewed) => renewed,
-        // If the refresh fails, the old token is used for as long as it is valid.
         Err(_) if end > now => return Ok(stored.access_token),
         Err(failure) => return Err(failure),
     };
@@ -131,11 +127,11 @@ async fn valid_token(sso: &Sso, profile: &str, access: &Access) -> FetchResult<S
     Ok(token)
 }
 
-/// The maximum size of an SSO token file, in bytes. Real token files are much smaller.
+/// The maximum size of a token file, in bytes. Real files are much smaller.
 const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 
-/// Reads an SSO token file. Also returns the time at which the token expires. Conceals every secret
-/// in the file in later messages.
+/// Reads the stored token, and the time at which it expires. Conceals the file's secrets in later
+/// messages.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
     let command = format!("aws sso login --profile {}", shell_word("NAME", profile));
     let shown = path.display();
@@ -174,10 +170,7 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     Ok((stored, end))
 }
 
-/// Requests a new SSO token and stores it in the file at `path`.
-///
-/// Returns the file's new content, and the time at which the new token expires. If `attempts` is
-/// set, makes at most that many attempts.
+/// Requests and stores a new SSO token.
 ///
 /// AWS accepts a refresh token only once. If AWS refuses it, another process may already have used
 /// it, so this function waits for that process to store its new token ([`renewed_by_another`]).
@@ -241,8 +234,7 @@ async fn refreshed(
     }
 }
 
-/// Builds the token file's new content from AWS's response. Also returns the time at which the new
-/// token expires.
+/// The token file's new content, and the time at which the new token expires.
 fn renewed_token(
     stored: &StoredToken,
     output: CreateTokenOutput,
@@ -265,7 +257,7 @@ fn renewed_token(
     Some((renewed, end))
 }
 
-/// Writes a renewed SSO token to its file, keeping the file's owner and mode. Ignores any error.
+/// Replaces the token file, but keeps its owner and mode. Ignores any error.
 fn store_token(renewed: &StoredToken, path: &Path) {
     if let Some(name) = path.file_name()
         && let Some(directory) = path.parent()
@@ -277,23 +269,22 @@ fn store_token(renewed: &StoredToken, path: &Path) {
     }
 }
 
-/// The error for an SSO token that couldn't be refreshed because of `failure`. A denial means that
-/// the SSO session has expired. The message about an outage or an unexpected response begins with
-/// `headline`.
+/// The error if the token couldn't be renewed. A denial means that the SSO session has expired.
 fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchError {
     match failure.cause() {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
-        // The response may come from something in front of AWS, such as a proxy.
+        // The response may come from something in front of AWS, such as a proxy, so this is an
+        // outage.
         Cause::Absent(_) | Cause::Refused(Refusal::Request(_)) => service_failure(headline),
-        // `with_outage_headline` changes only an outage.
+        // Only an outage gets the headline. Other errors stay unchanged.
         Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => {
             failure.with_outage_headline(headline)
         }
     }
 }
 
-/// The pauses before each attempt to read the token file again. Another process that renewed the
-/// token needs a moment to store it.
+/// The pauses before each attempt to read the token file again: another process needs a moment to
+/// store its new token.
 const REREADING: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_millis(100),
@@ -301,8 +292,7 @@ const REREADING: [Duration; 4] = [
     Duration::from_millis(600),
 ];
 
-/// Waits about a second for another process to store a new SSO token at `path`. Returns this token
-/// and the time at which it expires, or `None` if no valid new token appears.
+/// Waits about a second for another process to store a valid new SSO token at `path`.
 async fn renewed_by_another(
     stored: &StoredToken,
     path: &Path,
@@ -320,7 +310,6 @@ async fn renewed_by_another(
     None
 }
 
-/// Converts the credentials that the SSO portal returned.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     let expires = UNIX_EPOCH.checked_add(since_epoch)?;
@@ -333,7 +322,6 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     ))
 }
 
-/// The error for an expired SSO session. The help says to log in again.
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session for the profile {profile:?} has expired");
     let profile = shell_word("NAME", profile);

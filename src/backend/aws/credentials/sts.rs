@@ -3,9 +3,9 @@
 //! service account for the credentials of a role that trusts the token (IRSA). GetCallerIdentity
 //! says who the caller is.
 //!
-//! A profile's role can require an MFA code. So that users don't have to type a code for each
-//! command, the AWS CLI stores the sessions of such roles. We use a stored session while it is
-//! valid, and never change it. Without a valid session, the user types a code on the terminal.
+//! If a profile's role requires an MFA code, the AWS CLI stores the role's session, so that users
+//! don't have to type a code for each command. We use a stored session while it is valid, and never
+//! change it. Without one, the user types a code on the terminal.
 //!
 //! The SDK doesn't ask for an MFA code (aws-sdk-rust#527, open), and ignores the `duration_seconds`
 //! of a profile (aws-sdk-rust#479, closed, is about roles that a program assumes itself).
@@ -47,10 +47,10 @@ use crate::time::{Progress, RetryBudget, SILENCE};
 /// Credentials, and the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The identity's ARN. The cell is empty until STS returns the ARN, and contains `None` if STS
-    /// refused to return it or didn't answer.
+    /// The identity's ARN. The cell is empty until STS has been asked, and has `None` if STS
+    /// refused or didn't answer.
     pub arn: OnceCell<Option<String>>,
-    /// The clients that use these credentials: one for each service and region needed so far.
+    /// The clients with these credentials: one for each service and region needed so far.
     pub clients: RefCell<Vec<Rc<Client>>>,
 }
 
@@ -65,7 +65,6 @@ impl CallerIdentity {
     }
 }
 
-/// The default name for the session of an assumed role.
 const SESSION_NAME: &str = "secrets-exec";
 
 const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy. If the trust policy requires an external id, add --external-id";
@@ -76,13 +75,10 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 /// for the answer.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of `caller`, and returns the role's credentials and
-/// identity. If the role requires an MFA code, sends the code that the user typed.
+/// Assumes a role with the credentials of `caller`, and with the MFA code if the role requires one.
 ///
-/// # Errors
-/// - [`Cause::NoCredentials`]: STS refuses the credentials of `caller`.
-/// - [`Cause::Outage`]: outages last until the deadline.
-/// - Any other error, such as a denial of the role, is returned unchanged.
+/// The error is [`Cause::NoCredentials`] if STS refuses the credentials of `caller`. Any other
+/// error, such as a denial of the role, is returned unchanged.
 pub(super) async fn assume(
     access: &Access,
     caller: &Credentials,
@@ -107,7 +103,8 @@ pub(super) async fn assume(
     });
     assumed.await.map_err(|error| {
         let error = explain_refused_credentials(error, Some(caller));
-        // STS refused the caller's credentials, so the request that needs the role wasn't sent.
+        // If STS refused the caller's credentials, the request for a secret is never sent, because
+        // it needs the role. The error has to say so.
         if error.cause() == Cause::NoCredentials(Unsigned::Refused) {
             return error.with_unsigned(Unsigned::RefusedForRole);
         }
@@ -115,8 +112,6 @@ pub(super) async fn assume(
     })
 }
 
-/// Extracts the role's credentials and its session's ARN from a response. Conceals the credentials
-/// in later messages.
 fn assumed_identity(output: AssumeRoleOutput) -> FetchResult<CallerIdentity> {
     let credentials = sts_credentials(output.credentials)?;
     let user = output.assumed_role_user;
@@ -124,13 +119,6 @@ fn assumed_identity(output: AssumeRoleOutput) -> FetchResult<CallerIdentity> {
 }
 
 /// Assumes the role that a request for a secret needs, with the credentials of `caller`.
-///
-/// If STS denies the role or finds the request invalid, the error has a help text about the role.
-///
-/// # Errors
-/// - [`Cause::NoCredentials`]: the role can't be assumed.
-/// - [`Cause::Outage`]: outages last until the deadline.
-/// - Any other error, such as an untrusted certificate, is returned unchanged.
 pub async fn assume_role(
     access: &Access,
     caller: &Credentials,
@@ -145,8 +133,8 @@ pub async fn assume_role(
     assumed.map_err(|error| role_error(error, role))
 }
 
-/// Converts the credentials in a response from STS, and conceals them in later messages. Ignores an
-/// invalid expiration time.
+/// Converts credentials from STS, and conceals them in later messages. Ignores an invalid
+/// expiration time.
 fn sts_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
@@ -166,8 +154,6 @@ pub(super) fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", redacted_line(role))
 }
 
-/// The error for a role that couldn't be assumed because of `error` ([`request_failure`]). If STS
-/// denied the role or found the request invalid, the help is about the role.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause();
     // The request couldn't be sent, for example because the endpoint settings contradict each
@@ -185,8 +171,8 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
     failed
 }
 
-/// Asks STS whose credentials the client uses, and returns that identity's ARN. Makes only one
-/// attempt. GetCallerIdentity needs no permission.
+/// Asks STS whose credentials the client uses, without retrying. GetCallerIdentity needs no
+/// permission.
 pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build().ok()?;
     let meta = GetCallerIdentityError::meta;
@@ -197,16 +183,16 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
     output.arn.map(|arn| redacted_line(&arn))
 }
 
-/// The help if AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN. EKS always sets both, so
-/// somebody must have set the first one by hand.
+/// The help if AWS_ROLE_ARN isn't set. EKS always sets both variables, so somebody must have set
+/// AWS_WEB_IDENTITY_TOKEN_FILE by hand.
 const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, set neither variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
 const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set the path: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
-/// Reads a web identity's token, and asks STS to exchange it for the role's credentials. Conceals
-/// the token in later messages.
+/// Exchanges a web identity's token for the role's credentials. Conceals the token in later
+/// messages.
 pub(super) async fn web_identity_credentials(
     identity: &WebIdentity,
     access: &Access,
@@ -230,7 +216,7 @@ pub(super) async fn web_identity_credentials(
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
         .web_identity_token(&token);
     let name = format!("AssumeRoleWithWebIdentity of {}", shown(role));
-    // The request isn't signed: STS trusts the token instead of a signature.
+    // The request has no credentials, because STS trusts the token instead of a signature.
     let exchanged = access.in_sts_regions(None, async |client, budget| {
         let operation = AssumeRoleWithWebIdentity::new();
         let meta = AssumeRoleWithWebIdentityError::meta;
@@ -251,9 +237,8 @@ pub(super) async fn web_identity_credentials(
         .map_err(|error| not_exchanged(role, &identity.file, &token, error))
 }
 
-/// The error if STS didn't exchange a web identity's token. If STS denied the token for a reason
-/// without a known remedy, the help shows the token's claims, because the role's trust policy has
-/// to match them.
+/// The error if STS didn't exchange a web identity's token. Without a known remedy, the help shows
+/// the token's claims, because the role's trust policy has to match them.
 fn not_exchanged(role: &str, file: &str, token: &str, error: FetchError) -> FetchError {
     let Cause::Denied(denial) = error.cause() else {
         return request_failure(&not_assumed(role), error);
@@ -262,7 +247,6 @@ fn not_exchanged(role: &str, file: &str, token: &str, error: FetchError) -> Fetc
         (Denial::Credentials(CredentialsFault::Expired), _) => {
             format!("the token in \"{file}\" has expired")
         }
-        // The role's trust policy isn't the reason, so the headline doesn't blame it.
         (Denial::Credentials(_), _) | (_, Some(_)) => not_assumed(role),
         (Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key, None) => {
             let role = redacted_line(role);
@@ -275,13 +259,11 @@ fn not_exchanged(role: &str, file: &str, token: &str, error: FetchError) -> Fetc
     let help = format!(
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
-    // If `request_failure` has already set a known remedy, that remedy is kept.
+    // This doesn't replace a known remedy that `request_failure` has set.
     request_failure(&headline, error).or_provider_help(Some(&help))
 }
 
-/// Describes the claims of a token that a role's trust policy can check.
-///
-/// The text is `the issuer …, the subject … and the audience …`. The claims aren't secret.
+/// Describes the claims that a role's trust policy can check. They aren't secret.
 fn described_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -292,17 +274,14 @@ fn described_claims(token: &str) -> Option<String> {
     Some(redacted_line(&text))
 }
 
-/// The maximum size of a stored session's file, in bytes. Real files are much smaller.
+/// The maximum size of a stored session, in bytes. Real files are much smaller.
 const MAX_SESSION_SIZE: u64 = 64 * 1024;
 
-/// A stored session must be valid for longer than this, so that it doesn't expire during the
-/// launch.
+/// A stored session must be valid for this long, so that it doesn't expire during the launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Shortens `chain` if the AWS CLI has stored a valid session of a role that needs an MFA code.
-///
-/// The session becomes the chain's source, and replaces that role and all roles assumed before it.
-/// Adds a note about the file that is used, and about each file that isn't trusted.
+/// Finds the last role in `chain` that requires an MFA code and has a session stored by the AWS
+/// CLI. This session becomes the chain's source, so the role and all roles before it are removed.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -314,11 +293,9 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
     }
 }
 
-/// Reads the credentials that the AWS CLI stored for a role that requires an MFA code.
-///
-/// Adds a note that names the file. Returns `None` if the role doesn't require a code, or if the
-/// file has no session of this role that stays valid for over a minute. Also returns `None`, with a
-/// note that says so, if another user could have written the file.
+/// Reads the credentials that the AWS CLI stored for a role that requires an MFA code. Adds a note
+/// that names the file if they are used, or if the file is ignored because another user could have
+/// written it.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let name = stored_session_name(role) + ".json";
@@ -349,7 +326,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     Some(credentials)
 }
 
-/// The file in which the AWS CLI stores a role's session.
+/// The content of the file in which the AWS CLI stores a role's session.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct StoredSession {
@@ -380,8 +357,8 @@ fn stored_session_name(role: &ProfileRole) -> String {
     format!("{:x}", Sha1::digest(format!("{{{}}}", members.join(", "))))
 }
 
-/// True if `session`, the ARN of an AssumedRoleUser, is a session of `role`. The session's ARN
-/// contains the role's name, but not its path.
+/// True if `session` is the ARN of a session of this role. Such an ARN contains the role's name,
+/// but not the role's path.
 fn is_session_of(session: &str, role: &str) -> bool {
     let fields: Vec<&str> = role.split([':', '/']).collect();
     let [_, partition, _, _, account, .., name] = fields[..] else {
@@ -394,7 +371,7 @@ fn is_session_of(session: &str, role: &str) -> bool {
 /// Asks the user on the terminal for an MFA code, until six digits are typed.
 pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = redacted_line(serial);
-    // The question is escaped here, because only errors are escaped later.
+    // The question must be escaped here, because only errors are escaped later.
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
 
@@ -417,14 +394,12 @@ pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     }
 }
 
-/// Prints a question on the terminal, and returns the line that the user types.
-///
-/// Returns `None` at the end of the input (Ctrl-D). The user sees what is typed: an MFA code can be
-/// used only once, so it need not be hidden.
+/// Asks a question on the terminal. The answer is `None` at the end of the input (Ctrl-D). An MFA
+/// code can be used only once, so it need not be hidden while it is typed.
 fn ask(question: &str) -> io::Result<Option<String>> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    // In the background, even an empty read stops this process (SIGTTIN). The read returns once the
-    // job is in the foreground, where the user can see the question.
+    // If this process is in the background, even an empty read stops it (SIGTTIN). The read returns
+    // once the job is in the foreground, where the user can see the question.
     let _ = terminal.read(&mut [])?;
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();
