@@ -1,8 +1,8 @@
 //! `secrets-exec check`: reads every value as a launch would, except with `--metadata` or
 //! `--offline`. Prints the source of each value, but never a value.
 //!
-//! The table or the JSON is printed even if there are errors, so [`check`] collects all errors and
-//! returns them at the end.
+//! The table or the JSON is printed even if there are errors, so [`check`] returns the errors only
+//! after printing.
 
 use std::mem::ManuallyDrop;
 use std::time::SystemTime;
@@ -31,9 +31,7 @@ use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_offline, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables and files, with the sources of their values, as a table or as JSON.
-///
-/// Returns the warnings and notes to print afterwards.
+/// Prints the findings as tables or as JSON, and returns the notices to print afterwards.
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,
@@ -56,8 +54,7 @@ pub fn check(
         line,
         program: match &read {
             Ok(checked) => checked.prepared.find_program(line),
-            // With invalid inputs, the PATH that the command would get isn't known. Search the
-            // inherited PATH instead.
+            // With invalid inputs, the command's PATH isn't known, so search the inherited one.
             Err(_) => exec::find_program(line.program(), inherited.get("PATH")),
         },
     });
@@ -98,18 +95,17 @@ impl FoundCommand<'_> {
     }
 }
 
-/// The prepared inputs, and the values or metadata that `check` has read for them.
 struct Checked {
     prepared: Prepared,
     depth: CheckDepth,
     values: Values,
-    /// Why nothing could be read at all.
+    /// If no value could be read at all, the errors that prevented it, such as a missing file for
+    /// `--local`. Empty if only single values can't be read.
     unread: Vec<Problem>,
 }
 
 impl Checked {
-    /// Reads as much as `depth` allows: nothing, metadata or values. If a single value can't be
-    /// read, its outcome says why.
+    /// Reads as much as `depth` allows. If a single value can't be read, its outcome says why.
     fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> Self {
         let read = match depth {
             CheckDepth::Offline => resolve_without_requests(&prepared),
@@ -134,20 +130,18 @@ impl Checked {
         }
     }
 
-    /// Returns what the table and the JSON show, and a report with all problems, and with the
-    /// warnings and notes about values, files and the command.
     fn examine(self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let depth = self.depth;
         let files = Files::open_directories(self.values.outcomes.files());
         let mut of_values = self.values.problems(exec::argument_limits());
         // With `--offline` or `--metadata`, `check` may run on a machine that doesn't have the
-        // launch's users and directories.
+        // launch's users and directories, so don't look for problems with files.
         if depth == CheckDepth::Values {
             of_values.extend(files.undeliverable());
         }
         let findings = self.findings(&of_values, command);
 
-        // `check --metadata` needs permissions that a launch doesn't. So if AWS denied a request,
+        // `check --metadata` needs permissions that a launch doesn't, so after a denied request,
         // the report must not claim that the command wouldn't be started.
         let is_unpermitted = depth == CheckDepth::Metadata
             && self
@@ -184,8 +178,8 @@ impl Checked {
         (findings, report)
     }
 
-    /// The error if the command's environment would be too large for the kernel. Ignores variables
-    /// that contain a file's path, because paths are short.
+    /// An error if the kernel would refuse an environment of this size. Ignores variables that
+    /// contain a file's path, because paths are short.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;
@@ -201,9 +195,6 @@ impl Checked {
         exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
-    /// Collects the warnings about the command and, if values were read, about reading them and
-    /// about files on disk. With `--verbose`, adds a note with the number of values and requests,
-    /// unless `--offline` is set.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let depth = self.depth;
         let outcomes = &self.values.outcomes;
@@ -266,7 +257,7 @@ impl Checked {
 }
 
 /// Resolves what needs no request. Refuses a region that AWS doesn't have, except with `--local`
-/// and `--agent`, which accept any region.
+/// and `--agent`.
 fn resolve_without_requests(prepared: &Prepared) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
     match &prepared.options.source {
@@ -279,12 +270,11 @@ fn resolve_without_requests(prepared: &Prepared) -> Result<Values, Report> {
     })
 }
 
-/// Asks AWS whether the secrets in the plan exist, without reading them.
+/// Asks AWS whether the secrets in the plan exist, without reading them. Asks AWS even with
+/// `--agent`, because the agent can't describe secrets.
 ///
 /// If a secret can't be described, the entries that need it fail. Entries that need nothing from
 /// AWS get their values. All others stay unread.
-///
-/// Asks AWS even with `--agent`, because the agent can't describe secrets.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
     match &prepared.options.source {
@@ -298,8 +288,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     }
 
     let begun = Instant::now();
-    // Never drop the client: closing its connections would take time, and the process ends soon
-    // anyway.
+    // Never drop the client: closing its connections takes time, and the process ends soon anyway.
     let mut aws = ManuallyDrop::new(Aws::new(settings.clone(), deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 

@@ -1,6 +1,6 @@
 //! `secrets-exec export`: prints the variables that a launch would set, or writes them to a file.
 //!
-//! If a value is missing, or if the format can't hold one, nothing is printed or written.
+//! If any value is missing, or can't be written in the format, nothing is printed or written.
 
 use std::path::PathBuf;
 
@@ -17,23 +17,19 @@ use crate::model::message::Problem;
 use crate::model::outcome::{FileValue, Values};
 use crate::report::{self, Record, Report, terminal, value_or_add};
 
-/// The destination of the exported variables. An existing file is replaced, except for GitHub's
-/// file, to which the variables are appended.
+/// Where the text goes. An existing file is replaced, except for GitHub's file, to which the
+/// variables are appended.
 enum Destination {
     Output,
     File(PathBuf),
-    /// Standard output gets the commands that mask the values in the log (`::add-mask::`). The
-    /// file, if there is one, gets the variables.
+    /// Standard output gets the masks (`::add-mask::`), and the file gets the variables.
     Github(Option<(PathBuf, NamedBy)>),
 }
 
-/// Prints the variables, or writes them to a file.
+/// Prints the variables or writes them to a file. For GitHub, also prints the masks.
 ///
-/// For GitHub, prints the commands that mask the values in the log. Then appends the variables to a
-/// file, unless only the masks are wanted.
-///
-/// Returns the warnings about the variables, and a warning for every entry that is a file, because
-/// only a launch writes those.
+/// The notices include a warning for every entry that is a file, because only a launch writes
+/// files.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -46,7 +42,7 @@ pub fn export(
         let refused = refuse_terminal(arguments.reveal, remedy);
         inputs.errors.extend(refused.err());
     }
-    // Read the inputs even after an error, so that the report lists all errors.
+    // Continue after an error, so that the report lists all errors.
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
     let (Values { outcomes, .. }, mut report) =
@@ -77,7 +73,7 @@ pub fn export(
             let opened = file
                 .map(|(path, named_by)| AppendedFile::open(&path, named_by))
                 .transpose()?;
-            // Print the masks before appending anything. Without them, GitHub would show the values
+            // Print the masks before appending anything: without them, GitHub would show the values
             // in the job's log.
             terminal::output_whole(masks.expose())?;
             if let Some(file) = opened {
@@ -88,9 +84,8 @@ pub fn export(
     Ok(notices)
 }
 
-/// Decides where the variables go: to the file named by `--output` or, without `--output`, to
-/// standard output. With `--format github`, they always go to a file, which GITHUB_ENV names if
-/// `--output` doesn't.
+/// With `--format github`, the variables always go to a file: the one that `--output` names or,
+/// without this option, the one that GITHUB_ENV names.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::*;
     let output = output_file(arguments.output.as_ref());
@@ -124,7 +119,6 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     Ok(Destination::Github(Some(file)))
 }
 
-/// The warning about a file that a launch would write but `export` doesn't.
 fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {

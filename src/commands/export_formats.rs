@@ -1,9 +1,8 @@
 //! The formats of `export`, and the workflow commands (`::add-mask::`) that hide values in the log
 //! of a GitHub job.
 //!
-//! Each format's function gets the variables that a launch would set. It returns text from which a
-//! program that reads the format gets exactly the same values. If the format can't hold one of the
-//! values, the function returns the reason instead.
+//! A program that reads the format gets exactly the values that a launch would set. If a format
+//! can't hold one of them, the function that writes this format returns an error.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -20,15 +19,13 @@ use crate::model::shown::some_of;
 use crate::model::url::credentials_in_url;
 use crate::report::Record;
 
-/// The longest line that Docker, Podman and the kubelet can read, not counting its line feed. With
-/// the line feed, this is Go's `bufio.MaxScanTokenSize`, 64 KiB.
+/// The longest line that Docker, Podman and the kubelet can read, without its line feed: Go's
+/// `bufio.MaxScanTokenSize` is 64 KiB.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
-/// Lists the variables that a launch would set, in the same order.
-///
-/// Those with a value come first, then those with a file's path. Leaves out the paths of files in
-/// memory, because such files disappear when this process ends. Also leaves out values that no
-/// variable can hold, because `Values::problems` reports them.
+/// The variables that a launch would set, in the same order. Leaves out files in memory, because
+/// they disappear with this process. Also leaves out values that no variable can hold, because
+/// `Values::problems` reports those.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables: Vec<Variable<'_>> = outcomes
         .variables()
@@ -46,9 +43,8 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Writes the variables in the given format.
-///
-/// For `GithubMasks`, the text is empty, because [`masks`] creates the commands for the log.
+/// Writes the variables in the given format. For `GithubMasks`, the text is empty: [`masks`] makes
+/// the commands for the log.
 pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
@@ -68,8 +64,8 @@ pub fn export(
         push(&mut text, &[QUOTES_CHECK]);
     }
     for variable in variables {
-        // A failed `write` may leave part of the variable in the text, but then the text isn't
-        // returned.
+        // A failed `write` may leave a part of the variable in `text`, but after an error, `text`
+        // isn't returned.
         if let Err(problem) = write(*variable, &mut text) {
             errors.push(problem.for_entry(variable.subject.clone()));
         }
@@ -80,7 +76,7 @@ pub fn export(
         push(&mut text, &[end]);
     }
 
-    // Make the text a [`SecretValue`] even after an error, so that it is wiped when it is dropped.
+    // Make a `SecretValue` even after an error, because it wipes the text when it is dropped.
     let text = SecretValue::new(text);
     if errors.is_empty() {
         Ok(text)
@@ -89,8 +85,7 @@ pub fn export(
     }
 }
 
-/// Writes a variable as a member of a JSON object. Before the first member, also writes the opening
-/// brace. [`export`] adds the closing brace.
+/// Writes a member of a JSON object. [`export`] adds the closing brace.
 fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     // JSON text must be UTF-8 (RFC 8259, 8.1).
     let value = utf8_value(variable, "JSON")?;
@@ -105,12 +100,11 @@ fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem>
 const DOCKER_HELP: &str =
     "start docker with secrets-exec, as in secrets-exec [OPTIONS] -- docker run --env NAME IMAGE";
 
-/// Writes a variable for `docker run --env-file` and `podman run --env-file`: a line `NAME=value`
-/// without quotes or escapes.
+/// For `docker run --env-file` and `podman run --env-file`: `NAME=value` without quotes or escapes.
 ///
 /// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman
-/// `pkg/env`), which drops a carriage return at the end of a line. They trim white space only at
-/// the start of a line, where the name is. Docker refuses a file that isn't UTF-8.
+/// `pkg/env`), which drops a carriage return at the end of a line. They trim white space only
+/// before the name. Docker refuses a file that isn't UTF-8.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "Docker's --env-file")?;
     if value.contains('\n') || value.ends_with('\r') {
@@ -131,14 +125,12 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Writes a variable for a pod's `fileKeyRef`: `NAME='value'`.
-///
-/// Every character except the quote is literal, even a line feed.
+/// For a pod's `fileKeyRef`: `NAME='value'`. Every character except the quote is literal, even a
+/// line feed.
 /// <https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>
 ///
-/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a
-/// carriage return at the end of a line. The kubelet rejects the whole file if one line is too
-/// long, and treats an empty value as a missing key.
+/// The kubelet (`pkg/kubelet/util/env`) also reads the file with `bufio.Scanner`. It rejects the
+/// whole file if one line is too long, and treats an empty value as a missing key.
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
@@ -163,9 +155,8 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     Err(Problem::configuration(why).help(help))
 }
 
-/// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the
-/// delimiter on a line of its own. The runner reads this file with `SetEnvFileCommand` in
-/// `FileCommandManager`.
+/// For the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the delimiter on a line of
+/// its own. The runner reads it with `SetEnvFileCommand` in `FileCommandManager`.
 fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let name = variable.name.as_str();
     // The runner ignores case when it compares names.
@@ -176,8 +167,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     }
 
     let value = utf8_value(variable, "the GITHUB_ENV file")?;
-    // Choose a delimiter that doesn't occur in the value. Otherwise, a value could set other
-    // variables.
+    // If the delimiter occurred in the value, the value could set other variables.
     let mut delimiter = String::new();
     while delimiter.is_empty() || value.contains(&delimiter) {
         delimiter = format!("secrets-exec-{:032x}", fastrand::u128(..));
@@ -187,8 +177,6 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// The value as text, for formats that must be UTF-8. `format` is the format's name in the error
-/// message.
 fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
         let text = format!("the value isn't UTF-8 text, and {format} can't hold anything else");
@@ -197,14 +185,14 @@ fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Probl
     })
 }
 
-/// Appends each of `parts` to the text. Joining them first would make a second copy of a value.
+/// Appends each part separately, because joining them first would make another copy of a secret in
+/// memory.
 fn push(text: &mut Vec<u8>, parts: &[&str]) {
     for part in parts {
         text.extend_from_slice(part.as_bytes());
     }
 }
 
-/// Appends a value to the text, replacing every byte `escaped` with `escape`.
 fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
         if *byte == escaped {
@@ -215,21 +203,17 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     }
 }
 
-/// Writes a variable for a `.env` file that python-dotenv (with its default interpolation) and
-/// Node's dotenv both read as the same value.
-///
-/// The two parsers disagree about the syntax. So the value is written in the first of these forms
-/// that both parsers read correctly:
+/// For a `.env` file that python-dotenv (with its default interpolation) and Node's dotenv read in
+/// the same way. A value is written in the first of these forms that both read correctly:
 ///
 /// - `'…'`: for python-dotenv (`parser.py`, from 0.21), `\\` and `\'` are escapes. For Node's
 ///   dotenv (`main.js`, from 15), everything is literal.
 /// - `"…"`: for python-dotenv, a `\` before any of `\'"abfnrtv` is an escape. For Node's dotenv,
-///   only `\n` and `\r` are escapes.
-/// - Bare: both parsers read the rest of the line literally, without the spaces at its ends. But
+///   only `\n` and `\r` are.
+/// - Bare: both read the rest of the line literally, without the spaces at its ends. But
 ///   python-dotenv stops at a `#` after a space, and Node's dotenv stops at any `#`.
 ///
-/// Both read a carriage return in the file as a line feed, so a carriage return in a value has to
-/// be the escape `\r`.
+/// Both read a carriage return as a line feed, so in a value it has to be the escape `\r`.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "a .env file")?;
     let quote_or_reason = if value.contains("${") {
@@ -257,9 +241,8 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// True if a backslash in the value is followed by one of the characters in `followers`, by a
-/// carriage return (which is written as `\r`), or by the end of the value (where the closing quote
-/// is written).
+/// True if a backslash is followed by one of `followers`. A carriage return counts, too, because it
+/// is written as `\r`, and so does the end of the value, because the closing quote comes there.
 fn has_backslash_before(value: &str, followers: &str) -> bool {
     value.match_indices('\\').any(|(at, _)| {
         let next = value[at + 1..].chars().next();
@@ -267,9 +250,8 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
     })
 }
 
-/// True if a value can be written without quotes. Both parsers strip leading and trailing white
-/// space from an unquoted value. White space includes U+FEFF in JavaScript, and some control
-/// characters in Python.
+/// True if the value can be written without quotes. Both parsers strip white space around such a
+/// value. For JavaScript, U+FEFF is white space, too, and for Python, some control characters are.
 fn is_bare(value: &str) -> bool {
     !value.is_empty()
         && !value.contains(|c: char| {
@@ -279,44 +261,37 @@ fn is_bare(value: &str) -> bool {
         && !value.ends_with(' ')
 }
 
-/// The first command in the shell format. It makes the shell refuse output that isn't quoted, as in
-/// `eval $vars`.
+/// The first command in the shell format. It fails if a script uses the output without quotes, as
+/// in `eval $vars`. The shell then splits the output into words, and `eval` joins them with spaces,
+/// so values would lose line feeds and double spaces.
 ///
-/// Without quotes, the shell splits the output into words, and `eval` joins them with spaces.
-/// Values would then lose line feeds and double spaces.
-///
-/// The command contains a line feed, and fails if the line feed has become a space. This failure
-/// ends a script (POSIX.1-2024, XCU 2.6.2). An interactive shell continues without the variables,
-/// and so does ksh93 without `set -e`.
+/// The command fails if its line feed has become a space. This ends a script (POSIX.1-2024, XCU
+/// 2.6.2). An interactive shell continues without the variables, and so does ksh93 without
+/// `set -e`.
 const QUOTES_CHECK: &str = concat!(
     "case '\n' in ' ') ",
     r#": "${secrets_exec_unquoted:?quote it: vars=\$(secrets-exec export --format shell OPTIONS) || exit; eval \"\$vars\"}" ;; esac;"#,
     "\n"
 );
 
-/// The shell command that a failed export prints instead of the variables.
+/// The shell command that a failed export prints. In `eval "$(secrets-exec export …)"`, the shell
+/// ignores the export's exit status, so this command makes `eval` fail, too:
 ///
-/// In `eval "$(secrets-exec export …)"`, the shell ignores the export's exit status, so this
-/// command makes `eval` fail, too:
-///
-/// - A script runs `exit` with the same status, because ksh93 continues after a failed expansion in
-///   `eval`.
-/// - An interactive shell runs an expansion that fails, because `exit` would close the shell.
+/// - A script runs `exit`, because ksh93 continues after a failed expansion in `eval`.
+/// - An interactive shell runs a failing expansion, because `exit` would close the shell.
 pub fn failure(status: u8) -> String {
     format!(
         "case $- in *i*) : \"${{secrets_exec_failed:?secrets-exec export failed}}\" ;; *) exit {status} ;; esac\n"
     )
 }
 
-/// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
+/// For `eval` in sh, bash, dash, zsh and ksh. In single quotes, every byte except `'` is literal
+/// (POSIX.1-2024, XCU 2.2.2). Double quotes, which quoting crates also use, aren't safe: in a
+/// locale such as zh_CN.GBK, bash takes a backslash in them for the second half of a character, so
+/// a value could run commands.
 ///
-/// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU
-/// 2.2.2). Double quotes, which quoting crates also use, aren't safe everywhere. In a locale such
-/// as zh_CN.GBK, bash takes a backslash in them for the second half of a character, so a value
-/// could run commands.
-///
-/// If a shell reserves the variable's name, such as `RANDOM`, it rejects the assignment, ignores
-/// it, or evaluates the value as an arithmetic expression. docs/output.md warns about these names.
+/// A shell may reject or ignore a name that it reserves, such as `RANDOM`, or evaluate the value as
+/// an arithmetic expression. docs/output.md warns about these names.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     push(text, &["export ", variable.name.as_str(), "='"]);
     push_escaped(text, variable.value, b'\'', br"'\''");
@@ -324,14 +299,11 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
     Ok(())
 }
 
-/// The length of the shortest line to mask in a log. A shorter mask would also hide parts of
-/// unrelated words.
+/// The shortest line to mask, in characters. A shorter mask would also hide parts of other words.
 const SHORTEST_MASK: usize = 4;
 
-/// Finds secrets inside a value that a log should hide even where the whole value doesn't appear.
-///
-/// In a JSON object or array, these are its strings. In any other text, they are the passwords in
-/// URLs. If a URL has no password, it is the user name.
+/// The secrets inside a value: the strings in JSON or, in any other text, the passwords in URLs. If
+/// a URL has no password, its user name is the secret.
 fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     let text = String::from_utf8_lossy(value.expose());
     let mut found = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
@@ -348,10 +320,8 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// Finds what a log should hide besides the value itself.
-///
-/// These are the secrets that the value was made from, such as those in a template, and any secrets
-/// inside them. Leaves out ordinary texts, such as a port.
+/// The secrets that the value was made from, such as those in a template, and any secrets inside
+/// them. Leaves out ordinary texts, such as a port.
 fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
     for part in &made.parts {
@@ -363,7 +333,6 @@ fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     hidden
 }
 
-/// Collects the strings in a JSON value, but not the keys of its objects.
 fn texts_in(json: Value) -> Vec<SecretValue> {
     match json {
         Value::String(text) => vec![SecretValue::new(text)],
@@ -376,13 +345,12 @@ fn texts_in(json: Value) -> Vec<SecretValue> {
     }
 }
 
-/// Creates the commands that hide values in the log of a GitHub job (`::add-mask::`).
+/// The commands that hide values in the log of a GitHub job (`::add-mask::`), and a warning about
+/// lines that are too short to hide.
 ///
-/// They hide every line of the values that were read and of the secrets inside them, both with and
-/// without leading and trailing white space. Literals and defaults aren't hidden, because a word
-/// such as `info` would then disappear from every log.
-///
-/// Also returns a warning about lines that are too short to hide.
+/// The commands hide every line of the values that were read and of the secrets inside them, with
+/// and without surrounding white space. Literals and defaults stay visible, because a word such as
+/// `info` would otherwise disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
@@ -414,8 +382,8 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
                 commands.extend_from_slice(b"::add-mask::");
-                // The runner decodes %0A, %0D and %25. Only `%` is escaped, because a line contains
-                // neither a line feed nor a carriage return.
+                // The runner decodes %0A, %0D and %25. A line has no line feed or carriage return,
+                // so only `%` has to be escaped.
                 push_escaped(&mut commands, line, b'%', b"%25");
                 commands.push(b'\n');
             }

@@ -7,9 +7,7 @@ use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
 use crate::report::{self, Record, Report, terminal};
 
-/// Prints the value of the reference in `inputs`, followed by a newline on a terminal.
-///
-/// Returns the warnings and notes to print after it, such as a warning that it is empty.
+/// Prints the value, followed by a newline on a terminal. Returns the notices to print after it.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<Vec<Record>, Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());

@@ -17,8 +17,8 @@
 //!   exec              never returns
 //! ```
 //!
-//! With `--on-rotation`, the worker ends before `read_values`. Forked processes, the trials of
-//! `commands/rotation`, take the remaining steps.
+//! With `--on-rotation`, the worker ends before `read_values`, and the trials of
+//! `commands/rotation` take the remaining steps.
 
 use std::convert::Infallible;
 
@@ -46,8 +46,7 @@ use crate::time::Deadline;
 pub enum Mode<'a> {
     /// This process becomes the program, which gets these values.
     Once(Launch<'a>, Values),
-    /// With `--on-rotation`, which needs Linux: this process stays, and forked processes (trials)
-    /// read the values.
+    /// With `--on-rotation`, which needs Linux: this process stays, and trials read the values.
     #[cfg(target_os = "linux")]
     Supervised(Launch<'a>, RotationOptions),
 }
@@ -79,8 +78,7 @@ pub fn read<'a>(
     })
 }
 
-/// Prints `notices`, and then gives the files their final names. If nobody reads standard error,
-/// waits only briefly ([`Patience::Brief`]).
+/// Prints `notices`, and then gives the files their final names.
 pub(super) fn print_and_rename(
     delivery: Delivery,
     notices: Vec<Record>,
@@ -95,14 +93,14 @@ pub struct Launch<'a> {
     program: Program,
 }
 
-/// Methods that are only used with `--on-rotation`.
+/// These methods are only for `--on-rotation`.
 #[cfg(target_os = "linux")]
 impl Launch<'_> {
     pub(super) fn prepared(&self) -> &Prepared {
         &self.prepared
     }
 
-    /// Turns this launch into a poll, which looks for changed values ([`Prepared::for_poll`]).
+    /// Turns this launch into a poll ([`Prepared::for_poll`]).
     pub(super) fn for_poll(self) -> Self {
         Self {
             prepared: self.prepared.for_poll(),
@@ -110,8 +108,8 @@ impl Launch<'_> {
         }
     }
 
-    /// Replaces the process id `parent` with this process's id in LISTEN_PID and WATCHDOG_PID, so
-    /// that the command accepts what the service manager passed to the parent.
+    /// Replaces `parent` with this process's id in LISTEN_PID and WATCHDOG_PID, so that the command
+    /// accepts what the service manager passed to the parent.
     pub(super) fn replace_process_id(&mut self, parent: i32) {
         let retained = &mut self.prepared.plan.retained;
         retained.replace_process_id(parent, std::process::id());
@@ -126,8 +124,8 @@ impl Launch<'_> {
         if problems.is_empty() {
             return Ok(values);
         }
-        // The command can't be started anyway, so also report the files that can't be delivered. If
-        // the values have no problems, `write_files` reports these files later.
+        // Also report the files that can't be delivered. If there were no problems, `write_files`
+        // would do that later.
         problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
@@ -136,9 +134,7 @@ impl Launch<'_> {
         Err(report)
     }
 
-    /// Writes the files, and replaces this process with the program.
-    ///
-    /// Prints the launch's warnings and notes before the files get their final names. With
+    /// Writes the files, prints the notices, and replaces this process with the program. With
     /// `--notify-ready`, sends READY=1 right before `execve`.
     pub fn become_program(
         &self,
@@ -161,14 +157,8 @@ impl Launch<'_> {
         Err(problem.into())
     }
 
-    /// Writes the files under temporary names.
-    ///
-    /// Returns them, the command's environment, and the warnings and notes to print before the
-    /// files get their final names. `--verbose` adds notes about where the values come from.
-    ///
-    /// The warnings are about the values, about reading them, about files on disk, and about
-    /// arguments of the command that no shell expands (such as `$DB_PASSWORD`). A poll only warns
-    /// about the values themselves.
+    /// Writes the files under temporary names. Also returns the environment, and the notices to
+    /// print before the files get their final names. A poll only warns about the values themselves.
     pub(super) fn write_files(
         &self,
         values: Values,

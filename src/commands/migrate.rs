@@ -18,13 +18,8 @@ use crate::model::reference::SecretId;
 use crate::model::shown::shell_word;
 use crate::report::{Record, Report, terminal};
 
-/// Turns a .env file into a declaration, and prints it or writes it to the `--output` file.
-///
-/// With `--values`, the output is the JSON object to store as the secret instead. With
-/// `--for-local`, it is a file for `--local`.
-///
-/// Returns the warnings, and notes that suggest which commands to run next. `--quiet` and
-/// SECRETS_EXEC_QUIET can hide them.
+/// Prints the declaration or the values, or writes them to the `--output` file. Returns the
+/// warnings, and notes that suggest which commands to run next.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Vec<Record>, Report> {
     let output = output_file(arguments.output.as_ref());
     if let Some(path) = &output
@@ -75,11 +70,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
     Ok(notices)
 }
 
-/// Two notes with the commands to run next: to store the values in AWS, and to create a file for
-/// `--local`. If the declaration wasn't saved to a file (`is_saved`), the first note also says to
-/// save it.
 fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
-    // Don't repeat the path of a pipe, as in `migrate <(…)`: the pipe can't be read again.
+    // A pipe, as in `migrate <(…)`, can't be read again, so suggest `FILE` instead.
     let path = arguments
         .file
         .to_str()
@@ -97,8 +89,7 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
             migrate += &format!(" --{option} {}", shell_word("GLOB", glob.as_str()));
         }
     }
-    // A secret given as an ARN already exists and may have other keys, so the note says that all
-    // keys are replaced.
+    // A secret given as an ARN already exists, and may have other keys.
     let (purpose, store) = match arguments.secret {
         SecretId::Arn(_) => (
             "replace all keys of the secret",
@@ -120,8 +111,6 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
     steps.map(Record::note)
 }
 
-/// The text of a declaration with an entry for each variable: either a literal or a reference to a
-/// key in the secret.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping("env", variables, |variable| {
         if variable.is_literal {
@@ -132,16 +121,14 @@ fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     })
 }
 
-/// The text of a file for `--local`, with the values that belong in the secret.
+/// The text of a file for `--local`.
 fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     let in_secret = variables.iter().filter(|variable| !variable.is_literal);
     mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
-/// Builds a YAML mapping with one key, and under it a line for each variable.
-///
-/// The line has the variable's name and the text from `value`. This text and the key are inserted
-/// unchanged, so they must be valid YAML.
+/// A YAML mapping with one key, and under it a line for each variable. `key` and the texts from
+/// `value` must be valid YAML.
 fn mapping<'v>(
     key: &str,
     variables: impl IntoIterator<Item = &'v EnvVariable>,
@@ -162,11 +149,9 @@ fn mapping<'v>(
     SecretValue::new(text.as_slice())
 }
 
-/// Turns an id or a reference into a YAML scalar.
-///
-/// Quotes it unless it begins with a letter, because a leading `@`, `!` or `---` has a special
-/// meaning in YAML. Nothing has to be escaped: neither an id nor a reference contains quotes or
-/// backslashes.
+/// Quotes an id or a reference unless it begins with a letter, because a leading `@`, `!` or `---`
+/// has a special meaning in YAML. Neither contains quotes or backslashes, so nothing has to be
+/// escaped.
 fn scalar(id: &str) -> String {
     if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return id.to_owned();

@@ -1,5 +1,4 @@
-//! Helpers for the subcommands that print values (`export`, `get` and `migrate`): they keep secrets
-//! off the terminal, and write them to a file.
+//! Keeps secrets off the terminal, and writes them to a file, for `export`, `get` and `migrate`.
 
 use std::path::PathBuf;
 
@@ -10,8 +9,7 @@ use crate::model::message::Problem;
 use crate::model::outcome::FileValue;
 use crate::report::{Report, terminal};
 
-/// Refuses to print values if standard output is a terminal, where they would be visible on the
-/// screen. `reveal` (`--reveal`) turns this check off. `remedy` becomes the error's help.
+/// Refuses to print values on a terminal, unless `reveal` is set. `remedy` becomes the help.
 pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     if reveal || !terminal::is_output_terminal() {
         return Ok(());
@@ -20,8 +18,7 @@ pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem>
     Err(Problem::usage(text).help(remedy))
 }
 
-/// The file that `--output` names. `None` means standard output: there is no `--output`, or
-/// it is `-`.
+/// `None` means standard output: there is no `--output`, or it is `-`.
 pub(super) fn output_file(output: Option<&PathBuf>) -> Option<PathBuf> {
     output.filter(|path| path.as_os_str() != "-").cloned()
 }
@@ -36,7 +33,7 @@ pub(super) fn write_file(path: PathBuf, value: SecretValue, mode: Mode) -> Resul
         ..FileTarget::default()
     };
     let files = Files::open_directories([FileValue {
-        // Only `Files::undeliverable` uses the id, and it isn't called here.
+        // Only `Files::undeliverable`, which isn't called here, uses the id.
         id: EntryId::default(),
         target: &target,
         value: &value,

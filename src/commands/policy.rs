@@ -11,14 +11,13 @@ use crate::model::options::SourceOption;
 use crate::report::{Record, Report, terminal};
 use crate::time::Deadline;
 
-/// Prints the policy as JSON. Returns the warnings and notes to print after it.
+/// Prints the policy as JSON, and returns the notices to print after it.
 pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,
     inherited: &Inherited,
 ) -> Result<Vec<Record>, Report> {
-    // Read AWS's configuration files on the worker thread, where the deadline applies, because they
-    // may be on a file system that hangs.
+    // AWS's configuration files may be on a file system that hangs, so read them on the worker.
     let options = inputs.options.to_options(inherited);
     let policy = worker::run(&options, inherited, |deadline| {
         let prepared = prepare(inputs, Task::POLICY, inherited, deadline)?;
@@ -28,8 +27,7 @@ pub fn policy(
     Ok(policy.notices)
 }
 
-/// Creates the policy that allows a launch's requests or, with `--metadata`, those of
-/// `check --metadata`. Reads AWS's configuration files.
+/// The policy for a launch's requests or, with `--metadata`, for those of `check --metadata`.
 fn needed_policy(
     prepared: Prepared,
     arguments: &PolicyArguments,
@@ -51,7 +49,7 @@ fn needed_policy(
         SourceOption::Agent(_) => true,
         SourceOption::Aws => false,
     };
-    // Even with `--agent`, `check --metadata` asks AWS.
+    // `check --metadata` asks AWS even with `--agent`, so its policy isn't for the agent.
     let is_for_agent = is_agent && !arguments.metadata;
 
     let locators = plan.locators();

@@ -1,13 +1,12 @@
-//! Merges everything that the user set, on the command line, in environment variables and in
-//! declarations, into the options, AWS's settings and the plan. The plan contains only the entries
-//! that the launch or subcommand needs.
+//! Merges the command line, environment variables and declarations into the options, AWS's settings
+//! and the plan. The plan contains only the entries that the task needs.
 //!
 //! ```text
 //! Inputs ── merge, which reads the declarations ─▶ Merged ── plan ─▶ Prepared, and the notices
 //! ```
 //!
-//! Nothing here sends a request. It all runs on the worker thread, because a declaration can be on
-//! a file system that hangs.
+//! Nothing here sends a request. It runs on the worker thread, because a declaration can be on a
+//! file system that hangs.
 
 use std::mem::take;
 
@@ -32,35 +31,31 @@ use crate::report::{
 };
 use crate::time::Deadline;
 
-/// Everything that a launch or subcommand has to know before it sends the first request.
+/// Everything that a task needs before its first request.
 pub(super) struct Prepared {
     pub task: Task,
     pub options: Options,
-    /// The settings for AWS, such as the region and the profile. Empty with `--local`, which
-    /// doesn't use AWS.
+    /// The settings for AWS. Empty with `--local`.
     pub settings: Settings,
     pub has_quiet_flag: bool,
-    /// The host that a declaration has chosen, if the user should know ([`declared_host`]).
+    /// The host to which a declaration sends the requests, if the user should know
+    /// ([`declared_host`]).
     pub declared_host: Option<Placed<HttpUrl>>,
     pub plan: Plan,
 }
 
-/// All inputs, merged after the declarations have been read. [`Merged::plan`] turns them into the
-/// plan.
+/// All inputs, after the declarations have been read.
 struct Merged {
-    /// The options from the command line, the environment variables and the declarations.
     options: Options,
     inputs: Inputs,
     layers: Vec<Layer>,
-    /// The names of the declarations that were read, for messages.
+    /// The names of the declarations, for messages.
     declarations: Vec<String>,
     task: Task,
 }
 
-/// Reads the declarations, merges them with the other inputs, and makes the plan.
-///
-/// Prints the warnings and notes about the inputs. The options in the declarations take effect
-/// here: they set the deadline, and decide how messages are printed from now on.
+/// Reads the declarations, makes the plan, and prints the notices about the inputs. From here on,
+/// the declarations' options apply to the deadline and to messages.
 pub(super) fn prepare(
     inputs: Inputs,
     task: Task,
@@ -75,8 +70,8 @@ pub(super) fn prepare(
     planned
 }
 
-/// Reads the declarations and merges them with the other inputs. Collects all errors in the result,
-/// where [`Merged::plan`] adds its own and reports them together.
+/// Collects all errors in `Merged::inputs` instead of returning the first one. [`Merged::plan`]
+/// adds its own errors, and reports all of them together.
 fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     let sections = if task.reads_entries {
         Sections::All
@@ -86,8 +81,8 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     let declarations = load_declarations(&inputs.declarations, sections);
     inputs.errors.extend(declarations.errors);
 
-    // Options on the command line and in variables take precedence over those in declarations. For
-    // entries, a later layer overrides an earlier one.
+    // Options on the command line and in variables override those in declarations, and a later
+    // layer overrides an earlier one.
     inputs.options = take(&mut inputs.options).over(declarations.options);
     let mut options = inputs.options.to_options(inherited);
     let mut layers = declarations.layers;
@@ -113,8 +108,7 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
 }
 
 impl Merged {
-    /// Collects the warnings and notes about the inputs. Takes those found during parsing out of
-    /// `self`.
+    /// Makes the notices about the inputs. Takes those found during parsing out of `self`.
     fn input_notices(&mut self, inherited: &Inherited) -> Vec<Record> {
         let Self {
             options,
@@ -124,14 +118,14 @@ impl Merged {
         } = self;
         let mut notices = Vec::from_iter(inputs.declarations.note(&inputs.errors));
         for notice in take(&mut inputs.options.notices) {
-            // Notes about options that are turned off are only printed with `--verbose`.
+            // Notes about options that are turned off need `--verbose`.
             if options.verbose || notice.parts().label == Label::Warning {
                 notices.push(notice);
             }
         }
         notices.append(&mut inputs.warnings);
-        // Don't warn after an error, because the warnings could be wrong: for example, an invalid
-        // pattern is missing from `resolve_env`, and `--clean-env` may be missing from the options.
+        // After an error, warnings could be wrong: for example, an invalid pattern is missing from
+        // `resolve_env`, and `--clean-env` may be missing from the options.
         if !inputs.errors.is_empty() {
             return notices;
         }
@@ -153,8 +147,7 @@ impl Merged {
     }
 
     /// Makes the plan, or reports all errors in the inputs and in AWS's environment variables.
-    /// Either way, also returns the warnings and notes about the inputs and, if there are no
-    /// errors, about the plan.
+    /// Either way, also returns the notices.
     fn plan(mut self, inherited: &Inherited) -> (Vec<Record>, Result<Prepared, Report>) {
         let mut notices = self.input_notices(inherited);
         let mut errors = take(&mut self.inputs.errors);
@@ -166,11 +159,10 @@ impl Merged {
             task,
         } = self;
         let retained = options.retention.retained(inherited);
-        // Without any entries, `check` and `policy` always fail. With `--resolve-env`, a launch and
-        // the other subcommands accept that: a general-purpose image can set `--resolve-env '*'`,
-        // even if some of its tasks have no references in their variables. But they also fail if a
-        // variable contains a reference that no pattern matches: otherwise, the command would get
-        // the reference's text as its password.
+        // A task without entries fails. With `--resolve-env`, only `check` and `policy` do, because
+        // a general-purpose image can set `--resolve-env '*'` although no variable contains a
+        // reference. But if a variable contains a reference that no pattern matches, every task
+        // fails: the command would get the reference's text as its password.
         let is_warned = task.is_for_command || !inputs.resolve_env.is_empty();
         let has_reference = is_warned && has_unmatched_reference(&inputs.resolve_env, &retained);
         let needs_entries = inputs.resolve_env.is_empty() || task.needs_entries || has_reference;
@@ -214,11 +206,10 @@ impl Merged {
                         notices.push(Record::warning(text).event("endpoint").ignoring_quiet());
                     }
                 }
-                // Warn about unused aliases only if there are no errors: an entry with an error may
-                // use the alias.
+                // Warn about unused aliases only if there are no errors, because an entry with an
+                // error may be the one that uses the alias.
                 notices.extend(unused_aliases);
-                // `check` doesn't need notes about entries that are left out, because its table
-                // shows them.
+                // The table of `check` shows the entries that are left out.
                 if !task.prints_table {
                     notices.extend(report::left_out_notes(&plan));
                 }
@@ -237,9 +228,9 @@ impl Merged {
     }
 }
 
-/// The host that a declaration makes secrets-exec ask for the secrets. Nobody has named a
-/// declaration that was found (`is_found`), so any host in it is returned. Otherwise, leaves out
-/// this machine and AWS.
+/// The host that a declaration chose, if the user should know it. If somebody named the
+/// declaration, this machine and AWS don't count. Nobody has named a declaration that was found in
+/// the working directory (`is_found`), so then any host counts.
 fn declared_host(
     options: &Options,
     settings: &Settings,
@@ -258,19 +249,17 @@ fn declared_host(
 }
 
 impl Prepared {
-    /// Turns a launch into a poll, which looks for changed values while the command runs.
-    ///
-    /// A poll ignores `--wait`, because the next poll follows anyway. It also ignores fallback
-    /// regions, because their values may be older than those that the command already has.
+    /// Turns a launch into a poll. A poll ignores `--wait`, because the next poll follows anyway.
+    /// It also ignores fallback regions, because their values may be older than those that the
+    /// command already has.
     pub fn for_poll(mut self) -> Self {
         self.task = Task::poll(self.settings.remove_fallback_regions());
         self.options.wait = None;
         self
     }
 
-    /// Finds the command's program in the PATH that the command will get.
-    ///
-    /// This is a literal in the plan or the inherited PATH, because a secret can't set PATH.
+    /// Finds the program in the PATH that the command will get. This PATH is either a literal in
+    /// the plan or an inherited variable, because a secret can't set PATH.
     pub fn find_program(&self, command: &CommandLine) -> Result<Program, Problem> {
         let path = self
             .plan

@@ -1,5 +1,5 @@
-//! Reads the values of a plan: opens the backend, fetches in parallel everything that the plan
-//! names, and resolves every entry from the answers.
+//! Reads the values of a plan: fetches in parallel everything that the plan names, and resolves
+//! every entry from the answers.
 //!
 //! ```text
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! One pass through this picture is a *round*. A value that can't be read doesn't end the round.
-//! Its failure is one of the outcomes, so the report can list all failures.
+//! The failure is one of the outcomes, so the report can list all failures.
 
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
@@ -39,11 +39,9 @@ use crate::report::{self, Record, Report};
 use crate::resolve::{inherited_warning, resolve, suggest_names};
 use crate::time::{Deadline, Progress};
 
-/// Prepares the inputs and reads every value, for a subcommand that prints the values itself.
-///
-/// The report has the warnings, and a problem for each value that can't be read or used. After
-/// several problems, its last line begins with `consequence`, such as `nothing was printed`.
-/// Without problems, `--verbose` adds the source of each value.
+/// Reads every value, for a subcommand that prints the values itself. The report has the notices,
+/// and a problem for each value that can't be read or used. After several problems, its last line
+/// is `consequence`, such as `nothing was printed`.
 pub(super) fn subcommand_values(
     inputs: Inputs,
     task: Task,
@@ -64,14 +62,12 @@ pub(super) fn subcommand_values(
     Ok((values, report))
 }
 
-/// Fetches and resolves everything in the plan.
-///
-/// The result has the outcome of each entry, and every answer from the backend. If only some values
-/// can't be read, it is `Ok`, and the outcomes of these values contain the errors.
+/// Fetches and resolves everything in the plan. If only some values can't be read, the result is
+/// `Ok`, and their outcomes contain the errors.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    // Never drop the backend. Closing its connections would take time, and they are closed anyway
-    // when the process exits or calls execve.
+    // Never drop the backend: closing its connections takes time, and exit or execve closes them
+    // anyway.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     block_on(async {
         let (outcomes, fetched) = fetch_and_resolve(&mut backend, prepared, deadline).await?;
@@ -87,13 +83,13 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
     })
 }
 
-/// Collects the warnings and notes to print once the values have been read. If a value couldn't be
-/// read, these are only the warnings about the cache and the fallback regions. Otherwise, they also
-/// include the warnings about probable mistakes.
+/// The notices to print once the values have been read: about the cache, about fallback regions
+/// and, if every value could be read, about probable mistakes.
 pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Record> {
     let outcomes = &values.outcomes;
     let mut warnings = report::replacement_warnings(values);
-    // Nothing starts after an error, so a probable mistake does no harm.
+    // After an error, nothing is started, so warnings about probable mistakes would only distract
+    // from the error.
     if !outcomes.problems().is_empty() {
         return warnings;
     }
@@ -105,8 +101,6 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
     warnings
 }
 
-/// Opens the backend that the options choose: AWS (with or without a cache), the Secrets Manager
-/// Agent, or a local file.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let Prepared {
         options, settings, ..
@@ -124,10 +118,9 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     }
 }
 
-/// Reads the file that `--local` names, and warns that the secrets come from this file.
-///
-/// In text output, only `-q` on the command line hides this warning. JSON output always contains
-/// it, because an alarm may depend on it. A poll doesn't repeat the warning.
+/// Reads the local file, and warns that the secrets come from it. In text, only `-q` on the command
+/// line hides this warning. JSON always contains it, because an alarm may depend on it. A poll
+/// doesn't repeat the warning.
 fn open_local_file(
     file: &Placed<PathBuf>,
     prepared: &Prepared,
@@ -146,8 +139,8 @@ fn open_local_file(
     Ok(Backend::Local(LocalFile { path, secrets }))
 }
 
-/// Adds the cache to the AWS backend if `--cache` is set. A poll continues without a cache if the
-/// cache directory can't be opened. For any other task, that is an error.
+/// A poll continues without the cache if the cache's directory can't be opened. For any other task,
+/// that is an error.
 fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let Some(options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
@@ -162,18 +155,15 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     Ok(Backend::Cached(Box::new(cached)))
 }
 
-/// The shortest pause before `--wait` repeats failed requests. [`pause`] then randomly shortens it
-/// by up to half.
+/// The shortest pause of `--wait`, before [`pause`] cuts off up to half of it at random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause before `--wait` repeats failed requests. It is short, so that a launch starts
-/// soon after its values become available.
+/// The longest pause of `--wait`. It is short, so that a launch starts soon after its values become
+/// available.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan.
-///
-/// This can take several rounds: with `--wait`, or if a document from the cache or a fallback
-/// region lacks something that a value needs.
+/// Usually runs one round. Runs several with `--wait`, or if a document from the cache or a
+/// fallback region lacks something that a value needs.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
@@ -186,11 +176,12 @@ async fn fetch_and_resolve(
         let mut wanted = plan.locators();
         wanted.retain(|locator| !answers.contains_key(*locator));
         if !wanted.is_empty() {
-            // Box this large future. Otherwise, every future that awaits it would contain it.
+            // Box this large future, because every future that awaits it would otherwise contain
+            // it.
             answers.append(&mut Box::pin(backend.fetch(&wanted)).await?);
         }
-        // Check that there is an answer for each locator. An entry without an answer would have
-        // neither a value nor an error, and the command would start without that value.
+        // An entry without an answer would have neither a value nor an error, and the command would
+        // start without that value.
         let is_complete = wanted.iter().all(|locator| answers.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
         suggest_names(&mut answers, plan);
@@ -207,22 +198,20 @@ async fn fetch_and_resolve(
             _ => return Ok((outcomes, answers)),
         };
         let Some(left) = limit.checked_sub(begun.elapsed()) else {
-            // Resolve again, so that every failure's message says how long secrets-exec tried.
+            // Resolve again, so that every message says how long secrets-exec tried.
             let circumstances = circumstances.after_waiting(begun.elapsed());
             return Ok((resolve(plan, &answers, &circumstances), answers));
         };
         let failures = failures(&missing, &answers);
         pause(failures, begun.elapsed(), left, deadline).await;
-        // Also retry failed lookups of the region and the credentials in the next round.
+        // The next round also retries failed lookups of the region and the credentials.
         backend.forget_failures();
-        // Request the missing documents again. Also ask again for documents that came from the
-        // cache only because AWS failed: AWS may answer now.
+        // Also ask again for documents that came from the cache only because AWS failed.
         answers.retain(|locator, answer| !missing.contains(locator) && !is_stale(answer));
     }
 }
 
-/// True if it makes sense to try again: at least one of the requests for `missing` failed, and all
-/// of these failures may be temporary.
+/// True if a request for `missing` failed, and all of these failures may be temporary.
 fn may_succeed_later(missing: &BTreeSet<Locator>, answers: &Answers) -> bool {
     let mut failures = failures(missing, answers).peekable();
     failures.peek().is_some() && failures.all(FetchError::is_waited_for)
@@ -237,13 +226,8 @@ fn failures<'a>(
         .filter_map(|locator| answers.get(locator)?.as_ref().err())
 }
 
-/// Sleeps before the next round, for at most `left`.
-///
-/// The pause is as long as `elapsed`, the time since the first round began, but at least
-/// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Up to half of it is then cut off at random.
-///
-/// During the pause, progress messages show why requests failed. The next round gets the whole
-/// `--timeout` again.
+/// Sleeps as long as the rounds have taken so far, but at least [`SHORTEST_PAUSE`] and at most
+/// [`LONGEST_PAUSE`], minus up to half at random. The next round gets the whole `--timeout` again.
 async fn pause<'a>(
     failures: impl Iterator<Item = &'a FetchError>,
     elapsed: Duration,
@@ -257,8 +241,8 @@ async fn pause<'a>(
     }
     let longest = elapsed.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
     let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-    // Move the deadline beyond the pause. Otherwise, the main thread could end the process during
-    // the pause.
+    // Move the deadline: otherwise, it could pass during the pause, and the main thread would end
+    // the process.
     deadline.restart_after(pause);
     tokio::time::sleep(pause).await;
 }

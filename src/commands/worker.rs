@@ -10,8 +10,8 @@
 //!                         └─ deadline + 0.5 s          → end with 75: the worker is stuck
 //! ```
 //!
-//! The connection is a pipe, which only a trial of `--on-rotation` has: its other end belongs to
-//! the parent that is waiting for the result ([`Messenger::watched_connection`]).
+//! The connection is a pipe to the waiting parent, which only a trial of `--on-rotation` has
+//! ([`Messenger::watched_connection`]).
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,22 +35,20 @@ use crate::system::os_error;
 use crate::system::systemd::Notifier;
 use crate::time::{Deadline, Waiting};
 
-/// The time that the worker thread may take after the deadline to report which values are missing.
+/// The time that the worker has after the deadline to report which values are missing.
 const OVERTIME: Duration = Duration::from_millis(500);
 
-/// The time that a launch stays quiet before it prints what it is waiting for.
+/// The time before the first message about a long wait.
 const QUIET_TIME: Duration = Duration::from_secs(2);
 
-/// The time between two messages during a long wait.
+/// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Sends messages about the worker thread's progress. With `--on-rotation`, a trial sends some of
-/// them to its parent process. Any other process prints them to standard error and sends them to
-/// the service manager.
+/// Sends messages about the worker's progress to standard error and to the service manager. With
+/// `--on-rotation`, a trial sends some of them to its parent process instead.
 pub(super) trait Messenger {
-    /// True if this process prints what it is waiting for, its warnings and notes, and an error
-    /// when a termination signal ends it. Only a poll, which runs in the background, prints none of
-    /// these.
+    /// False for a poll, which runs in the background. It prints no progress, no notices, and no
+    /// error when a termination signal ends it.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -63,8 +61,8 @@ pub(super) trait Messenger {
         failures.print()
     }
 
-    /// A pipe to the process that is waiting for the result. When the other end is closed, this
-    /// process ends, too.
+    /// A pipe to the process that is waiting for the result. This process ends when the other end
+    /// is closed.
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -76,32 +74,26 @@ impl Messenger for Notifier {
     }
 }
 
-/// Runs `work` on the worker thread ([`run_with`]), and notifies the service manager if that takes
-/// long.
+/// Runs `work` on the worker thread ([`run_with`]), and tells the service manager about a long
+/// wait. Empty variables that the AWS SDK would use are first removed from the environment.
 ///
-/// `options` are those that are known before the declarations are read. They decide how long
-/// reading the declarations may take, and how errors in them are printed. Later, `prepare` adds the
-/// options in the declarations.
-///
-/// First removes empty variables from this process's environment if the AWS SDK would use them.
+/// `options` apply until `prepare` adds those in the declarations.
 pub(super) fn run<T: Send>(
     options: &Options,
     inherited: &Inherited,
     work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // Removing a variable changes the environment of the process, so it has to happen before there
-    // is a second thread. The condition only saves time.
+    // This changes the environment of the process, so there must not be a second thread yet.
+    // Looking for an empty variable first only saves time.
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
     run_with(options, &Notifier::new(inherited), work)
 }
 
-/// Runs `work` on a second thread and waits for its result.
+/// Runs `work` on a second thread and waits for its result. The timeout starts now.
 ///
-/// - The timeout for `work` starts now. If it takes long, messages say what it is waiting for.
-/// - The warnings and notes that `work` recorded are printed or, if it failed, added to its report.
-///   A poll drops them.
+/// - The notices of `work` are printed or, if it failed, added to its report. A poll drops them.
 /// - From here on, termination signals are held ([`block_signals`]), and the main thread ends this
 ///   process when one arrives.
 /// - This process also ends, with status 75, when the other end of
@@ -145,30 +137,25 @@ pub(super) fn run_with<T: Send>(
     }
     if messenger.shows_progress() {
         let notices = deadline.progress.notices();
-        // After a failure, add these notices to the report, which is printed later.
         if let Ok(Err(report)) = &mut result {
             report.notices.extend(notices);
         } else {
             terminal::print(Patience::Usual, notices);
         }
     }
-    // The outer error says why the worker couldn't be started. The inner result comes from `work`.
+    // The outer error means that the thread couldn't be started.
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options that decide how messages are printed, and the time limits `--timeout` and
-/// `--wait`. The timeout still counts from when `deadline` was created. With `-vv`, events are
-/// printed from now on.
+/// Applies the options about messages and time limits. The timeout still counts from when
+/// `deadline` was created.
 ///
 /// A mistake in any input is reported in the format that the other inputs ask for, so the options
 /// take effect as soon as they are known:
 ///
 /// 1. before the arguments are parsed: the format (`terminal::use_early_settings`)
-/// 2. before a declaration is read, which may take until the timeout: those of the command line and
-///    of variables ([`run_with`])
+/// 2. before a declaration is read: those of the command line and of variables ([`run_with`])
 /// 3. before the plan is made: those of declarations, too (`prepare`)
-///
-/// `TypedOptions::to_options` fills in the defaults for both 2 and 3.
 pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -176,42 +163,36 @@ pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     });
 }
 
-/// Runs `action` in an async runtime on this thread and waits for its result.
+/// Runs `action` in an async runtime on this thread.
 pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Problem::nothing_resolved(&os_error::io_error_text(&error)))?;
     let result = runtime.block_on(action);
-    // Dropping the runtime would wait for its threads, and one of them may be in a DNS lookup that
-    // never ends.
+    // Dropping the runtime would wait for its threads, and one may hang in a DNS lookup.
     runtime.shutdown_background();
     result
 }
 
-/// The main thread's schedule while the worker runs: when to send a message, and when to end this
-/// process.
+/// The main thread's schedule while the worker runs.
 struct Watch {
     deadline: Deadline,
     next_message: Instant,
     messages_sent: usize,
-    /// When the main thread first noticed that the deadline had passed.
-    ///
-    /// `None` before that, and again once the deadline was moved ([`Deadline::restart_after`]).
-    /// [`OVERTIME`] starts at this time and not at the deadline, because the process may have been
-    /// stopped (SIGSTOP) when the deadline passed.
+    /// When the main thread noticed that the deadline had passed. [`OVERTIME`] starts at this time,
+    /// because the process may have been stopped (SIGSTOP) at the deadline itself. `None` again
+    /// once the deadline was moved ([`Deadline::restart_after`]).
     overdue_since: Option<Instant>,
 }
 
 impl Watch {
-    /// Ends this process if the worker hasn't returned by the end of [`OVERTIME`]. Sends a message
-    /// about a long wait if one is due. Returns how long the caller may wait before it calls this
-    /// function again.
+    /// Ends this process after [`OVERTIME`], and sends a message if one is due. Returns how long to
+    /// wait before the next call.
     fn tick(&mut self, messenger: &dyn Messenger) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // There is no deadline while the user is being asked for something, such as an MFA
-            // code. The quiet time begins again after the answer.
+            // The deadline is suspended while the user is asked for something, such as an MFA code.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };
@@ -238,16 +219,13 @@ impl Watch {
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Reports what this process is waiting for, and how much time is left.
+    /// Reports what this process is waiting for, and how much time is left: until the deadline or,
+    /// with `--wait`, to start another try.
     ///
-    /// - The service manager gets the text as its status line. It also gets the longest time that
-    ///   the launch can still take, so that it extends its own time limit (EXTEND_TIMEOUT_USEC in
-    ///   sd_notify(3)).
+    /// - The service manager gets a status line. It also gets the longest time that the launch can
+    ///   still take, so that it extends its own time limit (EXTEND_TIMEOUT_USEC in sd_notify(3)).
     /// - A terminal gets a progress line.
     /// - A log gets a single note, after three seconds, with the second message.
-    ///
-    /// With `--wait`, the text has the time left to start another try. Otherwise, and during the
-    /// last try, it has the time until the deadline.
     fn send_messages(&self, messenger: &dyn Messenger) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
@@ -265,8 +243,7 @@ impl Watch {
     }
 }
 
-/// The text about a long wait: how much longer it can take, the last error (if there was one), and
-/// what secrets-exec is waiting for. A terminal may cut off the end.
+/// The text about a long wait. What matters comes first, because a terminal may cut off the end.
 fn waiting_text(status: &Waiting, left: Duration) -> String {
     let awaited = awaited_text(status);
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
@@ -276,7 +253,7 @@ fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Names what the process is waiting for, such as `secret prod/a in us-east-1 and 2 others`.
+/// What the launch is waiting for, such as `secret prod/a in us-east-1 and 2 others`.
 fn awaited_text(status: &Waiting) -> String {
     match (&status.awaited, status.others) {
         (None, _) => "a file or a template".to_owned(),
@@ -288,8 +265,6 @@ fn awaited_text(status: &Waiting) -> String {
     }
 }
 
-/// The error to print when a termination signal ends this process. It says what the process was
-/// waiting for, and why its last request failed.
 fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
     let seconds = after.as_secs_f64();
     let awaited = awaited_text(status);
@@ -302,8 +277,7 @@ fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -
     Record::error(text).event("signal").with("signal", signal)
 }
 
-/// The problem to report if the worker is still busy after the deadline. Requests stop at the
-/// deadline, so the worker must be reading a file or computing something.
+/// Requests stop at the deadline, so the worker must be reading a file or computing something.
 fn overdue_problem(status: &Waiting) -> Problem {
     let mut text = "timed out".to_owned();
     if status.awaited.is_some() {
@@ -314,9 +288,8 @@ fn overdue_problem(status: &Waiting) -> Problem {
     Problem::temporary(text).help(help)
 }
 
-/// Makes a panic on any thread end the process with status 70, without unwinding and without a core
-/// file. The message names the source line. It leaves out the panic's own text, which may contain a
-/// secret.
+/// Makes a panic on any thread end the process with status 70, without unwinding or a core file.
+/// The message leaves out the panic's own text, which may contain a secret.
 pub fn install_panic_hook() {
     static IS_FIRST: AtomicBool = AtomicBool::new(true);
     panic::set_hook(Box::new(|panic| {
@@ -332,8 +305,7 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Ends this process with the given status. If there is a report instead, prints it and uses its
-/// exit status.
+/// Ends this process with the given status, or prints the report and ends with its status.
 pub fn finish(result: Result<u8, Report>) -> ! {
     match result {
         Ok(status) => end(End::Status(status), || ()),

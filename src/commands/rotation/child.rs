@@ -1,7 +1,6 @@
-//! The trial: a launch in a forked process. It reads the values, compares them with the values that
-//! the running command has, and waits at its gate until its parent opens the gate. The trial must
-//! never send a value to its parent, only hashes, names, version ids, paths and the finished lines
-//! of messages.
+//! The trial reads the values, compares them with those of the running command, and waits until the
+//! parent opens its gate. It must never send a value to its parent, only hashes, names, version
+//! ids, paths and the finished lines of messages.
 
 use std::hash::RandomState;
 use std::os::fd::BorrowedFd;
@@ -24,42 +23,35 @@ use crate::supervise::Gate;
 /// A message from a trial to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
-    /// Assignments for the service manager, such as `STATUS=…`. The parent passes them on, because
-    /// the service manager only listens to the unit's main process.
+    /// Assignments for the service manager, such as `STATUS=…`. It only listens to the unit's main
+    /// process, which is the parent.
     Notify(String),
-    /// The trial has read every value, and now waits until the parent lets it continue.
-    ///
-    /// A poll that ends without a change sends this, too: it found none, or it would take a value
-    /// away from the command.
+    /// The trial has read every value, and now waits at its gate. A poll also sends this message if
+    /// nothing changed, or if the command would lose a value. It then ends instead of waiting.
     Ready(Fingerprint),
-    /// The trial's files are in place, under their final names.
+    /// The files are in place.
     Delivered(Vec<DeliveredFile>),
-    /// The trial couldn't become the command, because it failed to rename its files or to execute
-    /// the program. It prints the error itself.
+    /// The trial couldn't rename its files or execute the program. It prints the error itself.
     NotStarted,
     /// A poll failed. The parent prints the lines, because it limits how often they appear, and
     /// because a stalled reader of standard error must not block the trial.
     PollFailed { status: u8, lines: String },
 }
 
-/// The results of earlier trials (launches in forked processes), which the parent keeps. Each trial
-/// gets a copy to compare its own values with.
+/// The results of earlier trials, with which a trial compares its own.
 #[derive(Default)]
 pub(super) struct Baseline {
-    /// The random key for hashing values. All trials use the same key, so their hashes can be
-    /// compared.
+    /// All trials use the same random key, so their hashes can be compared.
     hash_key: RandomState,
-    /// The hashes and versions of the values that the command has. `None` before the first start.
+    /// The values of the running command. `None` before the first start.
     pub(super) command_values: Option<Fingerprint>,
-    /// The hashes and versions of the values that the latest trial read. `None` until a trial has
-    /// read its values, and again once the command has them.
+    /// What the latest trial read. `None` once the command has these values.
     pub(super) latest_values: Option<Fingerprint>,
     /// When polls began to fail. `None` unless the latest poll failed.
     pub(super) failing_since: Option<SystemTime>,
 }
 
-/// A trial, as the forked process sees it: a launch that waits at its gate until the parent lets it
-/// become the command.
+/// A trial, as the forked process sees it.
 pub(super) struct Trial<'a> {
     pub launch: &'a Launch<'a>,
     pub gate: Gate,
@@ -68,26 +60,19 @@ pub(super) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Runs the trial and reports any failure. Returns only if this process isn't replaced by the
-    /// command: with the exit status of the error, or 0 if there was no error.
+    /// Carries out the trial. The result is the exit status, unless this process becomes the
+    /// command.
     pub fn run(self) -> u8 {
         self.read_and_deliver()
             .unwrap_or_else(|report| self.fail(&report))
     }
 
-    /// True for a trial that looks for changed values while the command runs.
     fn is_poll(&self) -> bool {
         self.baseline.command_values.is_some()
     }
 
-    /// Reads the values, reports to the parent what changed, and delivers the changes.
-    ///
-    /// To deliver them, becomes the command or, with `signal=NAME`, replaces the command's files,
-    /// once the parent opens the gate. If this process doesn't become the command, returns the exit
-    /// status.
-    ///
-    /// A poll first leaves the parent's process group. Otherwise, it would get the terminal's
-    /// signals, such as Ctrl-C.
+    /// Reads the values, tells the parent what changed, and becomes the command or, with
+    /// `signal=NAME`, replaces its files.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         if self.is_poll() {
             self.gate.leave_group();
@@ -114,14 +99,8 @@ impl Trial<'_> {
         }
     }
 
-    /// Writes the files, waits until the parent opens the gate, and becomes the command.
-    ///
-    /// `ready` tells the parent that the trial is waiting. If the parent closes the gate instead,
-    /// returns the exit status 0.
-    ///
-    /// If renaming the files or execve fails, tells the parent, prints the error and returns its
-    /// exit status. Even a poll prints this error itself, because once the gate is open, the parent
-    /// treats the trial as the command.
+    /// Writes the files, and becomes the command once the gate opens. From then on, even a poll
+    /// prints its error itself, because the parent treats the trial as the command.
     fn become_command(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment, notices) = self.launch.write_files(values)?;
         // Find the program again, because it may have been removed since the last start.
@@ -132,8 +111,7 @@ impl Trial<'_> {
             return Ok(0);
         }
 
-        // Print the notices only now. Before, it wasn't certain that the command would get these
-        // values.
+        // Print the notices only now that the command is sure to get these values.
         let executed = print_and_rename(delivery, notices).and_then(|delivered| {
             self.gate.send(&Message::Delivered(delivered.files()));
             exec::exec(&program, command, &environment, delivered.descriptors())
@@ -143,17 +121,13 @@ impl Trial<'_> {
         Ok(Report::from(problem).print())
     }
 
-    /// Replaces the running command's files once the parent opens the gate.
-    ///
-    /// First writes the new files under temporary names, and sends `ready` to the parent. If the
-    /// parent closes the gate instead, removes the new files. Either way, the exit status is 0.
-    ///
-    /// Leaves out files in memory, because a running command can't get new ones.
+    /// Replaces the running command's files once the gate opens. A running command can't get new
+    /// files in memory, so only files with a path are replaced.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files =
             Files::open_directories(outcomes.files().filter(|file| file.target.path.is_some()));
         let delivery = Delivery::write_temporary(files)?;
-        // Once the gate is open, this process gets SIGTERM if the parent ends.
+        // If the parent ends after opening the gate, this process gets SIGTERM.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let notices = report::value_warnings(
                 outcomes
@@ -170,11 +144,11 @@ impl Trial<'_> {
     }
 }
 
-/// The first trial prints its messages like a launch. Only those for the service manager go through
-/// the parent.
+/// The first trial prints its messages itself, as a launch does. Only those for the service manager
+/// go through the parent.
 impl Messenger for Trial<'_> {
-    /// A poll prints nothing about its progress. It doesn't even print the error about a
-    /// termination signal, which usually means that the whole service is being stopped.
+    /// A poll shows no progress. It doesn't even print the error about a termination signal,
+    /// because such a signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.is_poll()
     }
@@ -201,8 +175,7 @@ impl Messenger for Trial<'_> {
     }
 }
 
-/// The lines of the warning about a failed poll. In JSON output, `level` becomes the member of the
-/// same name.
+/// The warning about a failed poll. In JSON output, `level` becomes the member of the same name.
 pub(super) fn failed_poll_lines(
     launch: &Launch<'_>,
     since: Option<SystemTime>,
@@ -219,11 +192,8 @@ pub(super) fn failed_poll_lines(
     terminal::visible_lines([warning])
 }
 
-/// The warning about a failed poll: the first of `errors` with its notes and help, and the number
-/// of other errors.
-///
-/// `command` is already quoted. `since` is when polls began to fail, or `None` if this is the first
-/// failure.
+/// A warning with the first of `errors`, its notes and help, and the number of the other errors.
+/// `command` is quoted.
 fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -231,7 +201,7 @@ fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Recor
         None => "a poll failed".to_owned(),
     };
 
-    // A failed poll has at least one error.
+    // A failed poll has at least one error, so the empty one is never used.
     let first = errors.first().cloned().unwrap_or(Record::error(""));
     let text = &first.parts().message;
     let mut message = format!("{what}, so {command} keeps its values: {text}");

@@ -1,9 +1,8 @@
 //! The fingerprint of the values that a trial read, and the changes between two trials.
 //!
-//! The parent, which stays while the command runs, keeps a [`Fingerprint`] of the values: their
-//! versions, and a keyed hash instead of each value. So the parent's core files and swapped pages
-//! don't contain a value. The random key of the hashes is in the same memory, so anyone who can
-//! read this memory can confirm a guess at a short value.
+//! The parent keeps only the versions and a keyed hash of each value, so its core files and swapped
+//! pages don't contain a value. The random key is in the same memory, so anyone who can read this
+//! memory can confirm a guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -19,17 +18,15 @@ use crate::model::reference::SecretRef;
 use crate::model::shown::{shown_version, some_of};
 use crate::report::Record;
 
-/// Hashes of the values that one trial has read, and the versions of
-/// the secrets that they came from.
+/// The hashes and versions of the values that a trial has read.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
-    /// The hashed values. Each key is a hash of the variable or path that gets the value.
+    /// The key is a hash of the variable or path that gets the value.
     values: BTreeMap<u64, HashedValue>,
-    /// The secrets, parameters and parameter paths that were read. The key is the name used in
-    /// messages, such as `the secret "prod/db"`.
+    /// The key is the name used in messages, such as `the secret "prod/db"`.
     secrets: BTreeMap<String, ReadSecret>,
-    /// The `env-from` objects that were read but set no variables, by [`HashedValue::rank`]. A
-    /// path without parameters isn't included, because reading it fails.
+    /// The ranks ([`HashedValue::rank`]) of the `env-from` objects that set no variables. A
+    /// Parameter Store path without parameters isn't one of them, because reading it fails.
     empty_objects: BTreeSet<usize>,
 }
 
@@ -37,7 +34,7 @@ pub(super) struct Fingerprint {
 struct ReadSecret {
     /// The id as written in the reference.
     id: String,
-    /// `None` for parameter paths and local files.
+    /// `None` for Parameter Store paths and local files.
     version_id: Option<String>,
 }
 
@@ -45,54 +42,49 @@ struct ReadSecret {
 struct HashedValue {
     label: String,
     hash: u64,
-    /// For each `{{ … }}` in a template, whether its text is blank or only a default.
-    ///
-    /// Any other value has a single item. If a later poll has a greater item, the command would
-    /// lose something. A value that matches its entry's `pattern` is never treated as blank.
+    /// The flaws of each `{{ … }}` in a template. Any other value has a single item, for the whole
+    /// value. If an item is greater in a later poll, the command would lose something.
     lookups: Vec<Lack>,
-    /// The rank in the order of precedence of the entry that set the value. A greater number means
-    /// a lower precedence.
+    /// The entry's rank in the order of precedence. A greater number means a lower precedence.
     rank: usize,
     is_default: bool,
-    /// The secrets that the value was read from, as keys of [`Fingerprint::secrets`].
+    /// Keys of [`Fingerprint::secrets`].
     reads: Vec<String>,
-    /// True if the command would inherit the variable from the environment if no entry set it.
+    /// True if the command would inherit the variable if no entry set it.
     hides_inherited: bool,
-    /// True if a new value can't reach the command while it runs. With `signal=NAME`, this applies
-    /// to secrets in variables and in files in memory.
+    /// True if a new value can't reach the running command: with `signal=NAME`, a secret in a
+    /// variable or in a file in memory.
     is_fixed: bool,
 }
 
-/// The variables and files whose values in a poll differ from those that the command has.
+/// The variables and files whose values in a poll differ from the command's.
 #[derive(Default)]
 pub(super) struct Change {
-    /// The sorted names of the variables and files.
+    /// The sorted names.
     pub(super) labels: Vec<String>,
-    /// The part of a message that describes the change, such as `DB_PASSWORD and DB_USER changed
-    /// (the secret "prod/db", version 1a2b3c4d -> 5e6f7a8b)`. The part in brackets is left out if
-    /// no version changed, as with a local file.
+    /// A clause such as `DB_PASSWORD and DB_USER changed (the secret "prod/db", version 1a2b3c4d ->
+    /// 5e6f7a8b)`. The brackets are left out if no version changed, as with a local file.
     pub(super) clause: String,
-    /// The secrets and parameters with a new version, for JSON output. Each item has the id, and
-    /// the old and new version ids in full.
+    /// The secrets and parameters that have a new version, with both version ids in full, for JSON
+    /// output.
     pub(super) secrets: Vec<Value>,
 }
 
-/// All the changes that a poll found: those that can reach the command, and those that can't.
+/// The changes that a poll found.
 pub(super) struct Changes {
-    /// The new values that can reach the command. With `signal=NAME`, which doesn't restart the
-    /// command, these are only the values of files with a path.
+    /// What can reach the command. With `signal=NAME`, these are only files with a path.
     pub(super) deliverable: Change,
-    /// The new values that can't reach the command, because it isn't restarted.
+    /// What can't reach the command, because it isn't restarted.
     pub(super) fixed: Change,
-    /// The sorted names of the variables and files whose values the command would lose. They aren't
-    /// among the other changes, which wait until these values are back.
+    /// The names of what the command would lose. The other changes wait until these values are
+    /// back.
     pub(super) lost: Vec<String>,
 }
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
 impl Fingerprint {
-    /// Hashes the values with `hash_key`, and records the versions of the documents that were read.
+    /// Hashes the values, and records the versions of the documents that were read.
     pub(super) fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         let mut rank = 0;
@@ -117,7 +109,8 @@ impl Fingerprint {
                     fingerprint.secrets.insert(locator.noun(), secret);
                 }
             }
-            // In the list, an `env-from` object comes after its keys, and shares their rank.
+            // In the list, an `env-from` object comes after its keys, which share its rank, so only
+            // the object itself increases it.
             if outcome.id.key.is_none() {
                 rank += 1;
             }
@@ -126,13 +119,11 @@ impl Fingerprint {
         fingerprint
     }
 
-    /// The sorted names of the variables and files that can't change while the command runs
-    /// ([`HashedValue::is_fixed`]).
+    /// The sorted names of what can't change while the command runs ([`HashedValue::is_fixed`]).
     pub(super) fn fixed_labels(&self) -> Vec<String> {
         self.labels(|_, value| value.is_fixed)
     }
 
-    /// The sorted names of the variables and files for which `is_listed` returns true.
     fn labels(&self, is_listed: impl Fn(&u64, &HashedValue) -> bool) -> Vec<String> {
         let mut labels = BTreeSet::new();
         for (key, value) in &self.values {
@@ -147,7 +138,7 @@ impl Fingerprint {
         Some(self.values.get(&key)?.hash)
     }
 
-    /// Compares these values with the values of a `later` trial, and returns what changed.
+    /// What changed between this trial and a `later` one.
     pub(super) fn changes_to(&self, later: &Self) -> Changes {
         let lost = self.labels(|key, value| value.is_lost(later.values.get(key), later));
         let mut values = self.values.clone();
@@ -163,8 +154,8 @@ impl Fingerprint {
         }
     }
 
-    /// Describes the change of `values`, which differ between these values and those of a `later`
-    /// trial. A new version of a secret with the same values isn't a change.
+    /// Describes `values`, which differ in a `later` trial. A new version of a secret with the same
+    /// values isn't a change.
     fn change_of(&self, values: BTreeMap<u64, HashedValue>, later: &Self) -> Change {
         let differing = Self {
             values,
@@ -228,8 +219,6 @@ impl Changes {
 }
 
 impl HashedValue {
-    /// Hashes the value of an entry's outcome. `rank` is the entry's rank in the order of
-    /// precedence.
     fn new(
         hash_key: &RandomState,
         on_rotation: OnRotation,
@@ -263,15 +252,12 @@ impl HashedValue {
         })
     }
 
-    /// True if a poll would take this value away from the command.
-    ///
-    /// `new` is the poll's value for the same variable or path, and `later` has all of the poll's
-    /// values. A value is lost in these cases:
+    /// True if a poll would take this value away from the command. `new` is the poll's value for
+    /// the same variable or path. A value is lost in these cases:
     ///
     /// - The value becomes empty, or the result of a `{{ … }}` in it does.
-    /// - Something else takes its place: a default, an inherited variable, or an entry with lower
-    ///   precedence.
-    /// - It came from an `env-from` object that no longer sets any variables.
+    /// - A default, an inherited variable or an entry with lower precedence takes its place.
+    /// - Its `env-from` object no longer sets any variables.
     ///
     /// The first two cases don't apply to a value that was already empty. A value that disappears
     /// without a replacement is only lost in the last case.

@@ -5,8 +5,8 @@
 //!
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
 //!   connections.
-//! - `child` is a trial: a launch in a forked process that waits at a gate before it becomes the
-//!   command. The first start and each poll are trials.
+//! - `child` is a trial (the first start or a poll): a launch in a forked process that waits for
+//!   its parent at a gate before it becomes the command.
 //! - `fingerprint` has what a trial sends about its values: hashes and versions.
 //! - `notices` prints the messages of the parent.
 //!
@@ -30,16 +30,14 @@
 //!                        │                                │ command
 //! ```
 //!
-//! With `signal=NAME`, the parent opens the gate while the command runs. The trial ends after
-//! `Delivered`, and the command gets the signal. With `exit`, the parent closes the gate before it
-//! sends the stop signal to the command. The first start works like a restart, but there is no
-//! command yet, so the parent opens the gate immediately.
+//! With `signal=NAME`, the parent opens the gate while the command runs, and the trial ends after
+//! `Delivered`. With `exit`, the parent closes the gate, which ends the trial, before it sends the
+//! stop signal. For the first start, it opens the gate immediately.
 //!
-//! Whatever the trial is doing, the parent passes signals on to the command. The only exception is
-//! the signal of `--poll-signal`. A poll has its own process group, which becomes the command's
-//! group when the gate opens. Between the gate and execve, the trial holds (blocks) SIGTERM
-//! (`system/lifecycle`). A SIGTERM that arrives then ends the trial either before it renames the
-//! files, or right before execve.
+//! The parent always passes signals on to the command, except for the signal of `--poll-signal`. A
+//! poll has its own process group, which becomes the command's group when the gate opens. Between
+//! the gate and execve, the trial blocks SIGTERM (`system/lifecycle`). A SIGTERM that arrives then
+//! ends the trial before it renames the files, or right before execve.
 
 mod child;
 mod fingerprint;

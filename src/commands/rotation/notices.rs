@@ -1,9 +1,6 @@
-//! Prints the messages of the parent, the process that stays with `--on-rotation`: about polls, and
-//! about the start and the end of the command.
-//!
-//! Text output shows the warnings, and the notes about restarts, signals, exits, other processes
-//! that are ended, and polls that succeed after a failure. It shows the other notes only with
-//! `--verbose` ([`Record::detail`]). JSON output always has all notes.
+//! Prints the messages of the parent about polls, and about the start and the end of the command.
+//! Text output shows some notes only with `--verbose` ([`Record::detail`]), JSON output all of
+//! them.
 
 use super::fingerprint::{Change, Changes};
 use crate::model::message::{Problem, Status};
@@ -19,18 +16,16 @@ use crate::system::lifecycle::process_name;
 /// What the messages of `--on-rotation` mention.
 pub(super) struct Notices<'a> {
     pub(super) rotation: &'a RotationOptions,
-    /// The command's program as the user wrote it, in quotes, such as `"node"`.
+    /// The command's program as written, in quotes.
     pub(super) command: String,
-    /// The process id of the command, even after the command has ended. Before the first start,
-    /// this process's own id.
+    /// The command's process id, even after its end. Before the first start, this process's own id.
     pub(super) pid: Pid,
-    /// The latest change that a poll found. Leaves out new values that can't reach the command.
+    /// Of the latest change that a poll found, the part that can reach the command.
     pub(super) change: Change,
 }
 
 impl Notices<'_> {
-    /// Prints that the command was started. With `signal=NAME`, also prints `fixed`, the names of
-    /// the variables and files that can't change while the command runs.
+    /// With `signal=NAME`, `fixed` has the names of what can't change while the command runs.
     pub(super) fn report_start(&self, fixed: Vec<String>) {
         let Self { command, pid, .. } = self;
         let note = Record::note(format!("{command} was started, with process id {pid}"));
@@ -41,9 +36,8 @@ impl Notices<'_> {
         }
     }
 
-    /// Prints which values changed, and warns about those that can't reach the command while it
-    /// runs: with `signal=NAME`, the command keeps the old values of its variables and of its files
-    /// in memory ([`Changes::fixed`]).
+    /// Prints which values changed, and warns about those that can't reach the running command
+    /// ([`Changes::fixed`]).
     pub(super) fn report_changes(&self, changes: &Changes) {
         let Changes {
             deliverable, fixed, ..
@@ -63,8 +57,7 @@ impl Notices<'_> {
         }
     }
 
-    /// Prints the message for a notice that the state machine ordered
-    /// ([`Action::Report`](crate::supervise::Action::Report)).
+    /// Prints a notice that the state machine ordered.
     pub fn report(&self, notice: Notice) {
         let Self { command, pid, .. } = self;
         let not_allowed = format!(
@@ -147,11 +140,9 @@ impl Notices<'_> {
         print(note.with("pid", child.as_raw()));
     }
 
-    /// The message about the command's end, usually a note that only `--verbose` shows.
-    ///
-    /// It is a warning if the command was killed by the signal in `--on-rotation signal=NAME`,
-    /// because the command doesn't handle that signal. SIGTERM is an exception: this process passes
-    /// SIGTERM on to the command, so somebody probably just asked the command to end.
+    /// The note that the command has ended. It is a warning if the signal of `signal=NAME` killed
+    /// the command, because the command then doesn't handle this signal. SIGTERM is an exception,
+    /// because somebody probably just asked the command to end.
     fn end_record(&self, status: ExitStatus) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
@@ -171,9 +162,9 @@ impl Notices<'_> {
         record.help(help).with_label(Label::Warning)
     }
 
-    /// The note about what happened to the command because values changed, such as `"node" was
-    /// stopped, because DB_PASSWORD changed (…); secrets-exec exits with status
-    /// 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the semicolon.
+    /// A note such as `"node" was stopped, because DB_PASSWORD changed (…); secrets-exec exits with
+    /// status 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the
+    /// semicolon.
     fn consequence(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
         let Change { labels, clause, .. } = &self.change;
         let text = format!("{} {predicate}, because {clause}{ending}", self.command);

@@ -1,8 +1,6 @@
-//! The parent, the process that stays while the command runs with `--on-rotation`. It feeds events
-//! to the state machine in `supervise`, and carries out the actions that the state machine orders.
-//! It waits in poll(2) for signals, for messages from a trial, and for the timer.
-//!
-//! There is at most one trial, the first start or a poll, at any time.
+//! The parent stays while the command runs with `--on-rotation`. It waits in poll(2) for signals,
+//! for messages from a trial and for the timer. It feeds these events to the state machine in
+//! `supervise`, and carries out the actions that follow.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::iter;
@@ -31,34 +29,29 @@ use crate::system::lifecycle::{End, end, held_signal, signal_descriptor, wait_fo
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
-/// The interval at which secrets-exec checks for processes that the command left behind, once the
-/// command has ended. It has to check, because the kernel reports a process's end only to its
-/// parent, which isn't always secrets-exec.
+/// How often secrets-exec looks for processes that the command left behind. The kernel reports
+/// their end only to their parent, which isn't always secrets-exec.
 const LEFT_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The shortest time between two polls, and between the command's start and the next poll.
-/// Otherwise, the signal that reports a change could kill a command that hasn't installed its
-/// handler yet.
+/// The shortest time from the command's start or a poll to the next poll. If it were shorter, the
+/// signal about a change could kill a command that hasn't installed its handler yet.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The largest fraction by which a pause between polls is randomly shortened or lengthened. This
-/// spreads out the polls of a fleet that was started at the same time.
+/// A pause between polls is randomly shortened or lengthened by at most this fraction, to spread
+/// out the polls of a fleet that was started at the same time.
 const JITTER: f64 = 0.1;
 
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// The time that a trial may take to end after its deadline or a termination signal, or to finish
-/// its work once the parent lets it continue.
+/// How long a trial may take to end after its deadline or a termination signal, or to finish once
+/// its gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
-/// The shortest time between two warnings while polls keep failing.
+/// The shortest time between two warnings while polls keep failing in the same way.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
 /// Runs a launch with `--on-rotation`, and returns the exit status of this process.
-///
-/// The first trial, a forked process, reads the values and becomes the command. This process
-/// supervises the command.
 pub fn supervise(
     rotation: RotationOptions,
     launch: Launch<'_>,
@@ -93,8 +86,8 @@ pub fn supervise(
         events: VecDeque::new(),
         exit_status: None,
     };
-    // Adopt orphans before the first trial begins, because its `credential_process` may leave
-    // processes behind.
+    // Adopt orphans before the first trial, because its `credential_process` may leave processes
+    // behind.
     adopt_orphans();
     parent
         .fork_trial()
@@ -112,20 +105,19 @@ struct Parent<'a> {
     supervision: &'a Supervision,
     launch: Launch<'a>,
     notices: Notices<'a>,
-    /// The service manager's socket. `RELOADING=1` is never sent when the command is restarted,
-    /// because the unit would then count as reloading until the new command sent `READY=1`.
+    /// The connection to the service manager. It never gets `RELOADING=1` for a restart, because
+    /// the unit would be shown as reloading until the new command sent `READY=1`.
     service_manager: Notifier,
     baseline: Baseline,
-    /// The current trial. `None` before the first trial, and once a
-    /// trial has found no change, become the command or ended.
+    /// The current trial. `None` once it has found no change, become the command or ended.
     trial: Option<TrialProcess>,
-    /// The command's files on disk, to be removed once the command has ended.
+    /// The command's files, which are removed once it has ended.
     delivered: Vec<DeliveredFile>,
     spared: Spared,
     job: Job,
-    /// The processes left behind by the command that have already been sent SIGTERM.
+    /// The adopted children that have been sent SIGTERM.
     asked: BTreeSet<Pid>,
-    /// When a failed poll was last reported, and what was reported. `None` again once a poll
+    /// The time and the content of the last report of a failed poll. `None` again once a poll
     /// succeeds.
     warned: Option<(Instant, PollFailure)>,
     timer: Option<Instant>,
@@ -134,7 +126,8 @@ struct Parent<'a> {
     exit_status: Option<u8>,
 }
 
-/// What distinguishes a failed poll from the one before: another failure is reported at once.
+/// What a failed poll is about. A failure that differs from the last reported one is reported
+/// immediately.
 #[derive(Default, PartialEq)]
 struct PollFailure {
     status: u8,
@@ -143,8 +136,7 @@ struct PollFailure {
 }
 
 impl Parent<'_> {
-    /// Lets the first trial, which has read the values, become the command. Supervises the command,
-    /// removes its files at the end, and returns the exit status of this process.
+    /// Lets the first trial become the command, and supervises it until everything has ended.
     fn run(mut self, mut signals: Signals) -> u8 {
         // The action is [`Action::Start`], which opens the gate.
         let (mut state, action) = begin();
@@ -164,9 +156,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Takes the next event from the queue. If the queue is empty and the timer has elapsed,
-    /// returns [`Event::Elapsed`]. The queue comes first, because its events may set the timer
-    /// again.
+    /// The next event. The queue comes before the timer, because an event in the queue may set the
+    /// timer again.
     fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if event.is_none() && self.timer.is_some_and(|end| end <= Instant::now()) {
@@ -176,7 +167,6 @@ impl Parent<'_> {
         event
     }
 
-    /// Carries out an action of the state machine, and queues the events that follow immediately.
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
@@ -239,11 +229,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Sends a signal to the processes that the command left behind ([`Spared::other_children`]).
-    ///
-    /// SIGKILL goes to all of them. SIGTERM goes only to those that haven't been sent it before,
-    /// and a note is printed for each. Returns [`Event::Refused`] if the system refuses the signal
-    /// for one of them.
+    /// Sends a signal to [`Spared::other_children`], but SIGTERM to each of them only once. Returns
+    /// [`Event::Refused`] if the system refuses a signal.
     fn signal_others(&mut self, signal: SignalNumber) -> Option<Event> {
         let mut refused = None;
         for child in self.spared.other_children() {
@@ -260,11 +247,8 @@ impl Parent<'_> {
         refused
     }
 
-    /// Lets the waiting trial become the command.
-    ///
-    /// The state machine calls for this only while a trial is waiting. Should there be none, this
-    /// process exits with status 75, so that a service manager restarts it. It must not keep
-    /// running without a command.
+    /// Lets the waiting trial become the command. If there is no trial, this process exits, because
+    /// it must not keep running without a command. A service manager then restarts it.
     fn start(&mut self) {
         let Some(process) = &mut self.trial else {
             self.exit_status = Some(Status::Temporary as u8);
@@ -277,10 +261,7 @@ impl Parent<'_> {
         process.open_gate();
     }
 
-    /// Sleeps until something happens, reaps children, and queues the events for the state machine.
-    ///
-    /// Wakes up for a signal, a message from the trial or the timer. Once the command has ended,
-    /// also wakes up after [`LEFT_INTERVAL`], to check which processes the command left behind.
+    /// Sleeps until something happens, and queues the events.
     fn wait(&mut self, signals: &mut Signals) {
         let mut limit = self
             .timer
@@ -309,8 +290,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Reaps all children that have ended, including adopted orphans, and queues the events. If the
-    /// command's state changed several times, only the last change matters. Doesn't wait.
+    /// Reaps all children that have ended, including adopted orphans. If the command's state
+    /// changed several times, only the last change matters.
     fn reap(&mut self) {
         let mut command_event = None;
         while let Some((pid, event)) = next_state_change() {
@@ -325,8 +306,8 @@ impl Parent<'_> {
     }
 }
 
-/// The length of a delay. A delay before a poll takes at least `until_poll`, the time until a poll
-/// is allowed again ([`SHORTEST_PAUSE`]). `random` is at least 0 and less than 1.
+/// A delay before a poll takes at least `until_poll` ([`SHORTEST_PAUSE`]). `random` is at least 0
+/// and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -335,40 +316,36 @@ fn delay_length(
 ) -> Duration {
     match delay {
         Delay::RequestedPoll => until_poll,
-        // A random moment in the interval spreads out the polls of a fleet that was started at the
-        // same time.
+        // Like `JITTER`, this spreads out the polls of a fleet.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // This pause is always longer than `until_poll`, which is at most 1 s, because
-        // `--poll-interval` is at least 10 s.
+        // Always longer than `until_poll`, because `--poll-interval` is at least 10 s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Grace => rotation.grace,
         Delay::Kill => Duration::from_secs(1),
     }
 }
 
-/// The pause before the next poll. It doubles with every consecutive failure, up to
-/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens it
-/// by at most [`JITTER`].
+/// The pause doubles with every consecutive failure, up to [`LONGEST_BACKOFF`] or the interval,
+/// whichever is longer. `random` then varies it by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
     let pause = doubled.min(LONGEST_BACKOFF.max(interval));
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The methods that start a trial, act on its messages, and end it.
+/// These methods fork a trial, act on its messages, and end it.
 impl Parent<'_> {
-    /// The connection on which the trial's messages arrive. `None` if there is no trial, or once
-    /// [`Self::receive`] has read to its end.
+    /// The descriptor for messages from the trial. `None` without a trial, or once
+    /// [`Self::receive`] has read to the end.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.trial.as_ref()?.descriptor()
     }
 
-    /// Waits until the first trial is ready to become the command.
+    /// Waits until the first trial is ready to become the command. If the trial fails, it reports
+    /// why, and this process ends with the same exit status.
     ///
-    /// If the trial fails, it reports why, and this process ends with the same exit status.
-    ///
-    /// A termination signal is passed on to the trial, which reports what it was waiting for. Once
-    /// the trial has ended, or after [`TIME_TO_END`], the signal ends this process, too.
+    /// A termination signal is passed on to the trial, which reports what it was waiting for. The
+    /// signal then ends this process, too.
     fn await_first(&mut self) -> Result<(), Report> {
         // If no descriptor is free, a signal is noticed only after the trial's next message.
         let held_signals = signal_descriptor().unwrap_or_default();
@@ -383,13 +360,13 @@ impl Parent<'_> {
             );
             if let Some(signal) = held_signal() {
                 if let Some(process) = &mut self.trial {
-                    // A trial that is waiting at its gate doesn't check for signals. Once the gate
-                    // is open, it finds the pending signal, and ends before execve(2).
+                    // A trial at its gate doesn't check for signals, so open the gate. It then
+                    // finds the pending signal, and ends before execve(2).
                     signal_child(process.pid, SignalNumber(signal as i32));
                     process.open_gate();
                 }
                 self.await_end();
-                // The trial reported the signal, so nothing is printed here.
+                // The trial has reported the signal.
                 end(End::Signal(signal), || ());
             }
 
@@ -409,9 +386,8 @@ impl Parent<'_> {
         Ok(())
     }
 
-    /// Forks a trial: a launch that reads the values and then waits at its gate.
-    ///
-    /// SIGALRM ends a trial that still hasn't reached its gate [`TIME_TO_END`] after its deadline.
+    /// Starts a trial. If it still hasn't reached its gate [`TIME_TO_END`] after its deadline,
+    /// SIGALRM ends it.
     fn fork_trial(&mut self) -> Result<(), String> {
         let options = &self.launch.prepared().options;
         let limit = options.timeout + options.wait.unwrap_or_default() + TIME_TO_END;
@@ -433,23 +409,22 @@ impl Parent<'_> {
         Ok(())
     }
 
-    /// Acts on the messages that have arrived from the trial: prints or stores what they contain,
-    /// and queues the events that follow. Doesn't wait.
+    /// Acts on the messages that have arrived from the trial, and queues the events that follow.
     fn receive(&mut self) {
         let Some(process) = &mut self.trial else {
             return;
         };
         let messages = process.receive();
-        // If a trial ends before its gate is opened, leave that to `note_reaped` or, for the first
-        // trial, to `await_first`. They get its exit status, which shows why it ended.
+        // If a trial ends before its gate is opened, `note_reaped` or `await_first` gets its exit
+        // status, so there's nothing to do here.
         let has_ended = process.is_open && process.descriptor().is_none();
         for message in messages {
             match message {
                 Message::Notify(assignments) => self.service_manager.send(&assignments),
                 Message::Ready(values) => self.note_ready(values),
                 Message::Delivered(files) => {
-                    // This doesn't remove a new file at the same path, because its inode number
-                    // differs.
+                    // Remove the files of the earlier values. This spares a new file at the same
+                    // path, because its inode number differs.
                     let earlier = replace(&mut self.delivered, files);
                     self.notices.report_errors(remove_files(earlier));
                     self.events.push_back(Event::Delivered);
@@ -471,10 +446,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Records that the trial has read the values, and stores their fingerprint. For a poll, also
-    /// prints what changed, and queues the event that follows.
     fn note_ready(&mut self, fingerprint: Fingerprint) {
-        // For the first trial, there is no command yet.
+        // Before the first start, the new values can't be compared with any others.
         let command_values = self.baseline.command_values.as_ref();
         let changes = command_values.map(|values| values.changes_to(&fingerprint));
         if let Some(changes) = &changes
@@ -497,10 +470,11 @@ impl Parent<'_> {
         }
     }
 
-    /// Records that a poll failed because it would take values away from the command.
+    /// Reports that the poll failed because it would take values away from the command.
     fn note_loss(&mut self, changes: &Changes) {
         let since = self.baseline.failing_since;
-        // An error and not a warning, because every later poll will fail, too, until someone acts.
+        // This is an error instead of a warning, because every later poll will fail, too, until
+        // someone acts.
         let errors = [changes.loss_error()];
         let lines = failed_poll_lines(&self.launch, since, Label::Error, &errors);
         let failure = PollFailure {
@@ -513,15 +487,13 @@ impl Parent<'_> {
         self.events.push_back(Event::TrialEnded);
     }
 
-    /// Handles a child that ended and was reaped. If the child was the trial, queues an event.
-    ///
-    /// If a poll was killed, also prints why it failed: a trial that exits has already reported the
-    /// reason. SIGTERM and SIGINT are exceptions, because they are probably meant for the whole
-    /// service.
+    /// Notes that a child has ended. If it was a poll that was killed, prints why the poll failed.
+    /// A trial that exits has reported the reason itself. For SIGTERM and SIGINT, prints nothing,
+    /// because they are probably meant for the whole service.
     fn note_reaped(&mut self, child: Pid, status: ExitStatus) {
         self.spared.children.remove(&child);
-        // Queue the events of the trial's last messages before its end. The command used to be a
-        // trial, too.
+        // If the child is the trial (or the command, which was one), the events of its last
+        // messages must come before its end, so queue them now.
         self.receive();
         if self.job.leader == Some(child) {
             self.job.end();
@@ -541,7 +513,7 @@ impl Parent<'_> {
         self.events.push_back(Event::TrialEnded);
     }
 
-    /// Prints why a poll's process couldn't be started or ended too early.
+    /// Prints why a poll's process couldn't be started, or why it ended too early.
     fn report_failed_poll(&mut self, why: &str) {
         let since = self.baseline.failing_since;
         let errors = [Record::error(why)];
@@ -553,8 +525,7 @@ impl Parent<'_> {
         self.note_failed_poll(failure, &lines);
     }
 
-    /// Remembers when polls began to fail, and prints the lines about a failed poll. Prints the
-    /// same failure at most once an hour.
+    /// Prints the same failure at most once an hour.
     fn note_failed_poll(&mut self, failure: PollFailure, lines: &str) {
         self.baseline
             .failing_since
@@ -564,33 +535,30 @@ impl Parent<'_> {
             .as_ref()
             .is_some_and(|(at, warned)| *warned == failure && at.elapsed() < REPETITION);
         // If standard error is stalled, the lines are dropped, and the next failed poll can print
-        // its warning.
+        // its own.
         if !warned_lately && terminal::print_text(Patience::None, lines) {
             self.warned = Some((Instant::now(), failure));
         }
     }
 
-    /// Ends the trial, if there is one. If the trial is already replacing files or becoming the
-    /// command, first waits for at most [`TIME_TO_END`], so that it leaves no temporary file
-    /// behind.
+    /// Ends the trial. If it is replacing files or becoming the command, first waits for at most
+    /// [`TIME_TO_END`], so that it leaves no temporary file behind.
     fn cancel(&mut self) {
         if let Some(process) = &self.trial
             && process.is_open
         {
             self.await_end();
         }
-        // Dropping the process closes the gate, which ends a trial that is reading values or
-        // waiting at its gate.
+        // This closes the gate, which ends a trial that is reading values or waiting at its gate.
         self.trial = None;
     }
 
-    /// Waits for at most [`TIME_TO_END`] until the trial has ended or become the command.
+    /// Waits for at most [`TIME_TO_END`] until the trial has ended or become the command. Acts on
+    /// its messages, but drops the events that follow.
     ///
-    /// Acts on the trial's messages, but drops the events that follow from them.
-    ///
-    /// A trial that is stuck on a hanging file system doesn't end in that time. But it has already
-    /// received a signal, or gets one when this process ends (PR_SET_PDEATHSIG), so it removes its
-    /// temporary files once the system call returns.
+    /// A trial that is stuck on a hanging file system takes longer. But it has received a signal,
+    /// or gets one when this process ends (PR_SET_PDEATHSIG), so it removes its temporary files
+    /// once the system call returns.
     fn await_end(&mut self) {
         let queued = self.events.len();
         let end = Instant::now() + TIME_TO_END;
