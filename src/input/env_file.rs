@@ -3,8 +3,8 @@
 //!
 //! The parser follows `parser.py` of python-dotenv 1.2, with interpolation turned off. A test
 //! compares the two. The crate `dotenvy` isn't an alternative, because it expands `$`, and reads
-//! escapes and comments differently. The crate `adotenv` 1.1.2 reads files as python-dotenv does,
-//! but leaves copies of the values in memory.
+//! escapes and comments differently. `adotenv` 1.1.2 reads files as python-dotenv does, but leaves
+//! copies of the values in memory.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -25,34 +25,32 @@ use crate::model::message::{Problem, Record};
 use crate::model::shown::shown;
 use crate::system::os_error::unreadable;
 
-/// The maximum size of a secret, in bytes.
+/// AWS's limit for the size of a secret.
 const MAX_BYTES: usize = 65_536;
 
 /// The characters that other tools take literally only in single quotes.
 const SPECIAL: [char; 6] = ['$', '#', '\\', '`', '"', '\''];
 
-/// The variables that `migrate` moves from a .env file to a secret or a declaration, and the
-/// warnings about the file.
+/// The variables that `migrate` moves, and the warnings about the file.
 #[derive(Default)]
 pub struct EnvFile {
-    /// The variables, in the order of the file. If a name occurs more than once, only the last
-    /// occurrence is included.
+    /// In the order of the file. Only the last occurrence of a name is included.
     pub variables: Vec<EnvVariable>,
-    /// Warnings about the file, which never show a value. With `--values` and `--for-local`, the
-    /// list is empty, because these warnings are only printed together with the declaration.
+    /// Empty with `--values` and `--for-local`, because these warnings are only printed together
+    /// with the declaration.
     pub warnings: Vec<Record>,
     errors: Vec<Problem>,
-    /// The variables that must not move to a secret, such as PATH, each as `NAME (FILE:LINE)`.
+    /// Variables that must not move to a secret, such as PATH, each as `NAME (FILE:LINE)`.
     left_out: Vec<String>,
 }
 
-/// A variable that becomes a key in the secret, or a literal in the declaration.
+/// A key in the secret, or a literal in the declaration.
 pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
     pub is_literal: bool,
     quotes: Quotes,
-    /// The line that sets the variable, as `FILE:LINE`.
+    /// `FILE:LINE`
     position: String,
 }
 
@@ -75,23 +73,22 @@ impl EnvVariable {
         SecretValue::new(escaped.as_bytes())
     }
 
-    /// The value as text. The file is UTF-8, so the conversion doesn't change anything.
+    /// The file is UTF-8, so the conversion doesn't change anything.
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
     }
 }
 
-/// True for a name that sounds like a secret, such as `DB_PASSWORD`. In many projects' example
-/// files, variables like this are left empty for the user to fill in.
+/// True for a name that sounds like a secret, such as `DB_PASSWORD`. Many projects' example files
+/// leave such a variable empty for the user to fill in.
 fn is_to_be_filled_in(name: &EnvName) -> bool {
     let words = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
     let name = name.as_str().to_uppercase();
     words.iter().any(|word| name.contains(word))
 }
 
-/// True for a variable that a launch reads before it reads secrets: PATH, and the settings of
-/// secrets-exec and of the AWS SDKs. A secret would set it too late. Lowercase names don't match,
-/// because nothing reads them.
+/// True for a variable that is read before the secret, so the secret would set it too late.
+/// Lowercase names don't match, because nothing reads them.
 fn is_read_before_secrets(name: &EnvName) -> bool {
     let text = name.as_str();
     text == "PATH" || text.starts_with(OWN_PREFIX) || is_aws_setting(name)
@@ -99,9 +96,9 @@ fn is_read_before_secrets(name: &EnvName) -> bool {
 
 /// True if `--literal` makes the variable a literal in the declaration.
 ///
-/// A pattern must match its name. PATH and AWS's keys must be named in full, because someone who
-/// writes `AWS_*` or `*` is only thinking of harmless variables. SECRETS_EXEC_* never become
-/// literals, because no command gets them.
+/// PATH and AWS's keys must be named in full, because someone who writes `AWS_*` or `*` is only
+/// thinking of harmless variables. The variables SECRETS_EXEC_* never become literals, because no
+/// command gets them.
 fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
     let name = name.as_str();
     let needs_full_name = [
@@ -117,27 +114,25 @@ fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
             .any(|pattern| pattern.as_str() == name || (!needs_full_name && pattern.matches(name)))
 }
 
-/// An error about the file or one of its lines. `position` is `FILE` or `FILE:LINE`.
+/// `position` is `FILE` or `FILE:LINE`.
 fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
 
-/// Reads the .env file for `migrate`, and returns the variables that `arguments` select.
+/// Reads the variables of a .env file that `arguments` select.
 ///
-/// A variable with an empty value becomes a literal, unless its name sounds like a secret. In that
-/// case, it moves to the secret, where the user still has to fill in the value.
+/// An empty value becomes a literal, unless the variable's name sounds like a secret. Then the
+/// variable moves to the secret, where the user still has to fill in the value.
 pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
     let name = path.display().to_string();
     let bytes = read_bytes(path, &name).map_err(|problem| vec![problem])?;
-    // The file is a positional argument of `migrate`, so no option is shown before it.
+    // The file is a positional argument, so the help has no option to show.
     let text =
         text_file::decode(&bytes, &name, "", path.to_str()).map_err(|problem| vec![problem])?;
     parse_env_file(&name, text, arguments)
 }
 
-/// Reads a file, which messages call `name`. Refuses a file that is too large for a secret
-/// ([`MAX_BYTES`]).
 fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let file = text_file::open(path, "the argument to migrate", "")?;
     let mut bytes = Zeroizing::new(Vec::new());
@@ -154,7 +149,7 @@ fn too_large(file: &str) -> Problem {
     error(file, what)
 }
 
-/// Parses the text of a .env file, and returns the variables that `arguments` select.
+/// Parses the text of a .env file. `file` is its name in messages.
 pub fn parse_env_file(
     file: &str,
     text: &str,
@@ -179,7 +174,7 @@ pub fn parse_env_file(
         let what = "this file has no variables to move";
         found.errors.push(error(file, what).help(help));
     }
-    // The file was small enough, but escapes can make the JSON larger than the file.
+    // Escapes can make the JSON larger than the file.
     if secret_json(&found.variables).expose().len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
@@ -212,8 +207,6 @@ pub fn parse_env_file(
         Record::warning("a shell, Compose, Node and others may read a value differently, because of `$`, `#`, `;`, `&`, a backslash, a backtick or a quote")
             .help("compare the value with what your program gets today. For ${NAME}, write a template"),
     );
-    // `migrate` prints the warnings about the file together with the declaration. With `--values`
-    // or `--for-local`, it doesn't repeat them.
     if arguments.values || arguments.for_local {
         found.warnings.clear();
     }
@@ -221,7 +214,6 @@ pub fn parse_env_file(
 }
 
 impl EnvFile {
-    /// The variables for which `is_meant` is true, each as `NAME (FILE:LINE)`.
     fn names_of(&self, is_meant: impl Fn(&EnvVariable) -> bool) -> Vec<String> {
         self.variables
             .iter()
@@ -230,20 +222,13 @@ impl EnvFile {
             .collect()
     }
 
-    /// Adds a warning about the variables in `entries`, if there are any.
     fn warn(&mut self, entries: Vec<String>, warning: Record) {
         if !entries.is_empty() {
             self.warnings.push(warning.for_entries(entries));
         }
     }
 
-    /// Adds the variable that a statement sets, replacing an earlier one with the same name.
-    ///
-    /// - A variable that `arguments` don't select is skipped.
-    /// - A malformed statement or name is an error.
-    /// - A name without a value adds a warning. It removes the earlier variable, but sets nothing.
-    /// - A variable that a launch reads before it reads secrets goes to `left_out`, unless
-    ///   `--literal` names it.
+    /// Adds the variable that a statement sets, unless it is malformed, not selected or left out.
     fn add(&mut self, statement: Statement, position: String, arguments: &MigrateArguments) {
         let Some(Binding {
             name: written_name,
@@ -257,8 +242,8 @@ impl EnvFile {
         if !is_selected(&written_name, arguments) {
             return;
         }
-        // A later line replaces an earlier one with the same name, even if the later line has no
-        // value. python-dotenv does the same.
+        // As in python-dotenv, a later line replaces an earlier one with the same name, even if it
+        // has no value.
         self.variables
             .retain(|variable| variable.name.as_str() != written_name);
         let Some(value) = value else {
@@ -287,7 +272,6 @@ impl EnvFile {
     }
 }
 
-/// The patterns of `--only`, `--except` and `--literal` that match no name in the file.
 fn unmatched_patterns(statements: &[Statement], arguments: &MigrateArguments) -> Vec<String> {
     let names: Vec<&str> = statements
         .iter()
@@ -302,13 +286,11 @@ fn unmatched_patterns(statements: &[Statement], arguments: &MigrateArguments) ->
         .collect()
 }
 
-/// True if `--only` and `--except` select the variable.
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }
 
-/// Creates the JSON object for the secret from the variables that aren't literals, in the order of
-/// the file.
+/// The JSON object for the secret, without the literals.
 pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     let mut text = Vec::new();
     // Writing to memory doesn't fail.
@@ -322,14 +304,14 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 }
 
 struct Statement {
-    /// The line on which the statement begins, counted from 1.
+    /// The first line of the statement, counted from 1.
     line: usize,
-    /// `None` for a malformed statement, which python-dotenv skips with a warning.
+    /// `None` for a malformed statement, which is an error. python-dotenv skips it with a warning.
     binding: Option<Binding>,
 }
 
 struct Binding {
-    /// The name, which may be invalid.
+    /// The name as written, even if it isn't valid for a variable.
     name: String,
     /// `None` if the `=` is missing.
     value: Option<WrittenValue>,
@@ -340,13 +322,12 @@ struct WrittenValue {
     quotes: Quotes,
 }
 
-/// How a value is written.
 #[derive(Clone, Copy)]
 enum Quotes {
     None,
     Single,
     Double,
-    /// In quotes of either kind, and with an escape in them. Other tools read escapes differently.
+    /// In quotes of either kind, with an escape, which other tools read differently.
     WithEscapes,
 }
 
@@ -359,8 +340,7 @@ impl WrittenValue {
     }
 }
 
-/// Splits a .env file into its statements, in the order of the file. Lines must end with `\n`, not
-/// `\r\n`.
+/// Splits a text into its statements. Lines must end with `\n`, not `\r\n`.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = DotenvReader { rest, line: 1 };
@@ -386,14 +366,13 @@ fn statements(text: &str) -> Vec<Statement> {
 }
 
 struct DotenvReader<'t> {
-    /// The text that hasn't been read yet.
+    /// The unread text.
     rest: &'t str,
     /// The line on which `rest` begins, counted from 1.
     line: usize,
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name and its value, up to the end of the line or a comment.
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);
@@ -411,7 +390,7 @@ impl<'t> DotenvReader<'t> {
         Some(Binding { name, value })
     }
 
-    /// Reads a name. A name in single quotes can contain any character except a single quote.
+    /// A name in single quotes can contain any character except a single quote.
     fn read_name(&mut self) -> Option<String> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'')?,
@@ -429,7 +408,6 @@ impl<'t> DotenvReader<'t> {
         Some(name.to_owned())
     }
 
-    /// Reads the value after `=`.
     fn read_value(&mut self) -> Option<WrittenValue> {
         let before = self.rest.len();
         self.skip(is_blank);
@@ -444,7 +422,7 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a value in quotes, which can span several lines.
+    /// The value can span several lines.
     fn read_quoted(&mut self, quote: char, mut quotes: Quotes) -> Option<WrittenValue> {
         let mut value = String::new();
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -469,8 +447,6 @@ impl<'t> DotenvReader<'t> {
         Some(WrittenValue { text, quotes })
     }
 
-    /// Reads an unquoted value: the rest of the line up to a comment (a `#` after a space), without
-    /// trailing spaces.
     fn read_unquoted(&mut self) -> WrittenValue {
         let line = self.rest.split('\n').next().unwrap_or_default();
         self.advance(&self.rest[line.len()..]);
@@ -486,7 +462,7 @@ impl<'t> DotenvReader<'t> {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }
 
-    /// Advances to `rest`, which must be the end of the unread text.
+    /// Skips the text before `rest`, which must be the end of the unread text.
     fn advance(&mut self, rest: &'t str) {
         let passed = &self.rest[..self.rest.len() - rest.len()];
         self.line += passed.bytes().filter(|byte| *byte == b'\n').count();
@@ -494,8 +470,7 @@ impl<'t> DotenvReader<'t> {
     }
 }
 
-/// The character that `c` stands for after a backslash, in a value with this kind of quotes. In
-/// double quotes, `\n` is a line feed.
+/// The character that `c` stands for after a backslash, in a value with this kind of quotes.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
         ('\\' | '\'', _) | ('"', '"') => Some(c),
@@ -510,8 +485,8 @@ fn unescaped(c: char, quote: char) -> Option<char> {
     }
 }
 
-/// True for a character that `\s` matches in Python: Unicode whitespace, and the four ASCII
-/// separators U+001C to U+001F.
+/// True for what `\s` matches in Python: Unicode whitespace, and the ASCII separators U+001C to
+/// U+001F.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }

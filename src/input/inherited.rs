@@ -1,10 +1,10 @@
-//! Parses references in the values of inherited variables, for `--resolve-env`. Also warns if
-//! `--resolve-env`, `--pass` or `--unset` probably doesn't do what the user meant.
+//! Parses references in inherited variables, for `--resolve-env`. Also warns if `--resolve-env`,
+//! `--pass` or `--unset` probably doesn't do what the user meant.
 //!
 //! A value is resolved if it is the ARN of a secret or a parameter, with or without KEY, STAGE and
 //! VERSION-ID, or if it contains CloudFormation's dynamic references, such as
-//! `{{resolve:secretsmanager:…}}`. A reference in a variable can't use an alias or `${NAME}`, and
-//! the KEY of a dynamic reference is never a JSONPath.
+//! `{{resolve:secretsmanager:…}}`. Aliases and `${NAME}` can't be used in such a value, and the KEY
+//! of a dynamic reference is never a JSONPath.
 //!
 //! Errors never quote a value, because a secret may be next to the reference.
 
@@ -28,9 +28,8 @@ const OPEN: &str = "{{resolve:";
 
 const CLOSE: &str = "}}";
 
-/// Creates an entry for each variable that matches a pattern and whose value contains a reference.
-///
-/// `inherited` must not contain the variables that `unset` removes.
+/// Creates an entry for each variable that matches a pattern and has a reference. `inherited` must
+/// not contain the variables that `unset` removes.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut layer = Layer::default();
     let mut errors = Vec::new();
@@ -57,9 +56,9 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 /// Warns about these mistakes with `--resolve-env`:
 ///
 /// - a pattern that matches no variable
-/// - a variable that matches a pattern and contains a reference, but is removed by `unset`
+/// - a variable with a reference that matches a pattern, but is removed by `unset`
 /// - a variable that the command gets with its reference unresolved, unless an entry in `layers`
-///   replaces the variable
+///   replaces it
 pub fn unresolved_warnings(
     inherited: &Inherited,
     patterns: &[Pattern],
@@ -95,9 +94,9 @@ pub fn unresolved_warnings(
     for (variable, value) in inherited.iter() {
         let name = variable.to_string_lossy();
         let text = value.to_string_lossy();
-        // If the name matches a pattern, `inherited_layer` has already dealt with a value that
-        // looks like a reference. It ignores all other values, including another tool's reference
-        // if only `*` matches.
+        // If a pattern matches the name, `inherited_layer` has already dealt with a value that
+        // looks like a reference. So check only for what it ignores. If only `*` matches the name,
+        // it also ignores another tool's reference.
         let is_reference = if matches_any(patterns, &name) {
             let is_short = is_short_reference(&text) && matches_closely(patterns, &name);
             !looks_like_reference(&text)
@@ -131,9 +130,8 @@ pub fn unresolved_warnings(
 
 /// Warns about patterns of `unset` and `pass` that have no effect:
 ///
-/// - a `pass` pattern without `--clean-env`, because the command gets all variables anyway
-/// - a pattern that matches no variable, although a variable with a similar name is set
-///   ([`similar_name`])
+/// - a `pass` pattern without `--clean-env`
+/// - a pattern that matches no variable, although a [similar name](similar_name) is set
 /// - a `pass` pattern that is ignored, because a place with higher precedence sets `pass` or
 ///   `clean-env`
 ///
@@ -191,9 +189,8 @@ pub fn retention_warnings(
     warnings
 }
 
-/// The names of the variables that `unset` removes. They are grouped by where their pattern is set,
-/// for example `--unset` or a declaration. Leaves out a variable that an entry sets again, which
-/// `set` lists.
+/// The names that `unset` removes, grouped by the place of their pattern, such as `--unset`. The
+/// variables in `set` are left out, because an entry sets them again.
 pub fn removed_names(
     unset: &[Placed<Pattern>],
     inherited: &Inherited,
@@ -204,7 +201,7 @@ pub fn removed_names(
     })
 }
 
-/// Creates a note such as `--unset removes AWS_PROFILE` for each place that removes variables.
+/// Notes such as `--unset removes AWS_PROFILE`, one for each place.
 pub fn removed_notes(removed: &BTreeMap<String, Vec<String>>) -> impl Iterator<Item = Record> {
     removed.iter().map(|(place, names)| {
         let text = format!("{place} removes {}", some_of(names));
@@ -212,8 +209,8 @@ pub fn removed_notes(removed: &BTreeMap<String, Vec<String>>) -> impl Iterator<I
     })
 }
 
-/// The names of the variables that match a pattern and meet `condition`, grouped by the place of
-/// the first pattern that matches, such as `--unset`.
+/// The names that match a pattern and meet `condition`, grouped by the place of the first pattern
+/// that matches them.
 fn matched_names(
     patterns: &[Placed<Pattern>],
     inherited: &Inherited,
@@ -235,13 +232,10 @@ fn matched_names(
     names
 }
 
-/// Finds the variable that the user probably meant by a pattern that matches none.
-///
-/// This is the first name that matches regardless of case, that begins with a pattern such as
-/// `AWS_`, or that differs in one letter and has more than three characters. Shorter names are
-/// often similar by chance.
-///
-/// Skips proxy variables such as HTTP_PROXY and HTTPS_PROXY, whose names are similar on purpose.
+/// Finds the variable that the user probably meant by a pattern that matches none. Proxy variables,
+/// such as HTTP_PROXY and HTTPS_PROXY, are left out, because their names are similar on purpose. In
+/// a name of up to three characters, no letter may differ, because short names are often similar by
+/// chance.
 fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| !name.to_uppercase().ends_with("_PROXY"));
     let any_case = MatchOptions {
@@ -266,8 +260,8 @@ fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n st
         .find(|name| name.len() > 3 && is_one_letter_away(pattern.as_str(), name))
 }
 
-/// True if a variable that the command gets matches no pattern, although its value only makes sense
-/// as a reference. Quotes and spaces around the reference don't matter.
+/// True if the command gets a variable that matches no pattern, although its value only makes sense
+/// as a reference.
 pub fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bool {
     retained.iter().any(|(name, value)| {
         Reference::is_meant_by(value.to_string_lossy().trim_matches(is_space_or_quote))
@@ -275,15 +269,14 @@ pub fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bo
     })
 }
 
-/// True for a reference with a slash and a key, such as `prod/db:password`, unless it looks like a
-/// credential.
+/// True for a reference such as `prod/db:password`, unless it looks like a credential.
 fn is_short_reference(text: &str) -> bool {
     let has_key = text.contains('/') && split_colon(text).1.is_some_and(is_name);
     has_key && Reference::parse(text).is_ok() && !has_credential(text)
 }
 
 /// True for a reference with all three colons (NAME:KEY:STAGE:VERSION-ID) and without a slash in
-/// NAME. `sam local` leaves a reference like `DbSecret:password::` if it can't replace
+/// NAME, such as `DbSecret:password::`. `sam local` leaves such a text if it can't replace
 /// `${DbSecret}`. False for an IPv6 address.
 fn is_stack_reference(text: &str) -> bool {
     let fields: Vec<&str> = text.split(':').collect();
@@ -296,15 +289,14 @@ fn is_stack_reference(text: &str) -> bool {
         && parse_single_reference(text).is_ok()
 }
 
-/// True for text that begins like the ARN of a secret or parameter. Other ARNs, such as the ARN of
-/// a role, are meant for the command.
+/// True for text that begins like the ARN of a secret or parameter. Other ARNs, such as a role's,
+/// are meant for the command.
 fn is_own_arn(text: &str) -> bool {
     let store = text.split(':').nth(2).and_then(Store::from_service);
     Arn::has_prefix(text) && store.is_some()
 }
 
-/// True if the whole text is an ARN of a secret or parameter, or a dynamic reference. Also true if
-/// it begins like another tool's reference.
+/// True for [one reference](is_one_reference), or text that begins like another tool's reference.
 pub(super) fn is_reference(text: &str) -> bool {
     foreign_syntax(text).is_some() || is_one_reference(text)
 }
@@ -315,14 +307,11 @@ fn is_one_reference(text: &str) -> bool {
         || (text.starts_with(OPEN) && text.find(CLOSE) == Some(text.len() - CLOSE.len()))
 }
 
-/// True if a value is meant as a reference:
+/// True for a value that is the ARN of a secret or parameter, begins with an ARN and its KEY, or
+/// contains a dynamic reference. If such a value can't be parsed, that is an error, because the
+/// command would otherwise get the text of the reference as its password.
 ///
-/// - It is the ARN of a secret or parameter, or begins with an ARN and its KEY.
-/// - It contains a dynamic reference.
-///
-/// `bare` is the value without the quotes and spaces around it. If a value like this can't be
-/// parsed, that is an error. Otherwise, the command would get the text of the reference as its
-/// password.
+/// `bare` is the value without the quotes and spaces around it.
 fn looks_like_reference(bare: &str) -> bool {
     let first = bare.split(is_separator).next().unwrap_or_default();
     let has_fields = split_secret(first)
@@ -332,21 +321,19 @@ fn looks_like_reference(bare: &str) -> bool {
     is_arn || dynamic_references(bare).next().is_some()
 }
 
-/// Finds the dynamic references (`{{resolve:…}}`) in a text.
-///
-/// Each of them is returned as the text after `{{`, up to the next `{{` or the end. References with
-/// spaces after `{{`, which CloudFormation wouldn't resolve, are found, too, so that
-/// [`parse_value`] can refuse them.
+/// Finds the dynamic references in a text. Each is returned as the text after `{{`, up to the next
+/// `{{` or the end. References with spaces after `{{`, which CloudFormation wouldn't resolve, are
+/// included, so that [`parse_value`] can refuse them.
 fn dynamic_references(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{")
         .skip(1)
         .filter(|rest| rest.trim_start().starts_with("resolve:"))
 }
 
-/// True if a text contains something that only makes sense as a reference: an ARN with a KEY, or a
+/// True for text with something that only makes sense as a reference: an ARN with a KEY, or a
 /// dynamic reference.
 fn contains_reference(text: &str) -> bool {
-    // Few values pass this quick check, so it saves most launches the thorough search.
+    // Few values pass this quick check, so most launches skip the thorough search.
     (text.contains("arn:") || text.contains("resolve:s"))
         && text.split(is_separator).any(|word| {
             let start = word.find("arn:").unwrap_or_default();
@@ -354,12 +341,12 @@ fn contains_reference(text: &str) -> bool {
         })
 }
 
-/// True for a character that ends an ARN in a text.
+/// True for a character that ends an ARN.
 fn is_separator(c: char) -> bool {
     c == ',' || is_space_or_quote(c)
 }
 
-/// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for a
+/// True if a pattern other than `*` matches. A variable that only `*` matches may be meant for a
 /// different tool.
 fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     patterns
@@ -367,8 +354,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
         .any(|pattern| pattern.as_str() != "*" && pattern.matches(name))
 }
 
-/// Explains the mistake in a value that begins like another tool's reference, or with `ssm:/`
-/// instead of `{{resolve:ssm:…}}`.
+/// Explains the mistake in a value that begins like another tool's reference, or with `ssm:/`.
 fn foreign_syntax(text: &str) -> Option<Fault> {
     let prefix = match foreign_prefix(text) {
         Some((prefix, _)) => prefix,
@@ -385,9 +371,8 @@ fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
-/// Creates an entry from a variable whose value [looks like a reference](looks_like_reference).
-/// Returns `None` for any other value, or if the ARN itself is meant for the command, as in a
-/// variable called DB_SECRET_ARN.
+/// Creates an entry from a value that [looks like a reference](looks_like_reference), unless the
+/// ARN itself is meant for the command.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
@@ -407,17 +392,15 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     if value.to_str().is_none() {
         return Err("the value has a reference, but isn't UTF-8".into());
     }
-    // Only a valid name can be the target of an entry. Without this error, the command would get
-    // the text of the reference as the value.
+    // Without this error, the command would get the text of the reference as the value.
     let illegal = "the value has a reference, but the name of the variable isn't valid: \
                    use letters, digits and \"_\", and don't start with a digit";
     let target = Target::Env(EnvName::parse(name).ok_or(illegal)?);
     Ok(Some(Entry::new(target, source, Origin::Inherited)))
 }
 
-/// Parses a value that is an ARN, or that contains dynamic references. Refuses a reference with
-/// quotes or spaces around it, which `docker run --env-file` passes on. The error points out an
-/// invisible character, if there is one.
+/// Parses a value that is an ARN, or that contains dynamic references. Refuses quotes and spaces
+/// around the reference, which `docker run --env-file` passes on.
 fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let bare = text.trim_matches(is_space_or_quote);
     if bare != text && (is_own_arn(bare) || is_one_reference(bare)) {
@@ -433,7 +416,7 @@ fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     split_value(text)
 }
 
-/// Parses a reference to a single secret or parameter. Refuses aliases and `${NAME}`.
+/// Parses a reference to a single secret or parameter, without aliases and `${NAME}`.
 fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
     if text.contains("${") {
         let why = "contains \"${\", but variables aren't expanded there";
@@ -448,7 +431,6 @@ fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
         .map_err(|fault| fault.about("a reference in the value"))
 }
 
-/// Turns a reference into the part of a template that looks it up, without filters.
 fn lookup(reference: Reference) -> Part<Reference> {
     let printing = Printing {
         written: reference.to_string(),
@@ -457,7 +439,6 @@ fn lookup(reference: Reference) -> Part<Reference> {
     Part::Lookup(Operand::Secret(reference), printing)
 }
 
-/// Splits a value into its dynamic references and the text around them.
 fn split_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -477,8 +458,8 @@ fn split_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
 }
 
 /// Parses the text between `{{resolve:` and `}}`: `ssm:NAME:VERSION`, `ssm-secure:NAME:VERSION` or
-/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME can be empty,
-/// and trailing empty fields can be left out.
+/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Fields after ID or NAME can be empty, and
+/// trailing empty fields can be left out.
 fn parse_dynamic_reference(text: &str) -> Result<Reference, Fault> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
@@ -491,7 +472,7 @@ fn parse_dynamic_reference(text: &str) -> Result<Reference, Fault> {
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
-            // The reference is parsed as `ID::STAGE:VERSION-ID`. The KEY is set afterwards, because
+            // The text is parsed as `ID::STAGE:VERSION-ID`. The KEY is set afterwards, because
             // `parse_single_reference` could take it for a JSONPath.
             let mut found =
                 parse_single_reference(format!("{id}::{version}").trim_end_matches(':'))?;
@@ -508,7 +489,7 @@ fn parse_dynamic_reference(text: &str) -> Result<Reference, Fault> {
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();
-            // The reference is parsed as `ssm:NAME:::VERSION`. KEY and STAGE are empty.
+            // The text is parsed as `ssm:NAME:::VERSION`, with an empty KEY and STAGE.
             parse_single_reference(format!("{id}:::{version}").trim_end_matches(':'))
         }
         _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".into()),

@@ -1,7 +1,5 @@
-//! Reads the file of `--local`, which maps secret ids to values. In development and tests, this
-//! file replaces AWS.
-//!
-//! Errors never show a value or a line of the file.
+//! Reads the file of `--local`, which maps secret ids to values and replaces AWS in development and
+//! tests. Errors never show a value or a line of the file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +13,7 @@ use crate::model::fault::Fault;
 use crate::model::message::{Placed, Problem};
 use crate::model::reference::slash_fault;
 
-/// Reads the `--local` file. Returns each secret's value by its id.
+/// Reads a file for `--local`. The result maps the id of each secret to its value.
 pub fn read_local_secrets(
     file: &Placed<PathBuf>,
 ) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
@@ -40,7 +38,7 @@ pub fn read_local_secrets(
         let fault = Fault::new(text).help(help);
         return Err(vec![error(node.position.fault(fault))]);
     };
-    // No secret overwrites another one, because a key that occurs twice is a syntax error.
+    // No secret overwrites another one here, because `parse_yaml` has refused repeated keys.
     let mut secrets = BTreeMap::new();
     let mut errors = Vec::new();
     for (key, value) in entries {
@@ -58,9 +56,8 @@ pub fn read_local_secrets(
     Ok(secrets)
 }
 
-/// Converts a node to the value of a secret: text stays text, and a mapping becomes a JSON object.
-///
-/// `{ $binary: … }`, without other keys, is decoded from base64.
+/// Makes a secret's value: text stays text, and a mapping becomes a JSON object. `{ $binary: … }`,
+/// without other keys, is decoded from base64.
 fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     if let Some([(key, value)]) = node.entries()
         && key.text == "$binary"
@@ -83,14 +80,14 @@ fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     })
 }
 
-/// Converts a node to JSON. Unquoted nulls, booleans and numbers keep their type, except numbers
-/// with an exponent. All other scalars become strings.
+/// Unquoted nulls, booleans and numbers keep their type, except numbers with an exponent. All other
+/// scalars become strings.
 fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,
         Kind::Plain(text) => match serde_json::from_str(text) {
-            // A number with an exponent becomes a string, because serde_json would change its
-            // spelling, and `81111e1` may be a commit id.
+            // A number with an exponent becomes a string, because serde_json would change how the
+            // exponent is written, and `81111e1` may be a commit id.
             Ok(Value::Number(_)) if text.contains(['e', 'E']) => Value::String(text.clone()),
             Ok(value) => value,
             Err(_) => Value::String(text.clone()),

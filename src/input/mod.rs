@@ -1,5 +1,5 @@
-//! Parses the user's input: the command line, declarations, files for `--local`, references in
-//! variables, and `.env` files for `migrate`. Entries, options and secrets become types of `model`.
+//! Parses the user's input into types of `model`: the command line, declarations, files for
+//! `--local`, references in variables, and `.env` files for `migrate`.
 //!
 //! Errors in files and variables are collected, so that one report shows every mistake.
 

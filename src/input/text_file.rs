@@ -12,19 +12,17 @@ use crate::model::message::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes, shell_word};
 use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 
-/// Opens a file for reading.
-///
-/// Errors show the path, followed by `from`, which is empty or says where the path came from, such
-/// as ` (from SECRETS_EXEC_FILE)`. If the path is really a URL or a file's content, which may be
-/// secret, the error names `option` instead.
+/// Opens a file for reading. Errors show the path, followed by `from`, which is empty or says where
+/// the path came from, such as ` (from SECRETS_EXEC_FILE)`. If the path is really a URL or a file's
+/// content, which may be secret, the error names `option` instead.
 pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
             return Problem::configuration(fault.about(option));
         }
         let mut problem = unreadable_from(path.display(), from, &error);
-        // Don't suggest another name for a symbolic link, because only its target is missing. Nor
-        // for a path in quotes: `unreadable_from` already says to remove the quotes.
+        // Suggest no other name for a symbolic link, because its target is what is missing. Suggest
+        // none for a path in quotes, either, because `unreadable_from` says to remove them.
         if error.kind() == ErrorKind::NotFound
             && !path.is_symlink()
             && !is_in_quotes(&path.to_string_lossy())
@@ -36,14 +34,14 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     })
 }
 
-/// Finds the file next to `path` whose name is most similar, and returns its path.
+/// The path of the file next to `path` whose name is most similar.
 pub(super) fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
-    // The similar file must be of the same kind: both are for `--local`, or neither is.
+    // Both files must be for `--local`, or neither.
     let is_local = name.contains(".local.");
-    // Otherwise, the binary itself could be suggested instead of `secrets-exec.yaml`.
+    // Otherwise, the binary `secrets-exec` could be suggested for a missing `secrets-exec.yaml`.
     let needs_extension = path.extension().is_some();
     let nearest = nearest(
         name,
@@ -55,11 +53,9 @@ pub(super) fn similar_file(path: &Path) -> Option<String> {
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Lists the names in a directory, except those that aren't UTF-8. The result is empty if the
-/// directory can't be read.
 fn names_in(directory: &Path) -> BTreeSet<String> {
-    // The parent of a bare file name such as `secrets.yaml` is the empty path, which `read_dir`
-    // rejects. So put `.` in front.
+    // A bare file name such as `secrets.yaml` has the empty path as its parent. Put `.` before it,
+    // because `read_dir` rejects an empty path.
     fs::read_dir(Path::new(".").join(directory))
         .into_iter()
         .flatten()
@@ -72,8 +68,8 @@ pub(super) enum FileKind {
     LocalSecrets,
 }
 
-/// Reads a YAML or JSON file from `source` and returns its text without parsing it. Refuses a .env
-/// file. `path` is only for messages, and is `-` for standard input.
+/// Reads the text of a YAML or JSON file, but refuses a .env file. `path` is only for messages, and
+/// is `-` for standard input.
 pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<String, Problem> {
     let (mebibytes, option, migrate_option) = match kind {
         FileKind::Declaration => (1, "-f", ""),
@@ -83,8 +79,8 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     let bytes = read_file(&file, source, mebibytes)?;
     let path_unless_stdin = path.to_str().filter(|path| *path != "-");
     let content = decode(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
-    // A file that begins with `NAME=VALUE` is a .env file, because neither a declaration nor a file
-    // for `--local` can begin like this.
+    // Neither a declaration nor a file for `--local` can begin with `NAME=VALUE`, so a text that
+    // does is a .env file.
     if env_file_name(content).is_none() {
         return Ok(content.to_owned());
     }
@@ -96,12 +92,9 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     )))
 }
 
-/// Converts a file's bytes to text. Refuses a file that isn't UTF-8 or is encrypted with sops.
-///
-/// - `file` is the file's name in messages.
-/// - `option` is for the help about sops: the option that names the file, followed by a space. It
-///   is empty for `migrate`, whose file isn't given with an option.
-/// - `path` is for the same help. It is `None` for standard input.
+/// Converts a file's bytes to text. Refuses a file that isn't UTF-8 or is encrypted with sops. The
+/// help about sops shows `option` and `path`. `option` is empty for `migrate`, and otherwise ends
+/// with a space. `path` is `None` for standard input.
 pub(super) fn decode<'b>(
     bytes: &'b [u8],
     file: &str,

@@ -5,10 +5,10 @@
 //! serde would stop at the first error. With a tree, the readers of declarations can report all
 //! errors together.
 //!
-//! The parser's messages only make sense to experts in the grammar of YAML. So frequent mistakes in
-//! the syntax, such as a colon in a value, get our own messages and help. A line of the file may
-//! contain a secret, so a message shows at most one character or the tag of a value. Its help shows
-//! only names, references and templates.
+//! The parser's messages only make sense to experts in the grammar of YAML, so frequent mistakes,
+//! such as a colon in a value, get our own messages and help. A line of the file may contain a
+//! secret, so a message shows at most one character or the tag of a value. Its help shows only
+//! names, references and templates.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
 use crate::model::fault::{Fault, overlooked_in_line};
 
-/// A value in a file, with the position of its first character.
+/// A value, with the position of its first character.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub position: Position,
@@ -27,11 +27,10 @@ pub struct Node {
 pub(super) enum Kind {
     /// A scalar in quotes, or a block scalar.
     Text(String),
-    /// A scalar without quotes, as it was written. Its reader decides whether it is text, a number
-    /// or a boolean.
+    /// A scalar without quotes, with its text unchanged.
     Plain(String),
     List(Vec<Node>),
-    /// The entries of a mapping, in the order of the file. The keys are unique.
+    /// The entries are in the order of the file, and their keys are unique.
     Mapping(Vec<(Key, Node)>),
 }
 
@@ -52,7 +51,7 @@ impl Node {
         Some(text)
     }
 
-    /// The value of a boolean without quotes, such as `true` (YAML 1.2.2, section 10.3.2).
+    /// The value of a boolean without quotes (YAML 1.2.2, section 10.3.2).
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
             return None;
@@ -83,12 +82,12 @@ impl Node {
         Some(value)
     }
 
-    /// True for a null: `null`, `~` or an empty value, without quotes (YAML 1.2.2, section 10.3.2).
+    /// True for `null`, `~` or an empty value, without quotes (YAML 1.2.2, section 10.3.2).
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// The name of the node's type in messages. Every scalar is `a string`, even a number.
+    /// The type in messages. Every scalar is `a string`, even a number.
     pub(super) fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Text(_) | Kind::Plain(_) => "a string",
@@ -98,18 +97,16 @@ impl Node {
     }
 }
 
-/// The maximum number of nodes that are copied for anchors and aliases. Without a limit, a small
-/// file could expand to a huge tree ("billion laughs").
+/// Limits the nodes that are copied for YAML's anchors and aliases. Otherwise, a small file could
+/// expand to a huge tree ("billion laughs").
 const MAX_COPIED_NODES: usize = 100_000;
 
-/// The maximum depth of nested lists and mappings. Without a limit, the recursion of the builder
-/// could overflow the stack.
+/// Keeps the recursion of the builder from overflowing the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Parses a whole file, with or without a byte order mark. An empty file becomes a null.
-///
-/// If the syntax is wrong, returns only that error, without a tree. If a key is repeated within a
-/// mapping, the tree has only its first value, and each repetition is an error.
+/// Parses a whole file. An empty file becomes a null. If the syntax is wrong, there is no tree, and
+/// the syntax error is the only error. If a key is repeated within a mapping, the tree has only its
+/// first value, and each repetition is an error.
 pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
@@ -126,17 +123,16 @@ pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
 }
 
 struct YamlBuilder<'t, I> {
-    /// The text of the file, for messages about syntax errors.
+    /// The whole text, for messages about syntax errors.
     text: &'t str,
     events: I,
-    /// A copy of each node that has an anchor, by the number that the parser gave the anchor.
+    /// A copy of each node with an anchor, by the parser's number for the anchor.
     anchors: BTreeMap<usize, Node>,
     copied_nodes: usize,
     duplicates: Vec<FaultAt>,
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the document's tree. A second document is an error.
     fn document(&mut self) -> Result<Node, FaultAt> {
         let mut document = None;
         loop {
@@ -158,7 +154,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }))
     }
 
-    /// Reads the next event and its position. Fails on a syntax error.
     fn next_event(&mut self) -> Result<(Event<'t>, Position), FaultAt> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
@@ -167,8 +162,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the node that starts with `event`, and everything below it. If the node has an anchor,
-    /// keeps a copy for the anchor's aliases. An alias becomes a copy of that copy.
+    /// Reads the node that starts with `event`, and everything below it.
     fn node(
         &mut self,
         event: Event<'t>,
@@ -192,8 +186,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
-            // Everything without a tag is handled above. A tag without a value may be a password
-            // that begins with `!`.
+            // The remaining nodes have a tag. A tag without a value may be a password that begins
+            // with `!`.
             Event::Scalar(text, ..) if text.is_empty() => {
                 return Err(position.fault(Fault::new(TAG).help(QUOTES)));
             }
@@ -201,8 +195,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 return Err(position.fault(Fault::new(TAG).help(TAG_HELP)));
             }
             Event::Alias(id) => {
-                // A node with an anchor is stored only when it is complete, so an alias within the
-                // node doesn't find it.
+                // A node is stored only when it is complete, so an alias inside the node doesn't
+                // find it.
                 let text = "this YAML alias is used inside its own anchor";
                 let anchored = self.anchors.get(&id);
                 let node = anchored.ok_or_else(|| position.fault(text))?;
@@ -210,7 +204,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 // Messages are about the alias, not about its anchor.
                 return Ok(Node { position, ..copied });
             }
-            // The other events that can follow here end a sequence, a mapping or the document.
+            // The other events end a sequence, a mapping or the document.
             _ => return Err(position.fault("a value is missing here")),
         };
 
@@ -223,7 +217,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         Ok(node)
     }
 
-    /// Reads the items of a sequence until its end.
     fn list(&mut self, depth: usize) -> Result<Kind, FaultAt> {
         let mut items = Vec::new();
         loop {
@@ -234,8 +227,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the entries of a mapping until its end. If a key is repeated, keeps its first value,
-    /// and adds each repetition to `duplicates`.
+    /// Keeps the first value of a repeated key, and adds each repetition to `duplicates`.
     fn mapping(&mut self, depth: usize) -> Result<Kind, FaultAt> {
         let mut entries = Vec::new();
         let mut first_lines = BTreeMap::new();
@@ -261,16 +253,14 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Converts a node of the file to the key of a mapping. Refuses a node that isn't text, and the
-/// merge key `<<`.
 fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     match kind {
         Kind::Plain(text) if text == "<<" => {
             Err(position.fault("YAML merge keys (\"<<\") aren't supported"))
         }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
-        // The user has probably written a template such as `{{ db.user }}`, or a variable of
-        // another tool. YAML reads both as a mapping whose key is a mapping.
+        // The key is probably a template such as `{{ db.user }}`, or a variable of another tool.
+        // YAML reads both as a mapping whose key is a mapping.
         Kind::Mapping(_) => Err(position.fault(
             needs_quotes("{{").help("an inherited variable in a reference is written ${NAME}. If it is a template, write NAME: { template: \"{{ … }}\" }"),
         )),
@@ -278,8 +268,6 @@ fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     }
 }
 
-/// Copies a node, and adds its [`size`] to `copied_nodes`, the total size of all copies so far.
-/// Fails if the total is larger than [`MAX_COPIED_NODES`].
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, FaultAt> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
@@ -289,12 +277,11 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     Ok(node.clone())
 }
 
-/// The size of a tree, which [`MAX_COPIED_NODES`] limits: the number of its nodes, plus one for
-/// every 64 bytes of a string.
+/// The size that [`MAX_COPIED_NODES`] limits: the number of nodes, plus one for every 64 bytes of a
+/// string.
 fn size(node: &Node) -> usize {
     match &node.kind {
-        // If only nodes were counted, a long string could be copied 100,000 times. The same applies
-        // to a long key.
+        // If only nodes were counted, a long string or key could be copied 100,000 times.
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Mapping(entries) => {
@@ -306,15 +293,14 @@ fn size(node: &Node) -> usize {
     }
 }
 
-/// A position in a file. Lines and columns are counted from 1, and columns are counted in
-/// characters.
+/// A position in a file, counted from 1. Columns are counted in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     pub line: usize,
     pub column: usize,
 }
 
-/// A mistake in a file, and its position.
+/// A mistake and its position.
 #[derive(Debug, PartialEq)]
 pub(super) struct FaultAt {
     pub position: Position,
@@ -331,7 +317,7 @@ impl Position {
     }
 }
 
-/// Converts a position from the parser, which counts lines from 1 and columns from 0.
+/// The parser counts lines from 1 and columns from 0.
 fn position(line: usize, column_from_0: usize) -> Position {
     let column = column_from_0 + 1;
     Position { line, column }
@@ -339,8 +325,7 @@ fn position(line: usize, column_from_0: usize) -> Position {
 
 const QUOTES: &str = "put the whole value in quotes";
 
-/// The mistake in an unquoted value that starts with something special in YAML (`start`), such as
-/// `@` or `{{`.
+/// The mistake in an unquoted value that starts with something special, such as `@` or `{{`.
 pub(super) fn needs_quotes(start: &str) -> Fault {
     let text = format!("a value that starts with \"{start}\" needs quotes");
     Fault::new(text).help(
@@ -352,7 +337,6 @@ const TAG: &str = "a value that starts with \"!\" needs quotes, because YAML rea
 
 const TAG_HELP: &str = "remove the tag, and write SECRET:KEY or, in a file for --local, the value";
 
-/// Converts a parser error. Common mistakes get our own message and help.
 fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
     overlooked_error(text, position.line)
@@ -360,11 +344,8 @@ fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
 }
 
 /// Finds the likely cause of a syntax error near `line`: a character that only looks like a space.
-///
-/// It may be in the indentation, such as a tab, or before a value. The search goes from the line
-/// before `line` to two lines after it, because the parser reports a tab on an earlier line, and
-/// some other characters on the next one. The error is about the first line that contains such a
-/// character.
+/// The search goes from the line before `line` to two lines after it, because the parser reports a
+/// tab on an earlier line, and some other characters on the next one.
 fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
     (1..)
         .zip(text.lines())
@@ -376,7 +357,6 @@ fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
         })
 }
 
-/// Explains the syntax error that the parser found at a position in `text`.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
@@ -384,8 +364,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let before: String = line.chars().take(position.column - 1).collect();
     let is_in_value = before.contains(": ");
     let (message, help) = match scan.kind() {
-        // The value starts with a character that has a special meaning in YAML, as in `@home` and
-        // `*.txt`.
+        // The value starts with a character that is special in YAML, as in `@home` and `*.txt`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName
@@ -397,7 +376,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "a comma or a closing bracket is missing, or a value in the brackets needs quotes",
             "put a comma between the entries in { … } or [ … ], and close the bracket. Put a value with \"[\", \"{\", or a colon and a space, in quotes",
         ),
-        // The value contains a colon and a space, as in `DB_HOST: prod/db: host`.
+        // As in `DB_HOST: prod/db: host`.
         MappingValueNotAllowed | SimpleKeyExpected if is_in_value => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
             "put the value in quotes, or each name on a line of its own. In a reference, remove the space after the colon",

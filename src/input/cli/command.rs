@@ -1,8 +1,7 @@
-//! Defines the command line for clap. The completions are made from the same definitions, and so is
-//! the man page in `secrets-exec.1`.
+//! Defines the command line for clap. The completions and the man page in `secrets-exec.1` are made
+//! from the same definitions.
 //!
-//! clap derives some options from the fields of a struct. The comment of such a field is the text
-//! of the option in `--help`.
+//! The comment of a field in a struct that derives `Args` is the option's text in `--help`.
 
 use std::path::PathBuf;
 
@@ -15,21 +14,21 @@ use crate::model::environment::parse_pattern;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
-/// The width of the `--help` text in columns, whatever the terminal's width.
+/// The width of the help in columns. It is the same on every terminal.
 const WIDTH: usize = 80;
 
 const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
 
-/// Defines the command line that clap parses. It includes the argument for the command after `--`,
-/// which is hidden from the help because [`USAGE`] already shows it.
+/// The command line that clap parses. The argument for the command after `--` is hidden from the
+/// help, because [`USAGE`] already shows it.
 pub(super) fn with_program() -> Command {
     without_program().arg(command_argument("The command to start").hide(true))
 }
 
-/// Defines the command line for help, completions and the man page. It leaves out the argument for
-/// the command after `--`, because with it, zsh wouldn't complete our own options.
+/// The command line for help, completions and the man page. The argument for the command after `--`
+/// is left out, because with this argument, zsh wouldn't complete our own options.
 pub(super) fn without_program() -> Command {
     let last_heading = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
@@ -58,8 +57,8 @@ pub(super) fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-/// The text that `secrets-exec -h` prints. It has at most 23 lines, so it fits on a 24-line
-/// terminal together with the prompt.
+/// The text of `secrets-exec -h`. It has at most 23 lines, so that it fits on a terminal with 24
+/// lines, together with the prompt.
 pub(super) fn short_help() -> String {
     without_program()
         .help_template(include_str!("help/launch-short.txt").trim_end())
@@ -67,13 +66,12 @@ pub(super) fn short_help() -> String {
             let is_shown = SHORT_HELP.contains(&arg.get_id().as_str());
             arg.hide_short_help(!is_shown)
         })
-        // `-h` calls the value `REF`. The full form `[PREFIX=]REF` would widen the first column so
-        // much that the descriptions of the other options would need a second line.
+        // The full form `[PREFIX=]REF` would widen the first column so much that the descriptions
+        // of the other options would need a second line.
         .mut_arg("env-from", |arg| arg.value_name("REF"))
         .mut_subcommands(|subcommand| {
             let row = find_subcommand(subcommand.get_name());
-            // The template already lists the integration subcommands by name, so they are hidden
-            // from clap's list.
+            // The template already lists the integration subcommands by name.
             subcommand.hide(row.is_some_and(Subcommand::is_for_integration))
         })
         .render_help()
@@ -84,14 +82,14 @@ pub(super) fn short_help() -> String {
 pub(super) fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
-    // This works around a bug in clap_complete 4.6. If the program's name contains a hyphen, the
-    // bash script sets the state after a subcommand under one name, and looks it up under another,
-    // so bash wouldn't complete the options of subcommands:
+    // A bug in clap_complete 4.6: if the program's name has a hyphen, the bash script sets the
+    // state after a subcommand under one name, but looks it up under another. Without this
+    // correction, bash wouldn't complete the options of subcommands:
     // <https://github.com/clap-rs/clap/issues/6421>
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-/// The man page. The test in `man_page.rs` keeps it up to date.
+/// The man page. The test in `man_page.rs` keeps this file up to date.
 pub(super) const MAN_PAGE: &str = include_str!("secrets-exec.1");
 
 pub(super) const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
@@ -100,19 +98,16 @@ pub(super) const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json"
 pub(super) struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
-    /// The subcommand's help text, from a file in `help/`: a one-line description (which `-h`
-    /// shows, too), an optional paragraph, the usage, and the examples. The man page leaves out the
-    /// examples.
+    /// The text of `help/NAME.txt`.
     help: &'static str,
-    /// A summary of the subcommand's arguments for the help in error messages, such as
-    /// `SECRET:KEY`.
+    /// The arguments, such as `SECRET:KEY`, for the help in error messages.
     pub usage: &'static str,
     arguments: fn(Command) -> Command,
 }
 
 impl Subcommand {
-    /// Defines the subcommand for clap. Its arguments are added only if the command line names the
-    /// subcommand, so a launch doesn't spend time on them.
+    /// The arguments are added only if the command line names the subcommand, so a launch doesn't
+    /// spend time on them.
     fn command(&self) -> Command {
         Command::new(self.name)
             .about(self.about())
@@ -123,8 +118,8 @@ impl Subcommand {
         self.help.lines().next().unwrap_or_default()
     }
 
-    /// True for a subcommand that people rarely type themselves, because it is meant for packages,
-    /// shells, editors or init containers.
+    /// True for a subcommand for packages, shells, editors or init containers, which people rarely
+    /// type.
     fn is_for_integration(&self) -> bool {
         use SubcommandId::*;
         match self.id {
@@ -138,9 +133,8 @@ pub(super) fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
-/// Adds a subcommand's arguments and help texts.
 fn with_arguments(command: Command) -> Command {
-    // `SUBCOMMANDS` has a row for each subcommand, so the search always succeeds.
+    // `SUBCOMMANDS` has a row for each subcommand, so this always finds one.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
@@ -148,8 +142,8 @@ fn with_arguments(command: Command) -> Command {
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
 
-    // `after_help`, the text at the end of `-h`, is set first, because some functions in
-    // `arguments` call `with_short_help`, which replaces it.
+    // Set first, because some functions in `arguments` call `with_short_help`, which replaces
+    // `after_help`, the text at the end of `-h`.
     with_variables((subcommand.arguments)(command.after_help(examples)))
         .arg(help_option("Print help"))
         .about(subcommand.about())
@@ -158,14 +152,14 @@ fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Defines [`SUBCOMMANDS`] and [`SubcommandId`] from a table. Each row has an id, a name, the
-/// usage, and a function that adds the arguments. The help text is in `help/NAME.txt`.
+/// Each row has an id, a name, the usage, and a function that adds the arguments. The help text is
+/// in `help/NAME.txt`.
 macro_rules! subcommands {
     ($($id:ident, $name:literal, $usage:literal, $arguments:expr;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub(super) enum SubcommandId { $($id),* }
 
-        /// The subcommands, in the order in which `--help` lists them.
+        /// The subcommands in the order of `--help`.
         pub(super) static SUBCOMMANDS: &[Subcommand] = &[$(Subcommand {
             id: SubcommandId::$id,
             name: $name,
@@ -213,11 +207,10 @@ const SHORT_HELP: [&str; 9] = [
     "quiet",
 ];
 
-/// A subcommand's `-h` shows this option in addition to [`SHORT_HELP`], but leaves out options that
-/// the subcommand doesn't use.
+/// A subcommand's `-h` shows this option, in addition to those in [`SHORT_HELP`].
 const OTHER_COMMON: &str = "timeout";
 
-/// Defines the help option. clap's own one would appear under a separate heading.
+/// Replaces clap's own help option, because that one would appear under a separate heading.
 fn help_option(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
@@ -226,13 +219,10 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds three groups of options: those that declare entries (such as `--env`), those that choose
-/// the declarations (such as `--file`), and [`OPTIONS`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
 
-/// Adds [`OPTIONS`], and the options that choose the declarations: `--file` and `--no-file`.
 fn with_declarations(command: Command) -> Command {
     let file = entry_option("file", "FILE")
         .short('f')
@@ -248,16 +238,14 @@ fn with_declarations(command: Command) -> Command {
         .action(ArgAction::SetTrue)
         .help("Ignore secrets-exec.yaml, .yml or .json in the working directory")
         .help_heading(ENTRIES);
-    // If an option that isn't repeatable is given twice, the last one wins, as in most programs.
+    // An option that isn't repeatable can be given twice. The last one wins, as in most programs.
     command
         .args_override_self(true)
         .args([file, no_file])
         .args(OPTIONS.iter().map(option_argument))
 }
 
-/// Shortens a subcommand's help.
-///
-/// Options with the topic `ignored` and all options about a running command are hidden, because the
+/// Hides the options about a running command and those with the topic `ignored`, because the
 /// subcommand doesn't use them. Of the other options that it shares with a launch, `-h` shows only
 /// the most common ones.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
@@ -265,7 +253,7 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
         .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
-            // Options without a heading belong only to this subcommand, so `-h` always shows them.
+            // Options without a heading belong only to this subcommand.
             let is_in_short_help = arg.get_help_heading().is_none()
                 || SHORT_HELP.contains(&name)
                 || name == OTHER_COMMON;
@@ -275,8 +263,8 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
         })
 }
 
-/// Adds the names of the options' environment variables to `--help`. A launch skips this step,
-/// which would take 7 % of its instructions.
+/// Adds the options' environment variables to `--help`. A launch skips this, because it would take
+/// 7 % of its instructions.
 pub(super) fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
         Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),
@@ -284,7 +272,6 @@ pub(super) fn with_variables(command: Command) -> Command {
     })
 }
 
-/// Defines the argument for the command after `--`.
 fn command_argument(help: &'static str) -> Arg {
     Arg::new("command")
         .value_name("COMMAND")
@@ -295,7 +282,7 @@ fn command_argument(help: &'static str) -> Arg {
         .value_hint(ValueHint::CommandName)
 }
 
-/// Defines a repeatable option that says what to read, such as `--env NAME=REF`.
+/// A repeatable option that is listed under the heading [`ENTRIES`].
 fn entry_option(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -304,8 +291,7 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// The options that declare entries, and `--keep-case`, which changes how `--env-from` names
-/// variables.
+/// The options that declare entries, and `--keep-case`, which belongs to `--env-from`.
 fn entry_options() -> [Arg; 5] {
     [
         entry_option("env", "NAME=REF").short('e')
@@ -333,7 +319,6 @@ fn entry_options() -> [Arg; 5] {
     ]
 }
 
-/// Defines one of the [`OPTIONS`] for clap.
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg.help(option.help).help_heading(option.heading);
@@ -342,18 +327,16 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Level => arg.action(ArgAction::Count),
         Takes::Texts(name) => with_text(arg, name).action(ArgAction::Append),
-        // Without `require_equals`, clap would read the next word on the command line as the
-        // option's value.
+        // Without `require_equals`, clap would read the next word as the option's value.
         Takes::Optional(name) => with_text(arg, name)
             .num_args(0..=1)
             .require_equals(true)
-            // `--agent` without a value means the same as SECRETS_EXEC_AGENT=1: the default URL.
+            // `--agent` without a value means the default URL, as SECRETS_EXEC_AGENT=1 does.
             .default_missing_value("1"),
     }
 }
 
-/// Makes an argument accept a text value, shown as `name` in `--help`. If `name` is FILE or DIR,
-/// shells complete paths.
+/// Makes the option take a text. If `name` is FILE or DIR, shells complete paths.
 fn with_text(arg: Arg, name: &'static str) -> Arg {
     let hint = match name {
         "FILE" => ValueHint::FilePath,
@@ -490,7 +473,6 @@ pub(super) struct InstallArguments {
     pub directory: PathBuf,
 }
 
-/// Parses an AWS account id: 12 digits, without hyphens.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("an account id of 12 digits without hyphens, such as 123456789012");
@@ -498,8 +480,7 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// Parses the ARN of a KMS key. Refuses the ARN of an alias, because a policy can't name a key by
-/// its alias.
+/// Refuses the ARN of an alias, because a policy can't name a key by its alias.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     match Arn::parse(text) {
         Some(arn) if arn.service() == "kms" && arn.resource().starts_with("key/") => Ok(arn),
@@ -509,13 +490,13 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
     }
 }
 
-/// Parses one pattern from a comma-separated list, ignoring spaces around it.
+/// Parses one pattern from a comma-separated list.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
 
-/// Parses a secret's name or ARN. Refuses a name that can't be followed by a key, such as `ssm`,
-/// because `ssm:KEY` would mean a parameter.
+/// Refuses a name that can't be followed by a key, such as `ssm`, because `ssm:KEY` means a
+/// parameter.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

@@ -17,17 +17,16 @@ use crate::model::message::Problem;
 use crate::model::reference::Reference;
 use crate::model::shown::shown;
 
-/// Parses `NAME=REF` from `--env` or `--as-file`, or `NAME:PATH=REF` from `--as-file`. Without a
-/// valid NAME, messages show `shown_option` instead: `--env`, or `--env number 2` if the option is
-/// given several times.
+/// Parses an entry of `--env` or `--as-file`. If the entry has no valid NAME, messages call it
+/// `shown_option`: `--env`, or `--env number 2` if the option is given several times.
 pub(super) fn parse_entry(
     option: Argument,
     shown_option: &str,
     text: &str,
 ) -> Result<Entry, Problem> {
     let refused = |why: &str| refused_entry(option, shown_option, why);
-    // The user may have written `--env "A=prod/db:a B=prod/db:b"`, or a connection string with
-    // semicolons.
+    // Refuse a value with several assignments, as in `--env "A=prod/db:a B=prod/db:b"`, or in a
+    // connection string with semicolons.
     let assignments = text
         .split([' ', ',', ';'])
         .filter_map(assigned_name)
@@ -73,8 +72,7 @@ pub(super) fn parse_entry(
     Ok(Entry::new(target, source, Origin::Argument(argument)))
 }
 
-/// The error for an entry that isn't written as its option expects. `why` is a predicate about the
-/// option's value.
+/// The error for a malformed entry. `why` is a predicate about the option's value.
 fn refused_entry(option: Argument, shown_option: &str, why: &str) -> Problem {
     let usage = if option == Argument::EnvFrom {
         "write --env-from [PREFIX=]SECRET"
@@ -86,11 +84,11 @@ fn refused_entry(option: Argument, shown_option: &str, why: &str) -> Problem {
     Problem::usage(format!("the value of {shown_option} {why}")).help(usage)
 }
 
-/// What is wrong with an entry that doesn't begin with a valid name.
+/// The mistake in an entry that doesn't begin with a valid name.
 ///
-/// `text`, the part before `=`, may be a password, as in `"$DB_PASSWORD=prod/db:password"`. So the
-/// message shows it only if `reference`, the part after `=`, is a valid name: then, the user has
-/// probably swapped the two.
+/// `text`, the part before `=`, may be a password, as in `"$DB_PASSWORD=prod/db:password"`. So it
+/// is shown only if `reference`, the part after `=`, is a valid name: then, the user has probably
+/// swapped the two.
 fn invalid_name(text: &str, reference: &str) -> String {
     let illegal = text
         .chars()
@@ -107,16 +105,13 @@ fn invalid_name(text: &str, reference: &str) -> String {
     }
 }
 
-/// True if an entry has the form `NAME:PATH=REF`.
-///
-/// `name` and `rest` are the parts before and after its first colon. PATH must be absolute, or
-/// begin with `~` or a placeholder such as `$HOME`. Two slashes after the colon mean a URL.
+/// True if an entry, split at its first colon, has the form `NAME:PATH=REF`. PATH must be absolute,
+/// or begin with `~` or a placeholder such as `$HOME`. Two slashes mean a URL.
 fn is_before_path(name: &str, rest: &str) -> bool {
     !name.contains('=') && rest.starts_with(['/', '$', '~']) && !rest.starts_with("//")
 }
 
-/// Splits `PATH=REF` at the first `=` outside a placeholder such as `${NAME:-a=b}`. REF is `None`
-/// if no `=` is found.
+/// Splits `PATH=REF` at the first `=` outside a placeholder such as `${NAME:-a=b}`.
 fn split_path(text: &str) -> (&str, Option<&str>) {
     let mut is_in_placeholder = false;
     for (at, c) in text.char_indices() {
@@ -130,7 +125,8 @@ fn split_path(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-/// Parses `[PREFIX=]REF` from `--env-from`. For `shown_option`, see [`parse_entry`].
+/// Parses `[PREFIX=]REF` from `--env-from`. Messages call the option `shown_option`: `--env-from`,
+/// or `--env-from number 2` if it is given several times.
 pub(super) fn parse_env_from(
     shown_option: &str,
     text: &str,
@@ -163,7 +159,6 @@ pub(super) fn parse_get(text: &str) -> Result<Entry, Problem> {
     ))
 }
 
-/// Parses the reference of an entry. If the reference is malformed, the error names the entry.
 fn parse_reference(text: &str, target: &Target, argument: Argument) -> Result<Reference, Problem> {
     Reference::parse(text).map_err(|error| {
         let subject = Subject::for_target(target, Origin::Argument(argument));

@@ -28,8 +28,8 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
 
     let man = Man::new(command.clone())
         .title("SECRETS-EXEC")
-        // If the date were left out, the other fields of the title would end up in the wrong
-        // places.
+        // The date is blank. If it were left out, the other fields of the title would end up in the
+        // wrong places.
         .date(" ")
         .manual("User Commands");
     man.render_title(page)?;
@@ -62,8 +62,8 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     }
     roff.to_writer(page)?;
 
-    // Options under a heading are left out: a launch has them, too, so an earlier section of the
-    // man page already describes them.
+    // Options under a heading are left out, because a launch has them, too, and an earlier section
+    // of the man page already describes them.
     let without_launch_options = Command::new("").disable_help_flag(true).args(
         subcommand
             .get_arguments()

@@ -1,7 +1,5 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: the task, its arguments,
-//! and its [`Inputs`]. The inputs are entries and options, for a launch and for most subcommands.
-//!
-//! Only this folder uses clap.
+//! and its [`Inputs`], the entries and options. Only this folder uses clap.
 //!
 //! Parsing reads no files. It goes on after an invalid value: the error is added to
 //! [`Inputs::errors`], and is reported together with the errors of the declarations.
@@ -42,10 +40,10 @@ use command::{
 };
 use entries::{parse_entry, parse_env_from, parse_get};
 
-/// The task that the user asks for on the command line.
+/// The task that the user asks for.
 pub enum Invocation {
     Launch(Box<Inputs>, CommandLine),
-    /// The second field is the command after `--`, if there is one. `check` looks for it in PATH.
+    /// The second field is the command after `--`, if any, which `check` looks for in PATH.
     Check(Box<Inputs>, Option<CommandLine>, CheckArguments),
     Get(Box<Inputs>, GetArguments),
     Policy(Box<Inputs>, PolicyArguments),
@@ -110,9 +108,9 @@ pub fn parse_command_line(
         .map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Finds an option's first value without parsing the command line, which may have mistakes. The
-/// value is `json` in `--format json` and `--format=json`, and `FILE` in `-o FILE` and `-oFILE`.
-/// Ignores the command after `--`.
+/// Finds an option's first value before `--`, without parsing the command line, which may have
+/// mistakes. The value is `json` in `--format json` and `--format=json`, and `FILE` in `-o FILE`
+/// and `-oFILE`.
 pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut words = arguments.iter().take_while(|word| *word != "--");
     let found = words.find_map(|word| word.to_str()?.strip_prefix(option))?;
@@ -122,8 +120,8 @@ pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a st
     Some(found.strip_prefix('=').unwrap_or(found))
 }
 
-/// True if the arguments run `export`, and a shell may evaluate what it prints: the output goes to
-/// standard output, and the format is `shell`, missing or unknown.
+/// True for `export` if a shell may evaluate what it prints: the output goes to standard output,
+/// and the format is `shell`, missing or unknown.
 pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
     let format = early_value(arguments, "--format").unwrap_or_default();
     let file = early_value(arguments, "--output").or_else(|| early_value(arguments, "-o"));
@@ -132,8 +130,8 @@ pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
             ExportFormat::from_str(format, false),
             Ok(ExportFormat::Shell) | Err(_)
         )
-        // `-` is standard output. If the file name is empty, or there is an option instead of it,
-        // the command fails, but a shell may still evaluate standard output.
+        // `-` is standard output. With an empty file name, or an option instead of it, the command
+        // fails, but a shell may still evaluate standard output.
         && file.is_none_or(|file| file.is_empty() || file.starts_with('-'))
 }
 
@@ -141,11 +139,9 @@ fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
     find_subcommand(arguments.first()?.to_str()?)
 }
 
-/// Reports the arguments before `--` that are probably mistakes.
-///
-/// These are empty, are several arguments in one, or have a character that is easy to overlook,
-/// such as a line feed. Skips ARNs and most entries (`NAME=REF`), because they are checked when
-/// they are parsed, with more precise messages.
+/// Reports the arguments before `--` that are empty, are several arguments in one, or have a
+/// character that is easy to overlook, such as a line feed. Skips ARNs and most entries, because
+/// their parsers have more precise messages.
 fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
     let has_separator = arguments.iter().any(|argument| argument == "--");
     let mut problems = Vec::new();
@@ -158,8 +154,7 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
         if is_entry {
             continue;
         }
-        // If `-f app.yaml` is a single argument, clap reads it as `-f` with the value ` app.yaml`,
-        // including the space.
+        // clap reads a single argument `-f app.yaml` as `-f` with the value ` app.yaml`.
         let (option, _) = text.split_once(' ').unwrap_or_default();
         let is_joined = option.starts_with('-')
             && (option.len() == 2 || option.starts_with("--") && !option.contains('='));
@@ -167,8 +162,8 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::usage(fault));
         } else if is_joined && (number == 1 || has_separator || option == "--") {
-            // Only the first argument is certainly ours if there is no `--`. A later one may belong
-            // to the command.
+            // Without `--`, an argument after the first may belong to the command, so it isn't
+            // reported.
             let text = format!("argument {number} is several arguments in one");
             problems.push(Problem::usage(text).help("pass each argument separately"));
         }
@@ -177,7 +172,6 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
 }
 
 /// Turns the words `help` and `version` into options, because clap accepts only the options.
-/// `help check` becomes `check --help`, and `version` becomes `--version`.
 fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
@@ -187,8 +181,6 @@ fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
-/// Builds the invocation of the subcommand `name` from its parsed arguments, `matches`, and from
-/// the inherited variables.
 fn subcommand_invocation(
     name: &str,
     matches: &mut ArgMatches,
@@ -197,7 +189,7 @@ fn subcommand_invocation(
     use SubcommandId::*;
 
     let Some(subcommand) = find_subcommand(name) else {
-        // clap accepts only the names of our subcommands, so this never happens.
+        // clap accepts only our subcommands, so this never happens.
         return Err(clap::Error::new(ErrorKind::InvalidSubcommand));
     };
     Ok(match subcommand.id {
@@ -230,7 +222,6 @@ fn subcommand_invocation(
     })
 }
 
-/// Creates the invocation that launches the command after `--`.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -253,11 +244,11 @@ fn launch_invocation(
     Err(inputs.errors)
 }
 
-/// The variable that lists the declarations, separated by commas. `-f` overrides it.
+/// The variable that lists the declarations to read, separated by commas. `-f` overrides it.
 const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
-/// The options that say what to read. After `--`, they are probably misplaced, because they belong
-/// to the command there. Only `--file` can also be set by a variable.
+/// The options that say what to read. After `--`, they belong to the command, but are probably
+/// misplaced. Only `--file` can also be set by a variable.
 const ENTRY_OPTIONS: &[&str] = &[
     "-e",
     "--env",
@@ -276,27 +267,23 @@ const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command 
 /// The entries and options from the command line and from `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// The options from the command line and from `SECRETS_EXEC_*`. The command line takes
-    /// precedence.
+    /// The command line takes precedence over the variables.
     pub options: TypedOptions,
-    /// True if the command line has `-q`. Unlike SECRETS_EXEC_QUIET, this flag also hides the
-    /// warning that secrets are read from the `--local` file.
+    /// True for `-q`. Unlike SECRETS_EXEC_QUIET, it also hides the warning that secrets are read
+    /// from the `--local` file.
     pub has_quiet_flag: bool,
     pub layer: Layer,
     pub declarations: DeclarationChoice,
-    /// The patterns of `--resolve-env`. References in inherited variables with matching names are
-    /// resolved.
+    /// The patterns of `--resolve-env`.
     pub resolve_env: Vec<Pattern>,
-    /// True if one of the [`ENTRY_OPTIONS`] comes after `--`. The user probably meant it for
-    /// secrets-exec.
+    /// True if one of the [`ENTRY_OPTIONS`] comes after `--`.
     has_misplaced_option: bool,
     pub errors: Vec<Problem>,
     pub warnings: Vec<Record>,
 }
 
 impl Inputs {
-    /// Reads the inputs of a launch, or of a subcommand that accepts entries such as
-    /// `--env NAME=REF`.
+    /// Reads the inputs of a launch, or of a subcommand that accepts entries.
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
 
@@ -314,14 +301,13 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the part that all [`Inputs`] have in common: the options, and which declarations to
-    /// read.
+    /// Reads what all [`Inputs`] have in common: the options, and which declarations to read.
     fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
         let variables = inputs.options_from_variables(inherited);
-        // Flags and variables are checked separately. If a flag excludes an option that a variable
-        // sets, that isn't an error: the variable's option is turned off.
+        // If a flag excludes an option that a variable sets, that isn't an error: the variable's
+        // option is turned off. So flags and variables are checked separately.
         for options in [&flags, &variables] {
             inputs.errors.extend(options.exclusions());
         }
@@ -371,8 +357,7 @@ impl Inputs {
         }
     }
 
-    /// The error for inputs without any entry. `declarations` has the names of the declarations
-    /// that were read.
+    /// The error if there is no entry. `declarations` names the files that were read.
     pub fn no_entry_problem(&self, declarations: &[String]) -> Problem {
         if self.has_misplaced_option {
             let text = "there is nothing to read: the options come after `--`, so they belong to the command";
@@ -396,18 +381,15 @@ impl Inputs {
             .help_if_some(missing_declaration_help())
     }
 
-    /// Takes the command after `--` out of `matches`, if there is one.
-    ///
-    /// Sets [`Self::has_misplaced_option`], and adds a warning for each argument that contains one
-    /// of CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
+    /// Takes the command after `--` out of `matches`, and warns of CloudFormation's dynamic
+    /// references (`{{resolve:ssm:…}}`) in its arguments.
     fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
         let command = CommandLine::new(take_values(matches, "command"))?;
 
         for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
             self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
-            // All services in dynamic references (secretsmanager, ssm and ssm-secure) begin with
-            // `s`.
+            // All services in dynamic references (secretsmanager, ssm, ssm-secure) begin with `s`.
             if argument.contains("{{resolve:s") {
                 self.warnings.push(Record::warning(UNRESOLVED_WARNING));
             }
@@ -415,9 +397,8 @@ impl Inputs {
         Some(command)
     }
 
-    /// Takes the [`OPTIONS`] out of `matches`.
-    ///
-    /// A flag is set as its variable would set it: to `1` for `-q`, and to `2` for `-vv`.
+    /// Takes the [`OPTIONS`] out of `matches`. A flag without a value is treated as if its variable
+    /// were set: to `1` for `-q`, and to `2` for `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
         let mut options = TypedOptions::default();
         for option in OPTIONS {
@@ -438,12 +419,10 @@ impl Inputs {
 
     /// Reads the [`OPTIONS`] from the `SECRETS_EXEC_*` variables.
     ///
-    /// - A value that its option doesn't accept is an error. So is a variable such as
-    ///   `SECRETS_EXEC_ENV`, because variables can't declare entries.
-    /// - A name that looks like a misspelled option leads to a warning.
-    /// - Any other name is ignored, because Kubernetes sets variables such as `SECRETS_EXEC_PORT`
-    ///   for a service called secrets-exec.
-    /// - Empty variables are skipped. [`Self::for_declarations`] reports some of them.
+    /// Variables can't declare entries, so one such as `SECRETS_EXEC_ENV` is an error. A name that
+    /// looks like a misspelled option leads to a warning. Any other name is ignored, because
+    /// Kubernetes sets variables such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+    /// Empty variables are skipped, but [`Self::for_declarations`] reports some of them.
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
@@ -451,8 +430,7 @@ impl Inputs {
                 continue;
             };
             // Names with a misspelled prefix, such as `SECRET_EXEC_REGION`, aren't skipped, and
-            // neither is `AWS_ENDPOINT_URL_SECRETSMANAGER`, a common misspelling of one of AWS's
-            // variables.
+            // neither is `AWS_ENDPOINT_URL_SECRETSMANAGER`, a common misspelling.
             if value.is_empty() || !name.contains("EXEC_") && !name.contains("ENDPOINT_URL_SE") {
                 continue;
             }
@@ -478,8 +456,6 @@ impl Inputs {
         options
     }
 
-    /// Sets an option to `values`, which come from a flag or variable (`place`). Adds an error for
-    /// each value that isn't valid.
     fn set_option(
         &mut self,
         options: &mut TypedOptions,
@@ -493,8 +469,6 @@ impl Inputs {
         }
     }
 
-    /// Takes the entries of the command line out of `matches`. Adds an error for each entry that
-    /// can't be parsed.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
         let keeps_case = matches.get_flag("keep-case");
         if keeps_case && !matches.contains_id("env-from") {
@@ -525,9 +499,6 @@ impl Inputs {
     }
 }
 
-/// Chooses the declarations to read: the files of `-f` or, without `-f`, the files in
-/// `SECRETS_EXEC_FILE`. If the user named no files, chooses the declaration in the working
-/// directory, or none with `--no-file`.
 fn declaration_choice(
     from_option: Vec<PathBuf>,
     has_no_file: bool,
@@ -549,7 +520,6 @@ fn declaration_choice(
     }
 }
 
-/// Splits the list in `SECRETS_EXEC_FILE` at its commas.
 fn split_file_variable(value: &OsStr) -> Vec<PathBuf> {
     // If the value is a URL or the content of a file, its commas don't separate names.
     if not_a_path(&value.to_string_lossy()).is_some() {
@@ -562,11 +532,9 @@ fn split_file_variable(value: &OsStr) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Warns about a variable that sets none of the [`OPTIONS`], if its name looks like one of these:
-///
-/// - an option that variables can't set (`flag`): `SECRETS_EXEC_NO_FILE` looks like `--no-file`
-/// - a misspelling of one of our variables, such as `SECRETS_EXEC_AWS_REGION`, or of one of AWS's,
-///   such as `AWS_ENDPOINT_URL_SECRETSMANAGER`
+/// Warns about a variable that sets none of the [`OPTIONS`], if its name looks like an option that
+/// variables can't set (`flag`, such as `--no-file`), or like a misspelling of one of our or AWS's
+/// variables.
 fn misspelling_warning(name: &str, flag: String) -> Option<Record> {
     let is_flag = name != FILE_VARIABLE && ENTRY_OPTIONS.contains(&flag.as_str());
     let instead = if is_flag {
@@ -578,14 +546,13 @@ fn misspelling_warning(name: &str, flag: String) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Finds the variable that the user probably meant by `name`: one of ours, or one of AWS's.
 fn similar_variable(name: &str) -> Option<String> {
     // People tend to add these words to our variables' names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let short = name
         .replace("_AWS", "")
         .replace("_DEFAULT", "")
         .replace("_CONFIG", "");
-    // These two names are valid, too, although the variables set none of the `OPTIONS`.
+    // These names are valid, too, although they set none of the `OPTIONS`.
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     OPTIONS
         .iter()
@@ -594,7 +561,6 @@ fn similar_variable(name: &str) -> Option<String> {
         .find(|own| own != name && strsim::osa_distance(&short, own) <= 1)
 }
 
-/// Takes all values of an option out of `matches`. The result is empty if the option isn't used.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }

@@ -15,8 +15,7 @@ use crate::model::fault::{foreign_word, is_one_letter_away, wrong_value};
 use crate::model::message::Problem;
 use crate::model::shown::shown;
 
-/// Converts clap's error about `arguments` to a problem. `command` is clap's definition of the
-/// whole command line.
+/// Turns clap's error about `arguments` into a problem. `command` defines the whole command line.
 pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> Problem {
     let words: Vec<_> = arguments
         .iter()
@@ -31,8 +30,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
     };
     let program = line.first_words();
 
-    // clap writes `--format <FORMAT>` for an option, `<REF>` for an argument, and `--verbose...`
-    // for a flag that can be repeated.
+    // Take only the name from the argument. clap writes `--format <FORMAT>` for an option, `<REF>`
+    // for an argument, and `--verbose...` for a flag that can be repeated.
     let argument = context(&error, ContextKind::InvalidArg);
     let name = argument.split([' ', '=', ',']).next().unwrap_or_default();
     let name = name.trim_matches(['<', '>']).trim_end_matches('.');
@@ -62,8 +61,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
             Problem::usage(format!("{name} needs a value")).help(help)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            // A positional argument isn't called by its name, because SHELL, for example, would
-            // look like a variable.
+            // The name of a positional argument, such as SHELL, would look like a variable, so it
+            // isn't shown.
             let subject = if name.starts_with('-') {
                 name.to_owned()
             } else {
@@ -83,13 +82,12 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
             let help = "remove the value, or the whole option to turn it off";
             Problem::usage(format!("{name} doesn't accept a value")).help(help)
         }
-        // clap has a fixed text for each kind of error, so the text can't contain an argument.
+        // The text is fixed for each kind of error, so it can't contain an argument.
         rare => Problem::usage(rare.to_string()),
     }
 }
 
-/// A detail of clap's error, such as the name of the invalid argument. The text is empty if
-/// the error doesn't have this detail.
+/// A detail of clap's error, or an empty text if the error doesn't have it.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -101,14 +99,15 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
 /// A command line that clap could not parse.
 struct Line<'a> {
     words: Vec<&'a str>,
-    /// The subcommand named by the first argument. `None` for a launch.
+    /// `None` for a launch.
     subcommand: Option<&'static Subcommand>,
-    /// clap's definition of the subcommand or, for a launch, of the whole command line.
+    /// Defines the subcommand or, for a launch, the whole command line.
     command: &'a Command,
 }
 
 impl Line<'_> {
-    /// The program and, if there is one, the subcommand, as in `secrets-exec check`.
+    /// The program and the subcommand, such as `secrets-exec check`. For a launch, only the
+    /// program.
     fn first_words(&self) -> String {
         match self.subcommand {
             Some(row) => format!("secrets-exec {}", row.name),
@@ -116,7 +115,7 @@ impl Line<'_> {
         }
     }
 
-    /// True for a word after `--`, which belongs to a command and may be a secret.
+    /// True for a word after `--`, which belongs to the command and may be a secret.
     fn is_after_separator(&self, word: &str) -> bool {
         self.words
             .iter()
@@ -124,28 +123,27 @@ impl Line<'_> {
             .any(|other| *other == word)
     }
 
-    /// True for a launch and for `check`, which accept a command after `--`.
+    /// True for a launch and for `check`.
     fn accepts_command(&self) -> bool {
         self.subcommand
             .is_none_or(|row| row.id == SubcommandId::Check)
     }
 
-    /// True for a launch, and for a subcommand that accepts entries, such as `--env NAME=REF`.
+    /// True for a launch, and for a subcommand with options such as `--env NAME=REF`.
     fn accepts_entries(&self) -> bool {
         self.command
             .get_arguments()
             .any(|arg| arg.get_id() == "env")
     }
 
-    /// The help that shows the usage of the subcommand or launch, such as
-    /// `use secrets-exec get SECRET:KEY`.
+    /// For example, `use secrets-exec get SECRET:KEY`.
     fn usage_help(&self) -> String {
         let row = self.subcommand;
         let usage = row.map_or("[--env NAME=REF | -f FILE] -- COMMAND", |row| row.usage);
         format!("use {} {usage}", self.first_words())
     }
 
-    /// Finds the option that an argument begins with: `--env` for `--env=A=prod/db:a` and for
+    /// Finds the option that a word begins with: `--env` for `--env=A=prod/db:a` and for
     /// `-eA=prod/db:a`.
     fn option(&self, word: &str) -> Option<&Arg> {
         let name = word.split('=').next()?;
@@ -156,7 +154,6 @@ impl Line<'_> {
         })
     }
 
-    /// The error for an option that the launch or subcommand doesn't have.
     fn unknown_option(&self, option: &str) -> Problem {
         let program = self.first_words();
         let similar = self
@@ -164,8 +161,8 @@ impl Line<'_> {
             .get_arguments()
             .filter_map(Arg::get_long)
             .find(|long| is_one_letter_away(&format!("--{long}"), option));
-        // The equivalent of another tool's option is usually an option of a launch, which a
-        // subcommand may not have.
+        // For another tool's option, suggest our equivalent. If this is an option, usually only a
+        // launch and subcommands with entries have it.
         let ours = foreign_word("option", option)
             .filter(|ours| self.accepts_entries() || !ours.starts_with('-'));
         let help = match (ours, similar) {
@@ -180,12 +177,10 @@ impl Line<'_> {
         Problem::usage(format!("{program} has no {} option", shown(option))).help(help)
     }
 
-    /// The error for an argument that is neither an option nor an option's value.
-    ///
-    /// The message identifies it by its number and by the option before it. The argument itself may
+    /// The error for an argument that is neither an option nor an option's value. The argument may
     /// be a secret, so it is shown only if it is another tool's subcommand.
     fn stray_word(&self, word: &str) -> Problem {
-        // clap reports the word as it was written, so it is always found.
+        // clap reports the word as it was written.
         let at = self.words.iter().position(|other| *other == word);
         let at = at.unwrap_or_default();
         let mut place = format!("argument {}", at + 1);
@@ -196,7 +191,7 @@ impl Line<'_> {
             place += &format!(", after {},", option_usage(option));
         }
 
-        // In `help chekc`, the subcommand is the second word.
+        // The subcommand may be the second word, as in `help chekc`.
         if self.subcommand.is_none()
             && at < 2
             && let Some(ours) = foreign_word("subcommand", word)
@@ -204,8 +199,8 @@ impl Line<'_> {
             let text = format!("there is no subcommand \"{word}\"");
             return Problem::usage(text).help(format!("use {ours}"));
         }
-        // A subcommand with a short name isn't suggested, because `git`, `gem` and `main` are more
-        // likely programs than misspellings of `get` and `man`.
+        // `git`, `gem` and `main` are more likely programs than misspellings of `get` and `man`, so
+        // a short name must match exactly.
         let meant = SUBCOMMANDS.iter().find(|row| {
             row.name == word || row.name.len() >= 5 && is_one_letter_away(row.name, word)
         });
@@ -223,9 +218,8 @@ impl Line<'_> {
             return Problem::usage(format!("`--` is missing before the command ({text})"))
                 .help("put the command after `--`");
         }
-        // The unexpected word may be meant as the value of the option before it. But if a
-        // subcommand takes an argument of its own, such as FILE, the word may be meant as this
-        // argument.
+        // The word may be meant as the value of the option before it or, for a subcommand, as an
+        // argument of its own, such as FILE.
         let help = match option {
             Some(option) if self.accepts_entries() => value_help(option),
             _ => self.usage_help(),
@@ -234,13 +228,12 @@ impl Line<'_> {
     }
 }
 
-/// An option as shown in `--help`, such as `--env NAME=REF`.
+/// The option and its value as in `--help`: `--env NAME=REF`.
 fn option_usage(option: &Arg) -> String {
     option.to_string().replace(['<', '>', '.'], "")
 }
 
-/// The help for a stray word after an option and its value. It explains which values the option
-/// takes.
+/// The help for a stray word after `option` and its value.
 fn value_help(option: &Arg) -> String {
     let usage = option_usage(option);
     let one_word = format!("a value is one word without blanks: {usage}");

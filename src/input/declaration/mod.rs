@@ -1,7 +1,6 @@
-//! Reads declarations. Each file becomes a [`Layer`] of entries and aliases, and a set of options.
-//! Flags and variables override these options.
-//!
-//! Messages about mistakes never show a line of a file, because the line may hold a secret.
+//! Reads declarations. Each file becomes a [`Layer`] of entries and aliases, and a set of options,
+//! which flags and variables override. Messages never show a line of a file, because it may hold a
+//! secret.
 //!
 //! The declaration in the working directory is read even if nobody named it. Its author chooses
 //! which secrets are read with this user's credentials, and which variables the command gets. So it
@@ -35,7 +34,7 @@ use crate::system::paths::{self, OpenError};
 use reader::{Item, MappingEntry, SourceFile, THIS_FILE};
 use sections::{read_aliases, read_env_from, read_files, read_variables};
 
-/// The declarations that a launch or subcommand reads.
+/// The declarations to read.
 #[derive(Clone, Debug, Default)]
 pub enum DeclarationChoice {
     /// No declaration, because of `--no-file`.
@@ -43,23 +42,20 @@ pub enum DeclarationChoice {
     None,
     /// The declaration in the working directory, if there is one.
     InWorkingDirectory,
-    /// The files that the user named with `-f` or SECRETS_EXEC_FILE, in the order in which they are
-    /// read.
+    /// The files of `-f` or SECRETS_EXEC_FILE, in the order in which they are read.
     Named {
         files: Vec<PathBuf>,
         by: DeclarationsNamedBy,
-        /// True if `--no-file` was given, too. This hides the note that the declaration in the
-        /// working directory isn't read.
+        /// True if `--no-file` was given, too. This hides the note about the declaration in the
+        /// working directory.
         has_no_file: bool,
     },
 }
 
 impl DeclarationChoice {
-    /// A note for a user who may wonder why no declaration in the working directory is read:
-    ///
-    /// - There is one, but the user named other files. With `errors`, such as a missing `-f` file,
-    ///   there is no note, because it wouldn't help.
-    /// - The working directory can't be searched for one.
+    /// A note for a user who may wonder why no declaration in the working directory is read: either
+    /// the user named other files, or the directory can't be searched. If there are `errors`, such
+    /// as a missing `-f` file, the note about other files is left out, because it wouldn't help.
     pub fn note(&self, errors: &[Problem]) -> Option<Record> {
         let text = match self {
             Self::Named {
@@ -96,24 +92,23 @@ pub enum DeclarationsNamedBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sections {
     All,
-    /// Only `defaults` and `secrets`. This is for `get`, which ignores entries, including mistakes
-    /// in them.
+    /// Only `defaults` and `secrets`, for `get`, which ignores entries and the mistakes in them.
     OptionsAndAliases,
 }
 
 #[derive(Default)]
 pub struct Declarations {
-    /// The options under `defaults`. If several declarations set the same option, the last
-    /// declaration takes precedence.
+    /// The options under `defaults`. If several declarations set an option, the last one takes
+    /// precedence.
     pub options: TypedOptions,
     pub layers: Vec<Layer>,
-    /// The names of the files that were read, for messages.
+    /// The files that were read, for messages.
     pub names: Vec<String>,
-    /// All errors, in the order of the files and their lines.
+    /// In the order of the files and their lines.
     pub errors: Vec<Problem>,
 }
 
-/// Reads the chosen declarations, and collects all errors in them.
+/// Reads the chosen declarations.
 pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Declarations {
     let mut declarations = Declarations::default();
     match choice {
@@ -137,8 +132,6 @@ pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Decl
 }
 
 impl Declarations {
-    /// Adds the options, the layer and the errors of the next declaration. `text` is the content of
-    /// the file, or the error if the file can't be read.
     fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
         let text = match text {
             Ok(text) => text,
@@ -153,7 +146,6 @@ impl Declarations {
     }
 }
 
-/// Reads the text of a declaration that the user named. `-` is standard input. Refuses a TOML file.
 fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
@@ -174,7 +166,6 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory. It is an error if there are several.
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -197,9 +188,6 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
 }
 
 /// The declaration in the working directory that isn't read because the user named `files`.
-///
-/// `None` if the directory has no declaration or several, if its declaration can't be trusted, or
-/// if it is one of `files`.
 fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -214,14 +202,15 @@ fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 /// Warns about aliases that no entry uses.
 ///
 /// With `lists_all`, which `check` sets, the warning names all of them. A launch names only those
-/// in uppercase, such as API_TOKEN, because the user probably meant to set this variable. It skips
-/// a name if the command gets a variable with this name anyway, and a file that only defines
-/// aliases for other files.
+/// in uppercase, such as API_TOKEN, because the user probably meant to set a variable of this name.
+/// It skips a name if the command gets such a variable anyway. It also skips a file that only
+/// defines aliases for other files.
 pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<Record> {
     let mut used = BTreeSet::new();
     for entry in layers.iter().flat_map(|layer| &layer.entries) {
         if matches!(entry.source, Source::Object(_)) && !lists_all {
-            // An object's key may set the variable that an alias is named after.
+            // A key of this object may set the variable that an alias is named after. Then the
+            // alias isn't a mistake.
             return None;
         }
         for reference in entry.source.references() {
@@ -231,7 +220,7 @@ pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -
 
     let mut unused = Vec::new();
     for layer in layers {
-        // The last layer is the command line, so two layers mean a single declaration, whose
+        // The command line is the last layer, so two layers mean a single declaration, whose
         // aliases can't be for other files.
         let is_shared = layer.entries.is_empty() && layers.len() > 2;
         for name in layer.aliases.keys() {
@@ -258,8 +247,8 @@ pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -
     )))
 }
 
-/// Suggests what to do if the working directory has no declaration: use a declaration from a parent
-/// directory, use a file with a similar name, or turn .env into a declaration.
+/// Help for a working directory without a declaration: use one from a parent directory or a file
+/// with a similar name, or migrate .env.
 pub fn missing_declaration_help() -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
@@ -280,9 +269,8 @@ pub fn missing_declaration_help() -> Option<String> {
     Some(migrate.to_owned())
 }
 
-/// Opens the declaration `name` in the working directory. Refuses a symbolic link, anything else
-/// that isn't a regular file, and a file that someone other than root and this user could have
-/// written.
+/// Refuses a symbolic link, anything else that isn't a regular file, and a file that someone other
+/// than root and this user could have written.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     paths::open_trusted(Path::new("."), name).map_err(|error| {
         let (what, target, distrust) = match error {
@@ -300,10 +288,8 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     })
 }
 
-/// Parses a declaration's text into options (`defaults`), entries and aliases, and errors.
-///
-/// The errors are in the order of the lines. If the syntax is wrong, there is only that error. A
-/// repeated key is an error, too, but the rest of the declaration is still read.
+/// Parses a declaration. If the syntax is wrong, only this error is reported. A repeated key is an
+/// error, too, but the rest of the declaration is still read.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
@@ -311,7 +297,7 @@ pub fn parse_declaration(
 ) -> (TypedOptions, Layer, Vec<Problem>) {
     let (mut node, mut errors) = parse_yaml(text);
     // A list from an ECS task definition or a Kubernetes manifest is recognized by its text,
-    // because it often isn't valid YAML: in ECS lists, most ARNs end with a colon, which YAML
+    // because it often isn't valid YAML: most ARNs in ECS lists end with a colon, which YAML
     // accepts only in quotes.
     let has_list = text.contains("- name: ") && text.contains(" valueFrom:");
     let foreign = foreign_file(|key| {
@@ -336,7 +322,6 @@ pub fn parse_declaration(
 
 const EMPTY_HELP: &str = "what writes this file may have failed. If --env or --resolve-env says what to read, write {} into it or use --no-file";
 
-/// Reads the sections of a declaration from its tree, and adds their mistakes to `source`.
 fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let file = Item {
         source,
@@ -360,9 +345,8 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         (layer.aliases, layer.refused_aliases) = read_aliases(&item);
     }
     if sections == Sections::All {
-        // If `env` is empty and there are unknown keys, they are probably variables that should be
-        // indented below `env`. They have already been reported, so don't report the empty `env`,
-        // too.
+        // If there are unknown keys, they are probably variables that should be indented below
+        // `env`, so an empty `env` is part of the same mistake.
         let env = section("env").filter(|env| !(file.has_unknown && env.node.is_null()));
         layer.entries.extend(env.iter().flat_map(read_variables));
         layer
@@ -375,12 +359,10 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
     (options.unwrap_or_default(), layer)
 }
 
-/// Reads the section `defaults`. Adds a mistake for each key that can't be set in a declaration,
-/// and for each value that an option doesn't accept.
 fn read_defaults(section: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in section.expect_entries(None) {
-        // These command-line options are defined in `cli/command`, not in `OPTIONS`.
+        // These options are defined in `cli/command`, not in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
@@ -404,7 +386,7 @@ fn read_defaults(section: &Item<'_>) -> TypedOptions {
                     .collect();
                 key.refuse_unknown(name, &names);
             }
-            // `--local`, and the options that aren't in `OPTIONS`, can't be set in a declaration.
+            // `--local`, and the options that aren't in `OPTIONS`.
             _ => {
                 let help = format!("remove it, and use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
@@ -416,10 +398,7 @@ fn read_defaults(section: &Item<'_>) -> TypedOptions {
     options
 }
 
-/// Converts a value in a declaration to the texts that the option's parser expects.
-///
-/// A list becomes the texts of its items. If the value has the wrong type, adds a mistake and
-/// returns `None`.
+/// Converts a value to the texts that the option's parser expects.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<OsString>> {
     let text = match takes {
         Takes::Texts(_) if value.node.scalar_text().is_none() => {

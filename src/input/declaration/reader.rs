@@ -1,9 +1,9 @@
 //! Reads typed values from a declaration's syntax tree, and collects the mistakes in it.
 //!
 //! An [`Item`] is a node with the name and the position that messages show for it. If the node
-//! doesn't have the type that an `expect_…` method expects, the method adds a mistake to the
-//! [`SourceFile`], and returns `None` or no entries. Reading goes on after a mistake. At the end,
-//! the [`SourceFile`] turns all mistakes into problems, so the user sees them in one report.
+//! isn't what an `expect_…` method expects, the method adds a mistake to the [`SourceFile`], and
+//! returns `None` or no entries. Reading goes on after a mistake, so the user sees all of them in
+//! one report.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::model::message::Problem;
 use crate::model::options::find_option;
 use crate::model::shown::{file_name, is_quotable, shown};
 
-/// A node of a declaration, with the name and the position that messages show for it.
+/// A node, with the name and the position that messages show for it.
 #[derive(Clone)]
 pub struct Item<'a> {
     pub(super) source: &'a SourceFile,
@@ -27,29 +27,28 @@ pub struct Item<'a> {
     pub(super) position: Position,
     /// The entry or section that messages name, such as `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub(super) subject: String,
-    /// The kind of the subject. `None` for the whole declaration, and for its top-level keys.
+    /// `None` for the whole declaration, and for its top-level keys.
     pub(super) kind: Option<SubjectKind>,
-    /// The node's key, such as `mode` in an entry of `files`. Empty if the node is the subject
-    /// itself.
+    /// The node's key, such as `mode`. Empty if the node is the subject itself.
     pub(super) key: &'static str,
-    /// True if the node is a mapping with unknown keys, which have already been reported.
+    /// True for a mapping with unknown keys, which have already been reported.
     pub(super) has_unknown: bool,
 }
 
 /// A key of a mapping, and its value.
 pub(super) struct MappingEntry<'a> {
     pub name: &'a str,
-    /// An item for messages about the key. It has the key's position and the mapping's subject, but
-    /// its node is the value.
+    /// For messages about the key. It has the key's position and the mapping's subject, but its
+    /// node is the value.
     pub key: Item<'a>,
-    /// The value, which messages refer to by its key.
+    /// Messages call the value by its key.
     pub value: Item<'a>,
 }
 
 /// The name of a whole declaration in messages.
 pub(super) const THIS_FILE: &str = "this file";
 
-/// The name of a scalar's type in messages, as in `must be text, not a list`.
+/// A scalar's type in messages, as in `must be text, not a list`.
 pub(super) const TEXT: &str = "text";
 
 impl<'a> Item<'a> {
@@ -61,8 +60,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// A copy of the item that messages call `subject`, such as a section or an alias. For an
-    /// entry, use [`Self::entry`].
+    /// A copy with a different subject, such as an alias. For a section or an entry, use
+    /// [`Self::section`] or [`Self::entry`].
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -72,7 +71,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// A copy of the item that messages call by `name`, the name of an entry.
+    /// A copy that messages call by the name of an entry.
     pub fn entry(&self, name: impl Into<String>) -> Self {
         Self {
             kind: Some(SubjectKind::Entry),
@@ -81,7 +80,7 @@ impl<'a> Item<'a> {
     }
 
     /// Adds a mistake. The message begins with the name of the node: `"mode" for DB_HOST is empty`.
-    /// If the mistake has a subject of its own, the message names only the entry or the section:
+    /// If the mistake has a subject of its own, only the entry or the section comes first:
     /// `DB_HOST: the reference has several lines`.
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let fault = mistake.into();
@@ -95,9 +94,7 @@ impl<'a> Item<'a> {
         self.add(&subject, fault);
     }
 
-    /// Adds a mistake at the item's position. The message is `subject` and then `fault`.
-    ///
-    /// Masks parts of the subject that look like a credential.
+    /// Adds a mistake, whose message is `subject` and then `fault`.
     ///
     /// Entries with the same mistake and the same help are reported in one error, whose headline is
     /// about the first entry. Help that shows how to write an entry may differ: the first entry's
@@ -123,8 +120,7 @@ impl<'a> Item<'a> {
         mistakes.push((self.position, problem.help_if_some(help)));
     }
 
-    /// Refuses a node that isn't of the type `expected`. If the node is empty, the message says so,
-    /// and there is a help text even if `help` is `None`.
+    /// Refuses a node that isn't of the type `expected`, or is empty.
     pub(super) fn refuse_type(&self, expected: &str, help: Option<&str>) {
         let fault = if !self.node.is_null() {
             Fault::new(format!("must be {expected}, not {}", self.node.type_name()))
@@ -144,13 +140,12 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Reads the entries of a mapping in the order of the file. If the node isn't a mapping, adds a
-    /// mistake, usually with `help`, and returns no entries.
+    /// The entries of a mapping, in the order of the file.
     pub(super) fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Some(nodes) = self.node.entries() else {
             let text = self.node.scalar_text().unwrap_or_default();
-            // Only an item without a key is refused as an assignment. The help for it suggests a
-            // reference, which would be wrong in a mapping within an entry, such as `rename`.
+            // Only an item without a key is refused as an assignment, because the help suggests a
+            // reference. That would be wrong in a mapping within an entry, such as `rename`.
             if !self.key.is_empty() || !self.refuse_if_assignment(text) {
                 self.refuse_type("a mapping of names to values", help);
             }
@@ -170,9 +165,8 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// If the text is `NAME:value` or `NAME=value`, which should be `NAME: value`, adds a mistake
-    /// and returns true. The message shows only the name, because the value may be a password.
-    /// Returns false for any other text.
+    /// Refuses `NAME:value` and `NAME=value`, which should be `NAME: value`, and returns true. The
+    /// message shows only the name, because the value may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         // The third separator is the full-width colon of East Asian keyboards.
         let name = text.split([':', '=', '：']).next().unwrap_or_default();
@@ -186,8 +180,7 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// A copy of an item whose node is a mapping with the keys in `known`. Adds a mistake for every
-    /// other key.
+    /// Refuses each key of a mapping that isn't in `known`, and returns the mapping.
     pub(super) fn with_known(&self, known: &[&str]) -> Self {
         let mut has_unknown = false;
         for MappingEntry { name, key, .. } in self.expect_entries(None) {
@@ -202,9 +195,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Refuses a key that isn't in `known`. The help translates another tool's key (`exclude` →
-    /// `except: [KEY]`), says where the key belongs, suggests the most similar key, or lists all
-    /// keys. The item must be the [key](MappingEntry::key)'s.
+    /// Refuses a key that isn't in `known`. The item must be a [`MappingEntry::key`]. The help may
+    /// translate another tool's key, such as `exclude` to `except: [KEY]`.
     pub(super) fn refuse_unknown(&self, key: &str, known: &[&str]) {
         if self.refuse_key_if_overlooked(key) {
             return;
@@ -227,14 +219,14 @@ impl<'a> Item<'a> {
                 "put this key under \"defaults\"".to_owned()
             }
             (None, Some(nearest)) => did_you_mean(nearest),
-            // The file is probably meant for `--local`: it has secrets and their values. But a key
-            // with a space may be a comment (`// …`).
+            // The file is probably meant for `--local`. But a key with a space may be a comment
+            // (`// …`).
             (None, None) if is_at_top && key.contains('/') && !key.contains(' ') => {
                 format!("use --local {}", self.source.path.display())
             }
             (None, None) => format!("use one of these keys: {}", known.join(", ")),
         };
-        // A key is shown only if it is short and plain, because it may contain a secret. In
+        // Only a short and plain key is shown, because a key may contain a value. In
         // `{ value "hunter2" }`, a colon is missing, so everything between the braces is a key.
         let text = if is_quotable(&key.replace(':', "")) {
             format!("has an unknown key {:?}", shown(key))
@@ -244,10 +236,8 @@ impl<'a> Item<'a> {
         self.refuse(Fault::new(text).help(help));
     }
 
-    /// If `key` has a character that is easy to overlook, adds a mistake and returns true.
-    ///
-    /// The item must have the position of the key. At the start of a line, such a character was
-    /// probably meant as indentation, so the message is about the line instead of the key.
+    /// Refuses a key with a character that is easy to overlook, and returns true. The item must
+    /// have the position of the key.
     pub(super) fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         let (subject, found) = match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => ("this line", Some(found)),
@@ -258,8 +248,7 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// The value of a key in a mapping, which messages call by the key and the mapping's subject
-    /// (`"mode" for DB_HOST`).
+    /// The value of a key, which messages call `"mode" for DB_HOST`.
     pub fn field(&self, key: &'static str) -> Option<Self> {
         let node = self.node.value_of(key)?;
         Some(Self {
@@ -268,7 +257,7 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The value of a required key. If the key is missing, adds a mistake, and returns `None`.
+    /// The value of a key that must not be missing.
     pub(super) fn required_field(&self, key: &'static str, expected: &str) -> Option<Self> {
         let value = self.field(key);
         if value.is_none() {
@@ -277,17 +266,16 @@ impl<'a> Item<'a> {
         value
     }
 
-    /// Refuses a mapping without a required key. Does nothing if it has an unknown key, because
-    /// that may be a misspelling of the required one, and has already been reported.
+    /// Refuses a mapping without a required key, unless it has an unknown key, which may be a
+    /// misspelling of the required one.
     pub(super) fn refuse_incomplete(&self, why: &str) {
         if !self.has_unknown {
             self.refuse(why);
         }
     }
 
-    /// Parses the value of a key. If it isn't a scalar, or if `parse` returns `None`, adds a
-    /// mistake saying that it must be `expected`, and returns `None`. If the key is missing,
-    /// returns `None` without a mistake.
+    /// Parses the value of a key, if the mapping has the key. Messages say that the value must be
+    /// `expected`.
     pub(super) fn parsed_field<T>(
         &self,
         key: &'static str,
@@ -301,19 +289,17 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// True if the value of a key is true. A value that isn't a boolean is a mistake.
+    /// True if the mapping has the key, and its value is `true`.
     pub(super) fn flag(&self, key: &'static str) -> bool {
         self.field(key).and_then(|item| item.expect_boolean()) == Some(true)
     }
 
-    /// The text of a scalar. If the node isn't a scalar, adds a mistake saying that it must be
-    /// `expected`, and returns `None`.
+    /// The text of a scalar. Messages say that it must be `expected`.
     pub(super) fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
-    /// Parses a scalar with `parse`. If the node isn't a scalar, adds a mistake saying that it must
-    /// be `expected`. If `parse` fails, adds its error. Either way, returns `None`.
+    /// Parses a scalar. An error of `parse` is reported as a mistake, too.
     pub(super) fn expect_valid<T>(
         &self,
         expected: &str,
@@ -323,8 +309,7 @@ impl<'a> Item<'a> {
         parsed.map_err(|fault| self.refuse(fault)).ok()
     }
 
-    /// The items of a list. If the node isn't a list, adds a mistake saying that it must be
-    /// `expected`, and returns `None`.
+    /// The items of a list.
     pub(super) fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, None);
@@ -333,8 +318,7 @@ impl<'a> Item<'a> {
         Some(nodes.iter().map(|node| self.at(node)).collect())
     }
 
-    /// Reads a list of strings. If the node isn't a list, or if an item isn't text, adds a mistake
-    /// and returns `None`.
+    /// The texts in a list of strings.
     pub(super) fn expect_texts(&self) -> Option<Vec<String>> {
         self.expect_list("a list of strings")?
             .iter()
@@ -346,7 +330,6 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.boolean(), "true or false")
     }
 
-    /// Returns `found`. If it is `None`, adds a mistake saying that the node must be `expected`.
     fn found_or_refused<T>(&self, found: Option<T>, expected: &str) -> Option<T> {
         if found.is_none() {
             self.refuse_type(expected, None);
@@ -355,10 +338,6 @@ impl<'a> Item<'a> {
     }
 
     /// Parses a variable's name, which is this node's text or key.
-    ///
-    /// If the name isn't valid, adds one mistake and returns `None`. The mistake is about a
-    /// character that is easy to overlook, about an assignment (`NAME:value` or `NAME=value`), or
-    /// otherwise about the name itself.
     pub(super) fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         let has_value = !self.node.is_null() && !name.contains(['=', '：']);
@@ -382,19 +361,19 @@ pub(super) struct SourceFile {
 }
 
 impl SourceFile {
-    /// Adds a mistake in the syntax of the file.
+    /// Adds a mistake in the syntax.
     pub fn add(&self, FaultAt { position, fault }: FaultAt) {
         let fault = fault.about(&format!("{}:", self.position_text(position)));
         let problem = Problem::configuration(fault);
         self.mistakes.borrow_mut().push((position, problem));
     }
 
-    /// All mistakes, in the order of their lines.
+    /// The mistakes in the order of their lines.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|(position, _)| *position);
-        // The nodes below a YAML anchor are read again for each alias of the anchor, so their
-        // mistakes are found several times.
+        // The nodes below a YAML anchor are read again for each alias, so their mistakes are
+        // repeated.
         mistakes.dedup();
         mistakes.into_iter().map(|(_, problem)| problem).collect()
     }

@@ -1,9 +1,9 @@
 //! Reads all sections of a declaration except `defaults`: `secrets`, which gives short names
-//! (aliases) to secret ids; `env` and `files`, whose entries set variables and files, and have most
-//! keys in common; and `env-from`, whose entries set a variable for each key of a JSON object.
+//! (aliases) to secret ids; `env` and `files`, whose entries have most keys in common; and
+//! `env-from`, whose entries set a variable for each key of a JSON object.
 //!
-//! An alias or an entry with a mistake may be missing from the result, or be incomplete. That does
-//! no harm: the mistake is reported, and nothing is resolved.
+//! An alias or an entry with a mistake may be incomplete, or missing from the result. That does no
+//! harm: the mistake is reported, and nothing is resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ const VARIABLE_KEYS: &[&str] = &[
     "from", "value", "template", "encode", "decode", "default", "optional", "pattern",
 ];
 
-/// The keys of a file, in addition to [`VARIABLE_KEYS`].
+/// The keys that a file can have in addition to [`VARIABLE_KEYS`].
 const FILE_KEYS: &[&str] = &["path", "env", "mode", "owner", "once"];
 
 const OBJECT_KEYS: &[&str] = &[
@@ -42,13 +42,11 @@ const ALIAS_KEYS: &[&str] = &[
     "external-id",
 ];
 
-/// Reads the section `secrets`, which defines aliases, and returns them with the refused names.
+/// Reads the section `secrets`, and returns the aliases and the refused names.
 ///
 /// A refused name is returned both as written (`my-db`) and as the help corrects it (`my_db`), so
-/// that a template that uses one of these names doesn't get a second error.
-///
-/// Only an alias without a valid id is left out. An alias with any other mistake, even in its name,
-/// is kept. Otherwise, the entries that use it would get an error as well.
+/// that a template that uses one of these names doesn't get a second error. For the same reason, an
+/// alias with a mistake is kept unless it has no valid id.
 pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     let mut aliases = Aliases::default();
     let mut refused = BTreeSet::new();
@@ -79,7 +77,6 @@ pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     (aliases, refused)
 }
 
-/// Reads an alias: the id of a secret, or a mapping with the key `id`.
 fn read_alias(item: &Item<'_>) -> Option<Alias> {
     if item.node.entries().is_none() {
         return Some(Alias {
@@ -101,18 +98,16 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     let region = fields.parsed_field("region", Region::EXPECTED, Region::parse);
     let role = read_role(&fields);
 
-    // Return early only here, after the other keys have been read, so that their mistakes are
-    // reported, too.
+    // Return early only here, so that mistakes in the other keys are reported, too.
     let id = valid_id?;
-    // An id that contains `${NAME}` can't be parsed before the variable is expanded. Its version is
+    // An id with `${NAME}` can't be parsed before the variable is expanded, so its version is
     // checked only where the alias is used.
     if let Some(label) = fields.field("stage").or_else(|| fields.field("version-id"))
         && let Ok((store, _)) = SecretId::parse(&id)
         && let Err(why) = version.validate(store)
     {
         label.refuse(Fault::new(why).about(&format!("{:?}", shown(&id))));
-        // The alias gets a valid version instead. Otherwise, the mistake would be reported again
-        // for every entry that uses the alias.
+        // Otherwise, the mistake would be reported again for every entry that uses the alias.
         version = Version::CURRENT;
     }
 
@@ -125,8 +120,6 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     })
 }
 
-/// Reads the id of an alias. If a key or a version follows the id, adds a mistake, and returns only
-/// the id.
 fn read_id(item: &Item<'_>) -> Option<String> {
     let reference = item.expect_valid("the name or ARN of a secret", parse_reference)?;
     if reference.only_secret().is_none() {
@@ -136,7 +129,6 @@ fn read_id(item: &Item<'_>) -> Option<String> {
     Some(reference.secret)
 }
 
-/// Reads `role-arn` and `external-id` of an alias. An external id without a role is a mistake.
 fn read_role(alias: &Item<'_>) -> Option<Role> {
     let external_id = alias.parsed_field("external-id", Role::EXTERNAL_ID, |text| {
         Role::check_external_id(text).ok()
@@ -151,7 +143,7 @@ fn read_role(alias: &Item<'_>) -> Option<Role> {
     })
 }
 
-/// Reads the section `env`, whose keys are the names of variables.
+/// Reads the section `env`.
 pub fn read_variables(section: &Item<'_>) -> Vec<Entry> {
     let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
@@ -163,7 +155,7 @@ pub fn read_variables(section: &Item<'_>) -> Vec<Entry> {
         }
         let target = key.expect_variable(name).map(Target::Env);
         // In `DB_HOST=prod/db: host`, YAML reads `DB_HOST=prod/db` as the name, which has just been
-        // refused. The value is part of the same mistake, so it isn't read.
+        // refused. The value is part of the same mistake.
         if !name.contains(['=', ':']) {
             entries.extend(read_variable(&value, target, key.origin()));
         }
@@ -171,8 +163,8 @@ pub fn read_variables(section: &Item<'_>) -> Vec<Entry> {
     entries
 }
 
-/// Reads an entry of `env`: a reference, or a mapping. `target` is `None` if the variable's name
-/// has a mistake. The value is then read only to report its own mistakes.
+/// `target` is `None` if the variable's name has a mistake. The value is then read only for its own
+/// mistakes.
 fn read_variable(item: &Item<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     const EXPECTED: &str = "a reference, SECRET:KEY, or { value: … } for plain text";
     if item.node.entries().is_some() {
@@ -182,7 +174,7 @@ fn read_variable(item: &Item<'_>, target: Option<Target>, origin: Origin) -> Opt
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads the section `files`, a list of files to write.
+/// Reads the section `files`.
 pub fn read_files(section: &Item<'_>) -> Vec<Entry> {
     section
         .expect_list("a list whose items begin with a hyphen (- { from: SECRET:KEY, path: FILE })")
@@ -192,7 +184,6 @@ pub fn read_files(section: &Item<'_>) -> Vec<Entry> {
         .collect()
 }
 
-/// Reads an entry of `files`.
 fn read_file(item: &Item<'_>) -> Option<Entry> {
     if item.node.entries().is_none() {
         let help = "write - { from: SECRET:KEY, path: FILE }";
@@ -213,8 +204,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
         ..FileTarget::default()
     };
 
-    // From here on, the path and the variable are known, so messages about the other keys can name
-    // one of them instead of the section.
+    // From here on, messages can name the path or the variable instead of the section.
     let file = fields.entry(Target::File(target.clone()).to_string());
 
     target.mode = file
@@ -231,7 +221,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
     read_fields(&file, Some(Target::File(target)), item.origin())
 }
 
-/// Reads the section `env-from`, which lists JSON objects whose keys become variables.
+/// Reads the section `env-from`.
 pub fn read_env_from(section: &Item<'_>) -> Vec<Entry> {
     section
         .expect_list("a list of references: [SECRET]")
@@ -241,7 +231,6 @@ pub fn read_env_from(section: &Item<'_>) -> Vec<Entry> {
         .collect()
 }
 
-/// Reads an entry of `env-from`: a reference, or a mapping with `from`.
 fn read_object(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference: SECRET, or SECRET:KEY";
     if item.node.entries().is_none() {
@@ -253,7 +242,7 @@ fn read_object(item: &Item<'_>) -> Option<Entry> {
     let from = fields
         .required_field("from", "the reference to a JSON object")
         .and_then(|from| read_reference(&from, EXPECTED));
-    // The variables' names begin with the prefix, so the prefix must be a valid name or empty.
+    // The variables' names begin with the prefix, so it must be a valid name or empty.
     let prefix = fields
         .field("prefix")
         .and_then(|prefix| {
@@ -294,8 +283,7 @@ fn read_object(item: &Item<'_>) -> Option<Entry> {
     })
 }
 
-/// Reads the mapping `rename`, which maps keys of the object to the names of their variables,
-/// without the prefix.
+/// Maps keys of the object to the names of their variables, without the prefix.
 fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for entry in item.expect_entries(Some("use a mapping of keys to names: KEY: NAME")) {
@@ -309,9 +297,8 @@ fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     names
 }
 
-/// Builds an entry from the keys that variables and files have in common, such as `from`.
-///
-/// Even then, all keys are read, so that their mistakes are reported, too.
+/// Builds an entry from the keys that variables and files have in common. All of them are read even
+/// without a `target`, so that their mistakes are reported, too.
 fn read_fields(fields: &Item<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = read_source(fields);
     let is_base64 = |key| {
@@ -339,11 +326,9 @@ fn read_fields(fields: &Item<'_>, target: Option<Target>, origin: Origin) -> Opt
     })
 }
 
-/// Reads the key that gives an entry its value: `from`, `value` or `template`.
-///
-/// If there isn't exactly one of them, or if its value can't be read, adds a mistake and returns
-/// `None`. No mistake is added if all three are missing and there is an unknown key, because that
-/// key has already been reported.
+/// Reads the key that gives an entry its value: `from`, `value` or `template`. An unknown key has
+/// already been reported, and may be a misspelling of one of these, so none of them is reported as
+/// missing.
 fn read_source(fields: &Item<'_>) -> Option<Source> {
     match ["from", "value", "template"].map(|key| fields.field(key)) {
         [Some(from), None, None] => Some(Source::Reference(read_reference(
@@ -362,8 +347,7 @@ fn read_source(fields: &Item<'_>) -> Option<Source> {
     }
 }
 
-/// Reads `default` and `optional`, which decide what happens if a secret or a key is absent. It is
-/// a mistake if both are given, or if the default doesn't match the entry's pattern.
+/// Reads `default` and `optional`, which exclude each other.
 fn read_on_missing(fields: &Item<'_>, pattern: Option<&Regex>) -> OnMissing {
     let Some(default) = fields.field("default") else {
         return if fields.flag("optional") {
@@ -387,12 +371,12 @@ fn read_on_missing(fields: &Item<'_>, pattern: Option<&Regex>) -> OnMissing {
     OnMissing::Default(text.to_owned())
 }
 
-/// Reads a reference. Refuses a number or a boolean, which is most likely meant as plain text. The
-/// help for a variable shows how to write it, unless it may be a password.
+/// Reads a reference. Refuses a number or a boolean, which is most likely meant as plain text.
 fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     let is_variable = item.kind == Some(SubjectKind::Entry) && item.key.is_empty();
-    // In other places, `Reference::parse` has a better error for an empty text.
+    // An empty text is refused here only for a variable. In other places, `Reference::parse` has a
+    // better error for it.
     let is_plain =
         item.node.boolean().is_some() || item.node.is_number() || is_variable && text.is_empty();
     if !is_plain {
