@@ -1,10 +1,8 @@
-//! The answers of a backend (AWS, the Secrets Manager Agent, the cache or a local file), one for
-//! each locator: a document, or the reason why there is no document. For `check`, a backend also
-//! returns descriptions of secrets.
+//! The answers of a backend (AWS, the Secrets Manager Agent, the cache or a local file) and, for
+//! `check`, descriptions of secrets.
 //!
-//! Every value is a [`SecretValue`]. Its bytes are overwritten when it is dropped, `Debug` doesn't
-//! show them, and only `expose` returns them. `grep -rn 'expose()' src` lists every place that uses
-//! a value.
+//! Every value is a [`SecretValue`], which only `expose` shows. `grep -rn 'expose()' src` lists
+//! every place that uses a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,29 +21,25 @@ use super::reference::{Locator, Region};
 
 pub type Answer = FetchResult<Document>;
 
-/// A backend's answers, by locator. The map contains only locators that were requested.
+/// A backend's answers. The map contains only locators that were requested.
 pub type Answers = BTreeMap<Locator, Answer>;
 
 /// One version of a secret or parameter, or all parameters below a path (`ssm:/prod/`) as a JSON
 /// object. Only the cache serializes documents.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
-    /// The content of the secret. All clones of the document share it, so memory holds only one
-    /// copy.
+    /// The content of the secret. All clones share it, so memory holds only one copy.
     #[serde(with = "SecretValue")]
     pub body: Arc<SecretValue>,
-    /// The id of the version that was read. `None` for a local file or a path, and if the response
-    /// doesn't contain the id.
+    /// `None` for a local file, for all parameters below a path, and if the response has no id.
     pub version_id: Option<String>,
-    /// The staging labels of the version that was read. For a parameter, this is only the requested
-    /// label, because AWS doesn't return a parameter's labels.
+    /// The staging labels of the version. For a parameter, this has only the requested label,
+    /// because AWS doesn't return a parameter's labels.
     pub stages: Vec<String>,
     pub created: Option<SystemTime>,
-    /// The region that the document comes from. `None` if it comes from a local file, or if the
-    /// region isn't known.
+    /// `None` for a local file, or if the region isn't known.
     pub region: Option<Region>,
-    /// The unavailable regions that were tried before this one, each with its error. Empty without
-    /// `--fallback-region`.
+    /// The unavailable regions that were tried before this one (`--fallback-region`).
     #[serde(skip)]
     pub passed_over: Vec<(Region, FetchError)>,
     #[serde(skip)]
@@ -53,10 +47,8 @@ pub struct Document {
 }
 
 impl Document {
-    /// Creates the document for a path such as `/prod/`: a JSON object of all parameters below it.
-    ///
-    /// The keys of `texts` are the parameters' names without the path, such as `db/host` for
-    /// `/prod/db/host`. If `texts` is empty, returns the error for a path that doesn't exist.
+    /// Creates the document for a path. `texts` has the parameters' values by their names below the
+    /// path, such as `db/host` for `/prod/db/host`. A path without parameters doesn't exist.
     pub fn from_parameters(texts: &BTreeMap<&str, &str>) -> FetchResult<Self> {
         if texts.is_empty() {
             return Err(Cause::Absent(Missing::Secret).into());
@@ -66,8 +58,8 @@ impl Document {
         Ok(Self::new(SecretValue::new(object)))
     }
 
-    /// If the document comes from a fallback region, the failure in the secret's own region and in
-    /// any fallback regions that were tried before this one. Otherwise `None`.
+    /// Combines the failures in the regions that were tried before this one. `None` unless the
+    /// document is from a fallback region.
     pub fn own_failure(&self) -> Option<FetchError> {
         FetchError::in_regions(self.passed_over.iter().cloned())
     }
@@ -82,11 +74,9 @@ impl Document {
 
 /// The bytes of a value, or of a secret that becomes a part of a value.
 ///
-/// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so a value can't be
-/// printed, copied, compared or stored by accident.
-///
-/// The bytes are overwritten on drop, to shorten the time that they spend in memory. This doesn't
-/// reach every copy: the HTTP library and the environment of the process have their own.
+/// Without `Display`, `Clone`, `PartialEq` or `Serialize`, a value can't be printed, copied,
+/// compared or stored by accident. The bytes are overwritten on drop, but the HTTP library and the
+/// environment of the process have their own copies.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
@@ -95,15 +85,13 @@ impl SecretValue {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// The bytes of the value. Every caller can leak them, so review each call.
+    /// Every caller can leak the bytes, so review each call.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// True if logs should hide this part of a larger value, such as the password in a URL.
-    ///
-    /// Numbers, region codes, `localhost`, and texts of up to eight characters stay visible.
-    /// Otherwise, every `5432` and every `postgres` would disappear from the logs.
+    /// True if logs should hide this part of a larger value, such as the password in a URL. If they
+    /// hid every part, every `5432` and every `postgres` would disappear from them.
     pub fn is_hidden_as_part(&self) -> bool {
         let text = String::from_utf8_lossy(self.expose());
         text.chars().count() > 8
@@ -112,7 +100,7 @@ impl SecretValue {
             && !Region::is_known(&text)
     }
 
-    /// The top-level keys, if the value is a JSON object. Empty for any other value.
+    /// The top-level keys of a JSON object. Empty for any other value.
     pub fn keys(&self) -> BTreeSet<String> {
         serde_json::from_slice(self.expose())
             .map(|object: BTreeMap<String, IgnoredAny>| object.into_keys().collect())
@@ -123,16 +111,15 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Decodes the value from base64. Line breaks and spaces are ignored, because base64(1) wraps
-    /// its output after 76 characters.
+    /// Ignores line breaks and spaces, because base64(1) wraps its output after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
         LENIENT.decode(&*text).ok().map(Self::new)
     }
 
-    /// Serializes the value as `Ok` with a string or, if it isn't UTF-8, as `Err` with a list of
-    /// bytes. serde calls this method only for fields with `#[serde(with = "SecretValue")]`.
+    /// Serializes a `Result`: `Ok` with the text or, if the value isn't UTF-8, `Err` with the
+    /// bytes. serde calls this only for fields with `#[serde(with = "SecretValue")]`.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
@@ -148,7 +135,7 @@ impl SecretValue {
     }
 }
 
-/// Decodes standard base64 (RFC 4648). The padding is optional, because some tools leave it out.
+/// Standard base64 (RFC 4648). The padding is optional, because some tools leave it out.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -160,49 +147,47 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-/// Describes a document that came from the cache (`--cache`).
+/// How a document came from the cache (`--cache`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CachedAnswer {
     /// The time since AWS gave this answer.
     pub age: Duration,
-    /// The failure that made secrets-exec fall back to this cached answer. `None` if the answer was
-    /// recent enough (`--cache-ttl`) to be used without a request.
+    /// The failure because of which this answer was used. `None` if the answer was recent enough
+    /// (`--cache-ttl`), so AWS wasn't asked.
     pub replaces: Option<FetchError>,
 }
 
-/// The identity that AWS sees, and where its credentials come from. `check` prints these fields as
-/// JSON.
+/// The identity that AWS sees. `check` prints these fields as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
-    /// The account in the ARN. `None` if the ARN is unknown.
+    /// The account in the ARN.
     pub account: Option<String>,
     /// The ARN of the user or role. `None` if STS didn't answer.
     pub arn: Option<String>,
-    /// The kind of provider that the credentials came from, such as `profile` or `container`.
+    /// The kind of provider, such as `profile` or `container`.
     pub credentials: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribedSecret {
-    /// The secret that was described. Its version is irrelevant, because a description covers all
-    /// versions.
+    /// The version is irrelevant, because a description covers all versions.
     pub locator: Locator<Region>,
     pub description: Result<Description, FetchError>,
 }
 
-/// A secret's description, as AWS's DescribeSecret operation returns it.
+/// The response of AWS's DescribeSecret operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Description {
     pub rotation: RotationSchedule,
     /// The KMS key that encrypts the secret. `None` for the default key, aws/secretsmanager.
     pub kms_key: Option<String>,
     pub replicas: Vec<Replica>,
-    /// If this secret is a replica, the region of the original secret.
+    /// For a replica, the region of the original secret.
     pub primary_region: Option<String>,
-    /// When the secret was marked for deletion. `None` if it wasn't.
+    /// When the secret was marked for deletion.
     #[serde(serialize_with = "time_text")]
     pub deleted: Option<SystemTime>,
-    /// The staging labels of each version, by version id. Only versions with a label are listed.
+    /// The staging labels by version id. Versions without a label aren't listed.
     #[serde(skip)]
     pub versions: BTreeMap<String, Vec<String>>,
 }
@@ -211,9 +196,9 @@ pub struct Description {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replica {
     pub region: String,
-    /// The state of the copy: `InSync`, `InProgress` or `Failed`.
+    /// `InSync`, `InProgress` or `Failed`.
     pub status: Option<String>,
-    /// The KMS key of the copy. `None` for its region's default key, aws/secretsmanager.
+    /// `None` for the region's default key, aws/secretsmanager.
     pub kms_key: Option<String>,
 }
 
@@ -221,13 +206,13 @@ pub struct Replica {
 pub struct RotationSchedule {
     #[serde(rename = "enabled")]
     pub is_enabled: bool,
-    /// The number of days between rotations. `None` if the schedule isn't given in days.
+    /// `None` if the schedule isn't given in days.
     pub every_days: Option<u32>,
-    /// The schedule in AWS's syntax: `rate(…)` or `cron(…)`.
+    /// In AWS's syntax: `rate(…)` or `cron(…)`.
     pub schedule: Option<String>,
     #[serde(serialize_with = "time_text")]
     pub last: Option<SystemTime>,
-    /// The date by which AWS should rotate the secret. `None` if AWS didn't return one.
+    /// The date by which AWS should rotate the secret.
     #[serde(serialize_with = "time_text")]
     pub next: Option<SystemTime>,
     /// True if rotation is enabled and should have happened already.
@@ -235,7 +220,7 @@ pub struct RotationSchedule {
     pub is_overdue: bool,
 }
 
-/// Serializes a time in the format of RFC 3339, in seconds.
+/// Serializes a time in RFC 3339 format, without fractions of a second.
 pub fn time_text<S: Serializer>(
     time: &Option<SystemTime>,
     serializer: S,

@@ -1,8 +1,6 @@
 //! The environment variables that secrets-exec inherits, and the variables and arguments that it
-//! gives the command.
-//!
-//! `main` reads the variables of the process once, and passes them to all other code as a value.
-//! Only `remove_empty_variables` changes the variables of the process, for the AWS SDK.
+//! gives the command. `main` reads the process's variables once, and passes them on as a value.
+//! Only `remove_empty_variables` changes the process's own variables, for the AWS SDK.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -13,8 +11,7 @@ use std::sync::Arc;
 use glob::Pattern;
 use zeroize::Zeroizing;
 
-/// The name of an environment variable, limited to what every shell supports:
-/// `[A-Za-z_][A-Za-z0-9_]*`.
+/// The name of a variable, limited to what every shell supports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(Arc<str>);
 
@@ -46,8 +43,8 @@ pub fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The three ways to refer to a variable in a text: `$NAME` and `${NAME}`, as in a shell, and
-/// `$(NAME)`, as in Kubernetes.
+/// The ways to write a variable in a text: `$NAME` and `${NAME}`, as in a shell, and `$(NAME)`, as
+/// in Kubernetes.
 pub fn placeholders(name: &str) -> [String; 3] {
     [
         format!("${name}"),
@@ -56,8 +53,7 @@ pub fn placeholders(name: &str) -> [String; 3] {
     ]
 }
 
-/// Extracts NAME from `NAME=value`. Messages show only the name, because the value may be a
-/// password.
+/// NAME in `NAME=value`. Messages show only the name, because the value may be a password.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     if !is_name(name) {
@@ -66,8 +62,7 @@ pub fn assigned_name(word: &str) -> Option<&str> {
     Some(name)
 }
 
-/// Finds the first name in a .env file, whose lines are `NAME=value` or `export NAME=value`. Skips
-/// empty lines and comments.
+/// The first name in a .env file, whose lines are `NAME=value` or `export NAME=value`.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let first = text
         .lines()
@@ -76,12 +71,10 @@ pub fn env_file_name(text: &str) -> Option<&str> {
     assigned_name(first.trim_start_matches("export ").trim_start())
 }
 
-/// The prefix of the variables that set our options, such as `SECRETS_EXEC_REGION`. The command
-/// doesn't inherit these variables.
+/// The prefix of the variables that set our options. The command doesn't inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles a hard-coded list of patterns, such as `HOME LC_* TZ`. An invalid pattern would be
-/// skipped, but all of ours are valid.
+/// Compiles a hard-coded list of valid patterns, such as `HOME LC_* TZ`.
 pub(super) fn known_patterns(list: &str) -> Vec<Pattern> {
     list.split_whitespace()
         .filter_map(|text| Pattern::new(text).ok())
@@ -92,7 +85,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-/// Compiles a user's pattern for variable names, such as `AWS_*`.
+/// Parses a pattern for variable names, such as `AWS_*`, that the user wrote.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let has_only_known_characters = text
         .replace("[!", "[")
@@ -116,14 +109,13 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     }
 }
 
-/// Inherited environment variables: either all of them, or only those that the command gets. Every
-/// name occurs once. Names and values don't have to be UTF-8. Clones share their memory.
+/// Inherited environment variables: either all of them, or only those that the command gets. Names
+/// and values don't have to be UTF-8. Clones share their memory.
 #[derive(Clone, Default)]
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
 impl Inherited {
-    /// Creates the list from a process's variables. If a name occurs more than once, keeps its
-    /// first value, as getenv(3) does.
+    /// If a name occurs more than once, keeps its first value, as getenv(3) does.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = HashSet::new();
         let first_values = variables
@@ -138,8 +130,7 @@ impl Inherited {
         Some(value)
     }
 
-    /// The value of a variable, or `None` if the variable is unset or empty. The AWS CLI also
-    /// treats an empty variable as unset.
+    /// Treats an empty variable as unset, as the AWS CLI does.
     pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
@@ -150,7 +141,7 @@ impl Inherited {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Keeps only the variables whose names satisfy `is_kept`.
+    /// Only the variables whose names satisfy `is_kept`.
     #[must_use]
     pub fn filtered(&self, is_kept: impl Fn(&OsStr) -> bool) -> Self {
         let kept = self
@@ -162,11 +153,9 @@ impl Inherited {
         Self(Arc::new(kept))
     }
 
-    /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID.
-    ///
-    /// The child can then use the sockets and the watchdog that systemd set up for its parent
-    /// (sd_listen_fds(3), sd_watchdog_enabled(3)). LISTEN_PIDFDID and WATCHDOG_PIDFDID, which are
-    /// optional, are removed, because they would still identify the parent.
+    /// Lets the child use the sockets and the watchdog that systemd set up for its parent
+    /// (sd_listen_fds(3), sd_watchdog_enabled(3)). LISTEN_PIDFDID and WATCHDOG_PIDFDID would still
+    /// identify the parent. They are optional, so they are removed.
     pub fn replace_process_id(&mut self, parent: i32, child: u32) {
         let variables = Arc::make_mut(&mut self.0);
         variables.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
@@ -187,27 +176,23 @@ impl fmt::Debug for Inherited {
     }
 }
 
-/// The environment in which secrets-exec was started, such as a pod or a systemd unit. The help
-/// about missing credentials or a missing region depends on it.
+/// What started secrets-exec. The help about missing credentials or a missing region depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     Ecs,
     Lambda,
     Kubernetes,
-    /// A systemd unit, either directly or through a script.
+    /// A systemd unit, or a script that it runs.
     Systemd,
     Sudo,
     GitHubActions,
-    /// Anything else, such as a shell.
     Other,
 }
 
 impl Platform {
-    /// Determines from the inherited variables what started secrets-exec.
-    ///
-    /// `process_id` is our own process id. `stderr` is the device and inode number of our standard
-    /// error, such as `9:77`. They are compared with SYSTEMD_EXEC_PID and JOURNAL_STREAM, which
-    /// systemd sets in a unit (systemd.exec(5)). If the unit's program is a script that runs
+    /// `process_id` is our own, and `stderr` is the device and inode number of our standard error,
+    /// such as `9:77`. In a unit, systemd sets SYSTEMD_EXEC_PID and JOURNAL_STREAM
+    /// (systemd.exec(5)). One match is enough: if the unit's program is a script that runs
     /// secrets-exec, our process id differs, but our standard error may still be the journal.
     pub fn from_variables(inherited: &Inherited, process_id: u32, stderr: &str) -> Self {
         let is_set = |name| inherited.non_empty(name).is_some();
@@ -235,8 +220,8 @@ impl Platform {
         }
     }
 
-    /// True where programs run unattended. False where a person may have started secrets-exec, and
-    /// for GitHub Actions, which callers recognize by `CI`.
+    /// True where programs run unattended. False for GitHub Actions, which callers recognize by the
+    /// variable CI.
     pub fn is_deployment(self) -> bool {
         match self {
             Self::Ecs | Self::Lambda | Self::Kubernetes | Self::Systemd => true,
@@ -244,8 +229,7 @@ impl Platform {
         }
     }
 
-    /// Specific help for missing credentials in this environment, or `None` if the general help is
-    /// enough.
+    /// Specific help for missing credentials, if any.
     pub fn credentials_help(self) -> Option<&'static str> {
         match self {
             Self::Ecs => Some(
@@ -266,8 +250,7 @@ impl Platform {
         }
     }
 
-    /// Specific help for a missing region in this environment, or `None` if the general help is
-    /// enough.
+    /// Specific help for a missing region, if any.
     pub fn region_help(self) -> Option<&'static str> {
         match self {
             Self::Systemd => Some("add --region, or set AWS_REGION with Environment= in the unit"),
@@ -282,14 +265,11 @@ const SUDO_REMEDY: &str = "sudo removes AWS_* variables and changes HOME: keep t
 
 const STEP_REMEDY: &str = "add a step with aws-actions/configure-aws-credentials before this one";
 
-/// The command's environment in the form that execve(2) expects: a list of `NAME=value`.
+/// The command's environment as execve(2) expects it: a list of `NAME=value`.
 pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
-    /// Builds the environment from the inherited variables in `retained` and the ones in
-    /// `variables`. If a name is in both, the value from `variables` wins.
-    ///
-    /// The caller must ensure that no value contains a NUL byte.
+    /// The values in `variables` override those in `retained`, and must not contain NUL bytes.
     pub fn new<'a>(
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
@@ -306,8 +286,8 @@ impl Environment {
             .filter(|(name, _)| !set_names.contains(name))
             .chain(set_variables)
         {
-            // This never fails. Inherited variables came through execve, so they don't contain NUL
-            // bytes, and the caller has checked the other values.
+            // This never fails: inherited variables have no NUL bytes, because they came through
+            // execve, and the caller has checked the other values.
             if let Ok(string) = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()) {
                 strings.push(Zeroizing::new(string));
             }
@@ -316,7 +296,7 @@ impl Environment {
     }
 }
 
-/// The words after `--`: the program and its arguments.
+/// The program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine(Vec<OsString>);
 
@@ -328,26 +308,26 @@ impl CommandLine {
         Some(Self(words))
     }
 
-    /// The program as the user wrote it: a path if it contains a slash, and otherwise a name to
-    /// look up in PATH.
+    /// The program as the user wrote it: a path if it has a slash, and otherwise a name to look up
+    /// in PATH.
     pub fn program(&self) -> &OsStr {
-        // There is always a first word (see [`Self::new`]).
+        // The list is never empty, because `new` refuses an empty one.
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
-    /// All words, beginning with the program. They become the command's argv.
+    /// The command's argv, beginning with the program.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.0.iter().map(OsString::as_os_str)
     }
 }
 
-/// Linux's limits for the arguments and the environment of execve(2), in bytes.
+/// Linux's limits for execve(2), in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The maximum length of an argument or a `NAME=value`, including its final NUL:
-    /// MAX_ARG_STRLEN, which is 32 pages.
+    /// The maximum length of an argument or a `NAME=value`, including its NUL: MAX_ARG_STRLEN,
+    /// which is 32 pages.
     pub string: usize,
-    /// The maximum total length of all strings, including their NULs and the pointers to them: a
+    /// The maximum length of all strings together, including their NULs and the pointers to them: a
     /// quarter of RLIMIT_STACK, but at least 128 KiB and at most 6 MiB.
     pub total: usize,
 }

@@ -4,27 +4,25 @@
 use super::environment::assigned_name;
 use super::shown::{is_in_quotes, is_plain_ascii, is_visible, not_this_value, shown};
 
-/// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
-/// YAML file, `input::yaml` adds the position of the mistake.
+/// A mistake in a text that the user wrote. If the text is from a YAML file, `input::yaml` adds the
+/// position.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 #[must_use]
 pub struct Fault {
-    /// The message: either a whole sentence, or only a predicate, such as `has several lines`,
-    /// whose subject is the user's text.
+    /// Either a whole sentence, or only a predicate, such as `has several lines`.
     ///
-    /// A text that isn't a reference may be a misplaced password, so the message quotes nothing
-    /// from it except single characters and the names of variables.
+    /// The user may have written a password instead of a reference. So this quotes nothing that the
+    /// user wrote, except single characters and the names of variables.
     text: String,
     help: Option<String>,
-    /// True if the help shows how to write one particular entry, as an example for all entries with
-    /// the same fault.
+    /// True if the help shows one entry, as an example for others with the same fault.
     is_example: bool,
-    /// True if the text is a whole sentence, because [`Self::about`] has put its subject before it.
+    /// True if [`Self::about`] has put the subject before the text.
     is_sentence: bool,
 }
 
-/// The help if the user wrote a value, such as JSON or a connection string, instead of a reference.
+/// The help if the user wrote a value, such as a connection string, instead of a reference.
 pub const VALUE_REMEDY: &str = "store it in a secret. If it is plain text without a password, write NAME: { value: … } in a declaration";
 
 impl Fault {
@@ -40,7 +38,7 @@ impl Fault {
         self.help
     }
 
-    /// True if the help shows only one entry, as an example for all entries with the same fault.
+    /// True if the help shows one entry, as an example for others with the same fault.
     pub fn is_example(&self) -> bool {
         self.is_example
     }
@@ -50,8 +48,7 @@ impl Fault {
         self
     }
 
-    /// Adds a help text that shows how to write this entry, and that serves as an example for other
-    /// entries with the same fault.
+    /// Adds a help text that shows how to write this entry, as an example for others.
     pub fn example(mut self, help: String) -> Self {
         self.is_example = true;
         self.help(help)
@@ -65,12 +62,12 @@ impl Fault {
         }
     }
 
-    /// True if [`Self::about`] has made a whole sentence of the text.
+    /// True if the text is a whole sentence.
     pub fn is_sentence(&self) -> bool {
         self.is_sentence
     }
 
-    /// Puts the subject of the sentence before the predicate: `the reference has several lines`.
+    /// Puts the subject before the predicate: `the reference has several lines`.
     pub fn about(mut self, subject: &str) -> Self {
         self.text = format!("{subject} {}", self.text);
         self.is_sentence = true;
@@ -84,14 +81,12 @@ impl<T: Into<String>> From<T> for Fault {
     }
 }
 
-/// The maximum number of misspelled names that get a suggestion. Each suggestion compares the name
-/// with all candidates, so thousands of them would take minutes.
+/// The maximum number of suggestions in one launch. For each, a name is compared with all
+/// candidates, so thousands of suggestions would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Finds the candidate most similar to the name, ignoring case.
-///
-/// Two names are similar if their edit distance (optimal string alignment) is less than the length
-/// of the shorter name, and at most a third of the length of the longer one, rounded.
+/// The candidate most similar to the name, ignoring case. At most a third of the longer name may
+/// differ.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower_name = name.to_lowercase();
     let length = lower_name.chars().count();
@@ -102,8 +97,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let shorter = length.min(other_length);
         let longer = length.max(other_length);
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // Nothing is similar to an empty name. The distance is at least the difference in length,
-        // so skip candidates that are much shorter or longer than the name.
+        // The distance is at least the difference in length.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -115,10 +109,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     similar.into_iter().min().map(|(_, candidate)| candidate)
 }
 
-/// True if the two names differ by a single typing mistake.
-///
-/// The mistake may be a changed, added or missing letter, or two swapped neighboring letters. The
-/// digits must be the same, because names such as `prod/web1` and `prod/web2` differ on purpose.
+/// True if the names differ by one typing mistake, but not in a digit, because `prod/web1` and
+/// `prod/web2` differ on purpose.
 pub fn is_one_letter_away(name: &str, other: &str) -> bool {
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     strsim::osa_distance(name, other) == 1 && digits(name) == digits(other)
@@ -128,22 +120,20 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {:?}?", shown(nearest))
 }
 
-/// Suggests the word in `list` that `text` probably misspells, because they differ by one letter.
-/// `list` is text such as `text or json`.
+/// Suggests the word in `list` that `text` probably misspells. `list` is a phrase such as "text or
+/// json".
 pub fn similar_word(list: &str, text: &str) -> Option<String> {
     list.split([' ', ',', '(', ')'])
         .find(|word| word.len() > 2 && is_one_letter_away(word, text))
         .map(did_you_mean)
 }
 
-/// Finds a mistake that is easy to overlook, such as an empty text, a trailing space, a curly quote
-/// or a no-break space.
+/// Finds a mistake that is easy to overlook, such as a trailing space or a curly quote.
 pub fn overlooked(text: &str) -> Option<Fault> {
     if text.is_empty() {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     }
-    // Plain ASCII doesn't need the checks below.
     if is_plain_ascii(text) {
         return None;
     }
@@ -172,7 +162,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
 }
 
-/// The first and last characters of a text. Each is `None` unless it is invisible, such as a space.
+/// The first and last characters, each only if it is invisible, such as a space.
 pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
     (
         text.chars().next().filter(|c| is_unseen(*c)),
@@ -180,10 +170,8 @@ pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
     )
 }
 
-/// Finds the first character inside a text that people can't see, if there is one.
-///
-/// People do notice a space between other characters. But they overlook a variation selector after
-/// an ASCII letter, because the letter looks the same.
+/// The first character that people overlook. They notice a space between other characters, but not
+/// a variation selector after an ASCII letter, because the letter looks the same.
 fn unseen_within(text: &str) -> Option<char> {
     if let Some(unseen) = text.chars().find(|c| *c != ' ' && is_unseen(*c)) {
         return Some(unseen);
@@ -195,7 +183,7 @@ fn unseen_within(text: &str) -> Option<char> {
     Some(selector)
 }
 
-/// True for an invisible character that only changes how the character before it looks.
+/// True for a character that is invisible, but changes how the one before it looks.
 fn is_variation_selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
@@ -207,8 +195,7 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     overlooked(text)
 }
 
-/// Checks that a text is a single line, unlike a private key, for example. If it isn't, returns a
-/// fault with `remedy` as its help.
+/// Refuses a text with several lines, such as a private key.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     if !text.trim().contains('\n') {
         return None;
@@ -216,11 +203,11 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     Some(Fault::new("has several lines").help(remedy))
 }
 
-/// Checks that a text can be a path. If it is a URL or the contents of a file instead, it may
-/// contain a password, so the fault doesn't quote it.
+/// Refuses a URL or the contents of a file instead of a path. The text may contain a password, so
+/// the fault doesn't quote it.
 pub fn not_a_path(text: &str) -> Option<Fault> {
-    // These marks are typical of a URL, a key or certificate, YAML, and JSON, in this order.
-    // `NAME=VALUE` is typical of a .env file.
+    // In this order, these marks are typical of a URL, a key or certificate, YAML and JSON. A .env
+    // file has `NAME=VALUE` instead.
     let has_mark = ["://", "-----BEGIN ", ": ", "\":"]
         .iter()
         .any(|mark| text.contains(mark));
@@ -231,8 +218,8 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help("save the file, and pass its path"))
 }
 
-/// The mistake in a value that isn't what the option, the variable or the field expects, such as
-/// `a path`. If the value looks like a misspelled word of `expected`, the help suggests that word.
+/// The fault of a value that isn't `expected`, such as `a path`. The help suggests a word of
+/// `expected` that the value probably misspells.
 pub fn wrong_value(value: &str, expected: &str) -> Fault {
     if is_in_quotes(value) {
         return Fault::new("includes quotes: remove them");
@@ -241,15 +228,13 @@ pub fn wrong_value(value: &str, expected: &str) -> Fault {
         .help_if_some(similar_word(expected, value))
 }
 
-/// Checks that an option's value is a single line, isn't empty, and has no character that is easy
-/// to overlook (see [`overlooked`]).
+/// Like [`overlooked`], for an option's value, which must be a single line.
 pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     let remedy = "use the name of the secret or the path of the file instead";
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// Checks that the fields SECRET and KEY have no character that is easy to overlook (see
-/// [`overlooked`]). Either field may be empty.
+/// Like [`overlooked`], for the fields SECRET and KEY, which may be empty.
 pub(super) fn overlooked_in_fields(fields: [&str; 2]) -> Option<Fault> {
     let names = ["name", "key"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -257,8 +242,8 @@ pub(super) fn overlooked_in_fields(fields: [&str; 2]) -> Option<Fault> {
     })
 }
 
-/// Checks a line of YAML for characters that look like ordinary spaces: in its indentation, and
-/// after its colon, where a tab is allowed.
+/// Checks a line of YAML for characters that look like ordinary spaces, both in its indentation and
+/// after its colon. After the colon, a tab is allowed.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -285,15 +270,15 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
 pub const UTF8_HELP: &str =
     "store it as UTF-8. PowerShell 5 writes UTF-16, unless Out-File has -Encoding ascii";
 
-/// True for UTF-16, which some Windows editors write. It begins with a byte order mark, or with two
-/// ASCII characters, each paired with a zero byte.
+/// True for UTF-16, which some Windows editors write. It is recognized by a byte order mark or two
+/// ASCII characters at the beginning.
 pub fn is_utf16(bytes: &[u8]) -> bool {
     let is_little_endian = matches!(bytes, [0xff, 0xfe, ..] | [_, 0, _, 0, ..]);
     is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
 }
 
-/// Puts a character in quotes. If it isn't ASCII, adds its code, because many characters look
-/// the same: `"р" (U+0440)`.
+/// Puts a character in quotes. A character that isn't ASCII also gets its code, because many
+/// characters look the same: `"р" (U+0440)`.
 pub fn quoted_character(c: char) -> String {
     if c == '"' {
         return "'\"'".to_owned();
@@ -308,7 +293,7 @@ fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
-/// The name of an invisible character, such as `line feed`, to use within a sentence.
+/// The name of an invisible character, for a sentence: `line feed`.
 pub fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
@@ -323,16 +308,14 @@ pub fn character_name(c: char) -> String {
 
 /// Words from other tools, and what secrets-exec expects instead.
 ///
-/// Each line begins with a kind, such as `option` in `option --pristine = --clean-env`. A line of
-/// the kind `file` has keys of another tool's file, and says what the file is and what to write
-/// instead.
+/// Each line begins with a kind, as in `option --pristine = --clean-env`. A line of the kind `file`
+/// has keys of another tool's file, what the file is, and what to write instead.
 const FOREIGN: &str = include_str!("foreign.txt");
 
 /// The top-level keys of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "$schema"];
 
-/// All pairs of one kind in [`FOREIGN`]: another tool's word, and what secrets-exec expects
-/// instead. One pair of the kind `option` is `--pristine` and `--clean-env`.
+/// All pairs of one kind in [`FOREIGN`], such as `--pristine` and `--clean-env`.
 pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     FOREIGN
         .lines()
@@ -344,14 +327,14 @@ pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &
         .flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// Translates another tool's word, such as the option `--pristine` into `--clean-env`.
+/// Translates another tool's word, such as `--pristine` into `--clean-env`.
 pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
     let (_, ours) = foreign_words(kind).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
-/// Translates a key from another tool's file into its equivalent in a declaration, such as
-/// `exclude` into `except: [KEY]`. `known` lists the keys allowed at this point.
+/// Translates a key from another tool's file, such as `exclude` into `except: [KEY]`. `known` lists
+/// the keys allowed at this point.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     for (other, ours) in foreign_words("key") {
         let (our_key, _) = ours.split_once(':').unwrap_or((ours, ""));
@@ -362,20 +345,20 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     None
 }
 
-/// Recognizes another tool's file by a key found only in that tool's files. Returns what the file
-/// is and the help text: for `services`, `a Compose file` and `write env: …`.
+/// Recognizes another tool's file by a key found only there. Returns what the file is and the help:
+/// for `services`, `a Compose file` and `write env: …`.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
     let (_, file) = foreign_words("file").find(|(key, _)| has_key(key))?;
     file.split_once(": ")
 }
 
-/// Recognizes a reference in another tool's syntax. Returns its prefix and our equivalent: for
+/// Recognizes a reference in another tool's syntax. Returns its prefix and ours: for
 /// `awssm:prod/db`, `awssm:` and `secretsmanager:`.
 ///
-/// If the secret isn't in AWS, as in `vault:team/db`, the equivalent is empty. Such a reference
-/// must contain a slash, because `vault:token` may be the key `token` of a secret named `vault`.
+/// If the secret isn't in AWS, as in `vault:team/db`, ours is empty. Such a reference must contain
+/// a slash, because `vault:token` may be the key `token` of a secret named `vault`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    // Most references have a slash before their first colon (or `}`), but prefixes never do, so
+    // Most references have a slash before their first colon (or `}`), but prefixes never do. So
     // this check avoids most searches in the table.
     if text.split([':', '}']).next()?.contains('/') {
         return None;

@@ -1,6 +1,5 @@
-//! The data that the steps of a launch pass to each other, and its invariants. Nothing here reads
-//! a file, sends a request, or depends on clap or the AWS SDK, so all of it can be tested with
-//! plain values.
+//! The data that the steps of a launch pass to each other, and its invariants. Nothing here does
+//! I/O or depends on clap or the AWS SDK, so plain values are enough for tests.
 
 pub mod answer;
 pub mod entry;

@@ -1,9 +1,6 @@
-//! The outcomes of a plan. An entry has a value, is absent, has failed, or is overridden by another
-//! entry. The environment, the files, and everything that secrets-exec prints about values are made
-//! from this list.
-//!
-//! A value that the kernel would refuse is found here, before execve, so the error can name the
-//! variable.
+//! The outcomes of a plan, from which the environment, the files, and everything that secrets-exec
+//! prints about values are made. A value that the kernel would refuse is found here, before execve,
+//! so the error can name the variable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,18 +19,18 @@ use super::shown::is_quotable;
 /// The result for an entry, or for a key of an `env-from` entry.
 #[derive(Debug)]
 pub struct EntryOutcome {
-    /// The id of the entry or key. It is unique, unlike `subject`.
+    /// Unique, unlike `subject`.
     pub id: EntryId,
-    /// The target of the entry or, for a key of `env-from`, the variable that the key sets.
+    /// For a key of `env-from`, the variable that the key sets.
     pub target: Target,
     pub subject: Subject,
-    /// The references to all secrets that the value depends on, even if there is no value.
+    /// The secrets that the value depends on, even if there is no value.
     pub reads: Vec<SecretRef>,
     /// True if the command inherits a variable with the entry's name. If the entry is absent, the
-    /// command gets the inherited value instead.
+    /// command keeps this variable.
     pub is_inherited: bool,
     pub result: Outcome,
-    /// What is probably a mistake, although the entry could be resolved.
+    /// Probable mistakes, although the entry could be resolved.
     pub findings: Vec<Finding>,
 }
 
@@ -41,32 +38,28 @@ pub struct EntryOutcome {
 #[derive(Debug, Default)]
 pub struct Made {
     pub value: SecretValue,
-    /// The secrets that went into the value: those in a template, or the text before `encode` was
-    /// applied. `export` masks most of them in logs, in addition to the value itself.
+    /// The secrets in a template, or the text before `encode` was applied. `export` masks most of
+    /// them in logs, in addition to the value itself.
     pub parts: Vec<SecretValue>,
-    /// The remarks on the value, such as a trailing line feed. A literal, a default, and a value
-    /// that matches its `pattern` get no remarks, because the user wants them as they are.
+    /// A literal, a default, and a value that matches its `pattern` get no remarks, because the
+    /// user wants them as they are.
     pub remarks: Remarks,
-    /// For each `{{ … }}` in the value, in order: whether its text is blank, and whether it is a
-    /// default.
+    /// The flaws of each `{{ … }}` in the value, in order.
     pub lookups: Vec<Lack>,
-    /// The name of the empty variable that should have named the secret, if this is why `default`
-    /// is used.
+    /// The empty variable that should have named the secret, if this is why `default` is used.
     pub empty_variable: Option<String>,
-    /// For an `env-from` key with a JSON value, `JSON object` or `JSON array`. The whole value
+    /// `JSON object` or `JSON array`, if an `env-from` key has such a value. The whole value
     /// becomes a single variable, but a program may expect several.
     pub json_kind: Option<&'static str>,
 }
 
-/// The flaws in the text of a `{{ … }}`, if there are any.
-///
-/// Comparisons depend on the order of the fields: a blank text is worse than a default, and a
-/// default is worse than a text that was read.
+/// The flaws in the text that a `{{ … }}` becomes. Comparisons depend on the order of the fields: a
+/// blank text is worse than a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lack {
-    /// True if the text is empty or blank, unless the entry's `pattern` accepts it.
+    /// The text is empty or blank, and no `pattern` of the entry accepts it.
     pub is_blank: bool,
-    /// True if the text comes from the `default` filter.
+    /// The text comes from the `default` filter.
     pub is_default: bool,
 }
 
@@ -75,8 +68,8 @@ pub enum Outcome {
     Value(Made),
     /// The secret or key is absent, so the entry's `default` is the value.
     Default(Made),
-    /// The entry is optional and its value is absent, so it sets nothing. If an entry in an earlier
-    /// layer sets the same variable or file instead, the variant has the subject of that entry.
+    /// The entry is optional and absent. The subject is that of an entry in an earlier layer that
+    /// sets the same variable or file instead, if there is one.
     Absent(Option<Subject>),
     /// The object of an `env-from` entry was read. Its keys have outcomes of their own.
     Keys,
@@ -102,13 +95,10 @@ pub struct FileValue<'a> {
     pub subject: &'a Subject,
 }
 
-/// The outcomes of all entries in a plan.
+/// The outcomes of all entries in a plan. No variable or path has more than one value.
 ///
-/// Each key of an `env-from` entry has an outcome of its own, before the outcome of the entry. No
-/// variable or path has more than one value.
-///
-/// The list from `resolve` begins with the entries that the plan overrides. The others follow in
-/// order of precedence.
+/// Each key of an `env-from` entry comes before the entry. The list from `resolve` begins with the
+/// entries that the plan overrides. The others follow in order of precedence.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
@@ -124,7 +114,7 @@ impl From<SecretValue> for Made {
 }
 
 impl EntryOutcome {
-    /// Adds findings about this outcome, and names the entry in their warnings.
+    /// Adds findings, and names the entry in their warnings.
     pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
         for finding in findings {
             let problem = finding.problem.for_entry(self.subject.clone());
@@ -132,14 +122,14 @@ impl EntryOutcome {
         }
     }
 
-    /// Creates the outcome of an entry that the plan doesn't override.
+    /// The outcome of an entry that the plan doesn't override.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         let reads = entry.source.references().into_iter().cloned().collect();
         Self::with_reads(entry, reads, result)
     }
 
-    /// Creates the outcome of an `env-from` key that sets the variable `name`. If messages can't
-    /// show the key, they show its number instead.
+    /// The outcome of the key that sets the variable `name`. Messages show the key's number if they
+    /// can't quote the key.
     pub fn of_key(
         entry: &Planned,
         number: usize,
@@ -159,7 +149,7 @@ impl EntryOutcome {
         outcome
     }
 
-    /// Creates the outcome of an entry that the plan overrides. Such an entry reads no secrets.
+    /// The outcome of an entry that the plan overrides, which reads no secrets.
     pub fn overridden(Overridden { entry, holder }: &Overridden) -> Self {
         Self::with_reads(entry, Vec::new(), Outcome::Overridden(holder.clone()))
     }
@@ -184,8 +174,7 @@ impl EntryOutcome {
         Some(made)
     }
 
-    /// The variable that the entry sets, and its value. Also `None` for a file, even if a variable
-    /// gets the file's path.
+    /// `None` for a file, even if a variable gets its path.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -197,7 +186,7 @@ impl EntryOutcome {
         })
     }
 
-    /// The file that the entry writes, and its content.
+    /// The file that the entry writes.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -210,7 +199,7 @@ impl EntryOutcome {
         })
     }
 
-    /// True if the entry sets its variable or file, or would set it if it could be resolved.
+    /// True if the entry sets its target, or would set it if it could be resolved.
     pub fn holds_target(&self) -> bool {
         match self.result {
             Outcome::Value(_)
@@ -226,29 +215,29 @@ impl EntryOutcome {
         matches!(self.result, Outcome::Default(_))
     }
 
-    /// True if the entry is optional and absent, or if a default is at least a part of its value.
+    /// True if the entry is absent, or if its value is a default or contains one.
     fn has_absence(&self) -> bool {
         let is_absent = matches!(self.result, Outcome::Absent(_) | Outcome::Default(_));
         let lookups = self.made().map_or(&[][..], |made| &made.lookups);
         is_absent || lookups.iter().any(|lookup| lookup.is_default)
     }
 
-    /// True if every secret or parameter that the entry needs was read.
+    /// True if everything that the entry needs was read.
     pub fn has_documents(&self, fetched: &Answers) -> bool {
         self.reads
             .iter()
             .all(|read| matches!(fetched.get(&read.locator), Some(Ok(_))))
     }
 
-    /// The references that the value was, or should have been, read from. Empty for a literal, and
-    /// if the value is the text of `default`.
+    /// The secrets that the value was, or should have been, read from. Empty if the entry's
+    /// `default` is used.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }
 }
 
 impl Outcomes {
-    /// The names of the variables that this launch sets.
+    /// The variables that this launch sets.
     pub fn set_names(&self) -> BTreeSet<&str> {
         self.list
             .iter()
@@ -258,8 +247,7 @@ impl Outcomes {
             .collect()
     }
 
-    /// Creates the outcomes of a plan before anything is read: all entries are unread or
-    /// overridden.
+    /// The outcomes before anything is read.
     pub fn unread(plan: &Plan) -> Self {
         let list = plan
             .entries
@@ -270,14 +258,14 @@ impl Outcomes {
         Self { list }
     }
 
-    /// Iterates over the outcomes that have a value, each with its value.
+    /// The outcomes that have a value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &Made)> {
         self.list
             .iter()
             .filter_map(|outcome| Some((outcome, outcome.made()?)))
     }
 
-    /// Iterates over the variables that get a value. Leaves out variables that get a file's path.
+    /// The variables that get a value, without those that get a file's path.
     pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
         self.list.iter().filter_map(EntryOutcome::variable)
     }
@@ -286,7 +274,7 @@ impl Outcomes {
         self.list.iter().filter_map(EntryOutcome::file)
     }
 
-    /// The reasons why values are missing, each with the id of its outcome.
+    /// The reasons why values are missing.
     pub fn problems(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for outcome in &self.list {
@@ -297,8 +285,7 @@ impl Outcomes {
         problems
     }
 
-    /// The locators of documents that missing values need, but that aren't in `fetched`, because
-    /// their request failed or wasn't sent.
+    /// The documents that weren't read, although missing values need them.
     pub fn missing_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         self.list
             .iter()
@@ -309,9 +296,8 @@ impl Outcomes {
             .collect()
     }
 
-    /// The locators of documents that were read but didn't provide a value, for example because a
-    /// key is missing, and whether the launch needs the value. Another version of such a document
-    /// may have the key.
+    /// The documents that were read, but lack what an entry needs, such as a key. Another version
+    /// of such a document may have it. The `bool` is true if the launch fails without it.
     pub fn lacking_documents(&self, fetched: &Answers) -> BTreeMap<Locator, bool> {
         let mut locators = BTreeMap::new();
         for outcome in &self.list {
@@ -326,27 +312,26 @@ impl Outcomes {
     }
 }
 
-/// The values for a command, the answers that they come from, and details about how they were
-/// obtained.
+/// The values for a command, and how they were obtained.
 #[derive(Default)]
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Answers,
     /// The time that it took to read the secrets.
     pub elapsed: Duration,
-    /// The number of requests that were sent, including retries.
+    /// The number of requests, including retries.
     pub requests: usize,
-    /// For `check --metadata`: every secret's description, or why AWS didn't return it.
+    /// For `check --metadata`: every secret's description.
     pub secrets: Vec<DescribedSecret>,
     /// Warnings about cache entries that couldn't be used, stored or removed.
     pub cache_warnings: Vec<Record>,
-    /// For `check`: our identity, according to AWS. `None` if AWS wasn't asked.
+    /// For `check`: the identity that AWS sees. `None` if AWS wasn't asked.
     pub caller: Option<Caller>,
 }
 
 impl Values {
-    /// All problems, each with the id of its outcome: values that couldn't be read, and values that
-    /// can't be put into a variable.
+    /// The errors for values that couldn't be read, and for values that can't be put into a
+    /// variable.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         for (outcome, _) in self.outcomes.values() {
@@ -359,7 +344,7 @@ impl Values {
     }
 }
 
-/// Finds out why a value can't be put into its variable: it contains a NUL byte, or is too long.
+/// The error for a value that can't be put into its variable.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();

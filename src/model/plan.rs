@@ -1,8 +1,5 @@
-//! Merges the layers of a launch into its plan: one list of entries, with the aliases and `${NAME}`
-//! in their references looked up.
-//!
-//! The plan says which secrets to request, and in which order to resolve the entries. Nothing is
-//! read or requested here.
+//! Merges the layers of a launch into its plan: which secrets to request, and in which order to
+//! resolve the entries. Aliases and `${NAME}` are looked up, but nothing is read or requested here.
 //!
 //! ```text
 //! layers, the earliest first             plan, in the order of precedence
@@ -20,12 +17,11 @@
 //!   --env LEVEL=prod/app:level     ─┘
 //! ```
 //!
-//! - An alias such as `db` applies to its own layer and to all later ones, so each layer is looked
-//!   up with different aliases.
-//! - An entry is overridden here only if an entry with higher precedence certainly sets its target,
-//!   or if `--keep-existing` keeps its variable. An optional entry may turn out to be absent, and
-//!   the keys of an object aren't known yet. So the plan keeps the entries that an optional entry
-//!   or an object could override, and `resolve` decides whether they apply.
+//! An alias such as `db` applies to its own layer and to all later ones.
+//!
+//! An entry is overridden here only if an entry with higher precedence certainly sets its target,
+//! or if `--keep-existing` keeps its variable. Below an optional entry or an object, whose keys
+//! aren't known yet, `resolve` decides.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -43,23 +39,20 @@ use crate::model::reference::{
 };
 use crate::model::shown::{MOST_NAMES, noun_with_name, shown, some_of};
 
-/// A source of entries: a declaration, the inherited variables, or the command line. The entries
-/// are still as the user wrote them.
+/// A source of entries: a declaration, the inherited variables, or the command line.
 #[derive(Debug, Default)]
 pub struct Layer {
     /// The aliases that this layer declares. They also apply to all later layers.
     pub aliases: Aliases,
-    /// The names of aliases that were refused because of a mistake. Templates that use them don't
-    /// cause further errors.
+    /// Aliases with mistakes that have been reported. Templates that use them don't cause further
+    /// errors.
     pub refused_aliases: BTreeSet<String>,
-    /// The layer's entries. The `env-from` objects come last, because all other entries in the
-    /// layer override their keys.
+    /// The `env-from` objects come last, because the layer's other entries override their keys.
     pub entries: Vec<Entry>,
 }
 
-/// True if an entry is certain to set the variable. Ignores optional entries and secrets such as
-/// `${NAME:-}`, which may be absent. Also ignores `env-from`, because the names of its variables
-/// aren't known until the secret is read.
+/// True if an entry is certain to set the variable. A secret such as `${NAME:-}` may be absent, and
+/// the variables of `env-from` aren't known until the secret is read.
 pub fn is_certainly_set(name: &str, layers: &[Layer]) -> bool {
     layers.iter().flat_map(|layer| &layer.entries).any(|entry| {
         let is_set = entry
@@ -74,17 +67,16 @@ pub fn is_certainly_set(name: &str, layers: &[Layer]) -> bool {
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The entries that may set something, in order of precedence, beginning with those of the
-    /// latest layer. Within a layer, the `env-from` objects come last, in reverse order, because a
-    /// later object overrides an earlier one.
+    /// The entries that may set something, in order of precedence. Within a layer, the `env-from`
+    /// objects come last, in reverse order, because a later object overrides an earlier one.
     pub entries: Vec<Planned>,
-    /// The entries that certainly have no effect: they are overridden, or left out because a
-    /// variable is empty. Their references stay as the user wrote them.
+    /// The entries that certainly have no effect: they are overridden, or the variable that should
+    /// name their secret is empty. Their references stay as the user wrote them.
     pub overridden: Vec<Overridden>,
     /// The aliases of all layers.
     pub aliases: Aliases,
-    /// The names of the inherited variables that `--keep-existing` keeps. They override every entry
-    /// except one that resolves the references in the variable itself.
+    /// The variables that `--keep-existing` keeps. They override every entry except one that
+    /// resolves the references in the variable itself.
     pub kept_names: BTreeSet<String>,
     pub inherited: Inherited,
     /// The inherited variables that the command gets.
@@ -93,7 +85,7 @@ pub struct Plan {
 
 /// An entry whose references have been looked up.
 pub type Planned = Entry<SecretRef>;
-/// The object that an `env-from` entry reads. Its reference has been looked up.
+/// The object that an `env-from` entry reads.
 pub type PlannedObject = ObjectSource<SecretRef>;
 
 /// An entry that has no effect, and the reason why.
@@ -104,8 +96,7 @@ pub struct Overridden {
 }
 
 impl Plan {
-    /// True if an entry of the plan sets the variable `name`, either to the entry's value or to the
-    /// path of the file that holds it.
+    /// True if an entry sets the variable `name`, to its value or to the path of its file.
     pub fn declares(&self, name: &str) -> bool {
         self.entries
             .iter()
@@ -113,12 +104,8 @@ impl Plan {
             .any(|declared| declared.as_str() == name)
     }
 
-    /// Merges the layers, which are ordered from earliest to latest, and looks up the references of
-    /// all entries that may set something.
-    ///
-    /// - `inherited` has the variables that references and templates can use.
-    /// - `retained` has those that the command inherits.
-    /// - `keeps_existing` is true with `--keep-existing`.
+    /// Merges the layers, which are ordered from earliest to latest. References and templates can
+    /// use the variables in `inherited`, and the command inherits those in `retained`.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
@@ -132,9 +119,8 @@ impl Plan {
         for layer in layers {
             for (name, alias) in &layer.aliases {
                 let place = alias.place.clone();
-                // Two different aliases with the same name are an error. Otherwise, entries in the
-                // earlier file would use the earlier alias, and production could read development's
-                // secrets.
+                // Two different aliases can't have the same name: entries in the earlier file would
+                // use the earlier alias, so production could read development's secrets.
                 if let Some(earlier) = aliases.insert(name.clone(), alias.clone())
                     && *alias
                         != (Alias {
@@ -171,7 +157,7 @@ impl Plan {
         };
         let mut entries = Vec::new();
         let mut overridden = Vec::new();
-        // Plan the latest layer first, because its entries override those of the other layers.
+        // The latest layer comes first, because its entries override those of the others.
         for (number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             lookup.aliases = layer_aliases;
             let (planned, without_effect) = lookup.planned_layer(number, layer);
@@ -192,8 +178,8 @@ impl Plan {
         })
     }
 
-    /// The locators of everything to request. Some requests may turn out to be unnecessary, if an
-    /// optional entry overrides the one that needed them.
+    /// Everything to request. Some requests may turn out to be unnecessary, if an optional entry
+    /// overrides the one that needed them.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         self.entries
             .iter()
@@ -215,8 +201,8 @@ impl Plan {
             .collect()
     }
 
-    /// The error if `--on-rotation signal=NAME` is useless: unless the plan writes a file to a
-    /// `path`, a new value can never reach the running command.
+    /// The error if `--on-rotation signal=NAME` is useless: without a file at a `path`, a new value
+    /// can never reach the running command.
     pub fn useless_signal_problem(&self, options: &Options) -> Option<Problem> {
         let Placed { value, place } = options.rotation.as_ref()?;
         if value.on_rotation.signal().is_none()
@@ -232,7 +218,7 @@ impl Plan {
         Some(Problem::new(place.status(), text).help(remedy))
     }
 
-    /// The literal to which an entry sets the variable `name`.
+    /// The literal that an entry sets the variable `name` to, if there is one.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let entry = self
             .entries
@@ -245,13 +231,12 @@ impl Plan {
     }
 }
 
-/// The names of the variables that `--keep-existing` keeps. Leaves out empty variables, and
-/// variables whose value is their own placeholder, as in `DB_HOST=$DB_HOST`. Other tools leave this
-/// placeholder behind if they have no value for it.
+/// The variables that `--keep-existing` keeps. Leaves out a variable whose value is its own
+/// placeholder, as in `DB_HOST=$DB_HOST`. Other tools leave this behind if they have no value.
 fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     for (name, value) in existing.iter() {
-        // A name that isn't UTF-8 can be left out, because no entry can have such a name.
+        // No entry can have a name that isn't UTF-8.
         if let Some(name) = name.to_str()
             && !value.is_empty()
             && !placeholders(name).iter().any(|text| value == text.as_str())
@@ -262,8 +247,8 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     kept
 }
 
-/// Finds a fault if the entry sets a variable that it must not set: one that begins with
-/// SECRETS_EXEC_, which no command gets, or PATH, except to a literal.
+/// The fault of an entry that sets a variable that no command gets, or that sets PATH to anything
+/// but a literal.
 fn unsettable(entry: &Entry) -> Option<Fault> {
     let name = entry.target.variable()?.as_str();
     if name.starts_with(OWN_PREFIX) {
@@ -271,7 +256,7 @@ fn unsettable(entry: &Entry) -> Option<Fault> {
             "the name begins with SECRETS_EXEC_, but no command gets such a variable".into(),
         );
     }
-    // The command is looked up in PATH before any secret is read.
+    // The command is looked up in PATH before any secret is read, so PATH must be a literal.
     let has_only_value = matches!(
         (&entry.target, &entry.source),
         (Target::Env(_), Source::Literal(_))
@@ -287,33 +272,28 @@ fn unsettable(entry: &Entry) -> Option<Fault> {
 
 /// The reason why a source isn't planned.
 enum Unplanned {
-    /// Its secret is `${NAME:-}`, and NAME is empty or not set. The text is NAME.
+    /// The secret is `${NAME:-}`, and the variable is empty or not set. The string is NAME.
     EmptyVariable(String),
-    /// It has a mistake, which has been added to the errors.
+    /// The source has a mistake, which has been added to the errors.
     Refused,
 }
 
-/// Turns each layer's entries into planned entries by replacing aliases, and placeholders in ids
-/// and paths.
 struct Lookup<'a> {
     /// The aliases of the current layer and of all earlier ones.
     aliases: Aliases,
-    /// The names of all aliases that were refused. Their mistakes have already been reported.
+    /// The names of all aliases that were refused, because of mistakes that were reported.
     refused_aliases: BTreeSet<String>,
     inherited: &'a Inherited,
-    /// The variables and paths that the entries planned so far are certain to set.
+    /// What the entries planned so far are certain to set.
     claims: Claims<'a>,
     errors: Vec<Problem>,
 }
 
 impl Lookup<'_> {
     /// Looks up the references of a layer's entries. Returns the entries in order of precedence,
-    /// and those that have no effect (see [`certain_holder`]).
+    /// and those that have no effect. An entry whose references can't be looked up is left out.
     ///
-    /// - The entries get ids that contain `layer_number`, which is 0 for the latest layer.
-    /// - The variables and paths that they are certain to set are added to `claims`, and so
-    ///   override the entries of earlier layers.
-    /// - Mistakes are added to `errors`. An entry whose references can't be looked up is left out.
+    /// `layer_number` is 0 for the latest layer.
     fn planned_layer(
         &mut self,
         layer_number: usize,
@@ -360,7 +340,7 @@ impl Lookup<'_> {
         }
 
         // Number the entries in the order in which they are written, with the overridden ones last.
-        // `check` sorts by line, and then by id.
+        // `check` sorts entries by line, and then by this id.
         for (number, id) in planned
             .iter_mut()
             .map(|entry| &mut entry.id)
@@ -371,14 +351,13 @@ impl Lookup<'_> {
             id.number = number;
         }
 
-        // The objects come last, and the latest of them has the highest precedence.
+        // The latest object has the highest precedence, so it comes first.
         let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[object_at..].reverse();
         (planned, overridden)
     }
 
-    /// Expands the placeholders in the path of a file. Adds an error if that fails, or if a path on
-    /// the command line isn't absolute.
+    /// Expands a file's path. On the command line, it must be absolute.
     fn expand_file_path(&mut self, target: &mut Target, subject: &Subject) {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
@@ -396,7 +375,6 @@ impl Lookup<'_> {
         self.refuse(subject, fault.about("the path"));
     }
 
-    /// Looks up the references of a source.
     fn planned_source(
         &mut self,
         source: &Source,
@@ -408,8 +386,7 @@ impl Lookup<'_> {
             Source::Reference(written) => Source::Reference(self.locate_single(written, subject)?),
             Source::Composed(parts) => Source::Composed(self.planned_parts(parts, subject)?),
             Source::Object(ObjectSource { reference, naming }) => {
-                // Don't use `locate_single` here, because an object may be a path with several
-                // parameters.
+                // An object may be a path, so don't use `locate_single`, which refuses paths.
                 let reference = self.locate(reference, subject)?;
                 let naming = naming.clone();
                 Source::Object(ObjectSource { reference, naming })
@@ -417,8 +394,7 @@ impl Lookup<'_> {
         })
     }
 
-    /// Looks up a reference to one secret or parameter. Refuses a path, which stands for several
-    /// parameters.
+    /// Looks up a reference to one secret or parameter. Refuses a path.
     fn locate_single(
         &mut self,
         reference: &Reference,
@@ -434,8 +410,7 @@ impl Lookup<'_> {
             .map_err(|fault| self.refuse(subject, fault.about("the reference")))
     }
 
-    /// Looks up a reference. For `get`, which has no other entry, it is an error if the secret is
-    /// `${NAME:-}` and NAME is empty.
+    /// Replaces the alias and the variables in a reference.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Unplanned> {
         let alias = self.alias(reference, subject);
         let id = alias.map_or(&reference.secret, |alias| &alias.id);
@@ -448,7 +423,8 @@ impl Lookup<'_> {
                 .locate(alias, self.inherited)
                 .map_err(|fault| self.refuse(subject, fault.about("the reference")));
         };
-        // Use NAME as the secret, in order to find mistakes in the rest of the reference.
+        // The variable is empty. To find mistakes in the rest of the reference, use NAME itself as
+        // the name of the secret.
         let (store, _) = Store::split_prefix(id);
         let alias = Alias {
             id: format!("{}{name}", store.prefix()),
@@ -461,8 +437,8 @@ impl Lookup<'_> {
         Err(Unplanned::EmptyVariable(name))
     }
 
-    /// The alias that a reference uses, if any. A reference in an inherited variable can't use an
-    /// alias.
+    /// The alias that a reference names, if any. A reference in an inherited variable can't use
+    /// one.
     fn alias(&self, reference: &Reference, subject: &Subject) -> Option<&Alias> {
         if subject.origin == Origin::Inherited {
             return None;
@@ -470,7 +446,7 @@ impl Lookup<'_> {
         self.aliases.get(&reference.secret)
     }
 
-    /// Adds an error about this entry. The fault's text must be a whole sentence.
+    /// Adds an error about the entry. The fault's text must be a whole sentence.
     fn refuse(&mut self, subject: &Subject, fault: Fault) -> Unplanned {
         let status = match subject.origin {
             Origin::Argument(_) => Status::Usage,
@@ -481,10 +457,8 @@ impl Lookup<'_> {
         Unplanned::Refused
     }
 
-    /// Looks up the references in a template or an inherited variable.
-    ///
-    /// Adds an error for each that can't be looked up. In a template, stops at the first name that
-    /// isn't an alias.
+    /// Looks up the references in a template or an inherited variable. In a template, stops at the
+    /// first name that isn't an alias.
     fn planned_parts(
         &mut self,
         parts: &[Part<Reference>],
@@ -514,6 +488,7 @@ impl Lookup<'_> {
                     match self.locate_single(reference, subject) {
                         Ok(found) => Part::Lookup(Operand::Secret(found), printing.clone()),
                         Err(reason) => {
+                            // Go on, because the other parts may have mistakes of their own.
                             unplanned = Some(reason);
                             continue;
                         }
@@ -524,9 +499,8 @@ impl Lookup<'_> {
         unplanned.map_or(Ok(planned), Err)
     }
 
-    /// The fault of a template that uses `name` although there is no such alias.
     fn unknown_name(&self, name: &str) -> Fault {
-        // Collect one name more than a message lists, so that the list ends with "…" if it isn't
+        // Take one name more than a message lists, so that the list ends with "…" if it isn't
         // complete.
         let aliases: Vec<String> = (self.aliases.keys())
             .filter(|alias| !self.refused_aliases.contains(*alias))
@@ -545,15 +519,14 @@ impl Lookup<'_> {
     }
 }
 
-/// Finds what is certain to override an entry: whatever holds its target.
-///
-/// An `env-from` object is overridden only if all of its variables are held.
+/// What is certain to override an entry. An `env-from` object is overridden only if other entries
+/// or `--keep-existing` hold all of its variables.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {
         return claims.holder(&entry.target, origin);
     };
-    // If any names are unknown or not allowed, nothing is certain to override the object yet.
+    // Unless all names are known and allowed, nothing is certain to override the object.
     let names = object.naming.variable_names()?;
     if names.is_empty() {
         return None;

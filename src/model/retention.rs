@@ -8,16 +8,16 @@ use glob::Pattern;
 use super::environment::{Inherited, OWN_PREFIX, known_patterns, matches_any};
 use super::message::Placed;
 
-/// The rules that decide which inherited variables the command gets. `unset` overrides `pass`, and
+/// The options that decide which variables the command inherits. `unset` overrides `pass`, and
 /// `pass` overrides `clean`.
 #[derive(Clone, Debug, Default)]
 pub struct Retention {
-    /// True with `--clean-env`, which removes all variables except the ones in `CLEAN`.
+    /// `--clean-env`, which removes all variables except the ones in `CLEAN`.
     pub clean: bool,
     /// `--pass`: the variables that the command gets even with `--clean-env`.
     pub pass: Vec<Placed<Pattern>>,
-    /// `--unset`: the variables that the command never gets. Combines the patterns from every place
-    /// where the option is set.
+    /// `--unset`: the variables that the command never gets. Has the patterns of all places that
+    /// set the option.
     pub unset: Vec<Placed<Pattern>>,
 }
 
@@ -28,7 +28,7 @@ const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTE
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// The same rules without `--clean-env`, so only `--unset` removes variables.
+    /// The same rules without `--clean-env`, so that only `--unset` removes variables.
     #[must_use]
     pub fn without_clean(&self) -> Self {
         Self {

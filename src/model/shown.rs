@@ -1,12 +1,12 @@
 //! Decides which parts of a text are shown in messages, and how the text is quoted.
 //!
-//! Messages repeat what the user wrote, except what looks like a credential. [`shown`] masks it,
-//! because a log may be kept for years. Only the text itself decides what is masked. A password
-//! such as `hunter2` looks like any other word, so it is shown.
+//! Messages repeat what the user wrote, but [`shown`] masks what looks like a credential, because a
+//! log may be kept for years. Only the text itself decides, so a password such as `hunter2` is
+//! shown.
 //!
-//! The keys of a secret's value have a rule of their own ([`is_quotable`]), because the user didn't
-//! write them. Text from a server goes through `system::redaction`, which hides any text that
-//! contains a credential in use.
+//! The user didn't write the keys of a secret's value, so they have a rule of their own
+//! ([`is_quotable`]). Text from a server goes through `system::redaction`, which hides any text
+//! that contains a credential in use.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -16,8 +16,8 @@ use regex_lite::{Captures, Regex};
 
 use super::environment::CommandLine;
 
-/// Matches well-known services' tokens by their prefixes, unless a letter or a digit comes directly
-/// before. Also matches everything after the first line of a PEM file.
+/// Matches well-known services' tokens, unless a letter or a digit comes directly before one. Also
+/// matches everything after the first line of a PEM file.
 const TOKEN: &str = r"(?xs)
     (?<before> ^ | [^[:alnum:]] ) (?<token>
         (AKIA|ASIA)[0-9A-Z]{16}
@@ -31,24 +31,22 @@ const TOKEN: &str = r"(?xs)
         | eyJ[\w-]{5,}\.eyJ[\w.-]*
     )
     | (?<header> -----BEGIN\ [[:alnum:]\ ]+-----\s* ) (?<key> .{5,} )";
-/// The compiled [`TOKEN`]. Never `None`, because the expression is valid.
+/// Never `None`, because the expression is valid.
 static TOKEN_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKEN).ok());
 
-/// Matches a URL from its `://` on. An unencoded password may contain `/`, `?` and `:`, so it
+/// A URL from its `://` on. An unencoded password may contain `/`, `?` and `:`, so the login
 /// extends to the last `@`.
 static URL_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let url = r#"://(?<login>[^\s"<>]*@)?(?<host_and_path>[^\s"<>?#]*)(?<query>[?#][^\s"<>]*)?"#;
     Regex::new(url).ok()
 });
 
-/// Expressions for long runs of characters that may be [random](is_random).
+/// Long runs of characters that may be [random](is_random): base64 that is at least as long as an
+/// AWS secret access key, and at least 20 letters and digits.
 ///
-/// - The first one matches base64 (letters, digits, `/` and `+`) that is at least as long as an AWS
-///   secret access key.
-/// - The second one matches at least 20 letters and digits.
-///
-/// Each of them also matches a whole ARN, so that its parts aren't judged separately. A secret's
-/// ARN ends with two fields, as in `secret:prod/db-AbCdEf`. A KEY after them isn't part of the ARN.
+/// Both expressions also match a whole ARN, so that its parts aren't judged separately. A secret's
+/// ARN ends with two fields, as in `secret:prod/db-AbCdEf`. A KEY after them isn't part of the
+/// match.
 static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let arn = r"arn(:[^:\s]*){4}:(secret:)?[^:\s]*";
     ["[[:alnum:]/+]{40,}", "[[:alnum:]]{20,}"]
@@ -57,13 +55,11 @@ static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The maximum length of a text in a message, in characters.
+/// In characters.
 pub const MAX_SHOWN_LENGTH: usize = 200;
 
-/// Prepares a text for a message: masks everything that looks like a credential, and truncates a
-/// long text. For example, `AKIAIOSFODNN7EXAMPLE` becomes `AKIA…`.
-///
-/// This masks [known tokens](without_tokens) and, outside ARNs, [random](is_random) characters.
+/// Prepares a text for a message: masks what looks like a credential, so that
+/// `AKIAIOSFODNN7EXAMPLE` becomes `AKIA…`, and truncates a long text.
 ///
 /// Call this only if the text will be printed: the first call compiles regular expressions, which
 /// takes about 0.1 ms.
@@ -71,7 +67,7 @@ pub fn shown(text: &str) -> String {
     shortened(masked_text(text), MAX_SHOWN_LENGTH)
 }
 
-/// Truncates a text to `length` characters, and adds `…`. A text that isn't longer stays unchanged.
+/// Truncates a text to `length` characters, and adds `…`.
 pub fn shortened(text: String, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -79,9 +75,8 @@ pub fn shortened(text: String, length: usize) -> String {
     }
 }
 
-/// Shortens a version id to the part that distinguishes a secret's versions: the first eight
-/// characters of a UUID, or the last twelve of any other id. Terraform's ids, for example, all
-/// begin with the same characters.
+/// The part of a version id that distinguishes a secret's versions: the beginning of a UUID, or the
+/// end of another id. Terraform's ids, for example, all begin with the same characters.
 pub fn shown_version(id: &str) -> String {
     if id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) {
         return id.chars().take(8).collect();
@@ -90,7 +85,6 @@ pub fn shown_version(id: &str) -> String {
     id.chars().skip(left_out).collect()
 }
 
-/// Like [`shown`], but doesn't truncate a long text.
 fn masked_text(text: &str) -> String {
     let mut text = without_tokens(text);
     for runs in &*LONG_RUNS {
@@ -106,14 +100,14 @@ fn masked_text(text: &str) -> String {
     text
 }
 
-/// True if any part of the text looks like a credential. Messages mask that part, so a help text
-/// can't suggest a correction of the text: it would be masked, too.
+/// True if messages mask a part of the text. A help text can't suggest a correction of such a text,
+/// because the correction would be masked, too.
 pub fn has_credential(text: &str) -> bool {
     masked_text(text) != text
 }
 
-/// The text or, if it [may contain a credential](has_credential), the placeholder. Use this
-/// for help that repeats what the user wrote.
+/// The text or, if messages mask a part of it, the placeholder. For help that repeats what the user
+/// wrote.
 pub fn text_or<'t>(placeholder: &'t str, text: &'t str) -> &'t str {
     if has_credential(text) {
         placeholder
@@ -122,12 +116,12 @@ pub fn text_or<'t>(placeholder: &'t str, text: &'t str) -> &'t str {
     }
 }
 
-/// Formats the text as an argument of a suggested command, in quotes if a shell needs them. If the
-/// text [may contain a credential](has_credential), uses the placeholder instead.
+/// The text as an argument of a suggested command, in quotes if a shell needs them. The placeholder
+/// replaces a text that messages mask.
 pub fn shell_word(placeholder: &str, text: &str) -> String {
     let word = text_or(placeholder, text);
-    // shlex would quote every argument with `=`, although `=` is special only in the first words of
-    // a command. So replace `=` with a harmless character for this check.
+    // `=` is special only in the first words of a command, but shlex would quote every argument
+    // that contains it. So shlex gets a text without `=`.
     if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&word.replace('=', "-")) {
         return word.to_owned();
     }
@@ -135,20 +129,19 @@ pub fn shell_word(placeholder: &str, text: &str) -> String {
     shlex::try_quote(word).unwrap_or_default().into_owned()
 }
 
-/// Masks private keys, the tokens of well-known services, and the user name, password, query and
-/// fragment of every URL. Nothing else is masked in ARNs and in text from a server, because AWS's
-/// own names look random, too.
+/// Masks private keys, well-known tokens, and every URL's user name, password, query and fragment.
+/// Only these are masked in ARNs and in text from a server, because AWS's own names look random,
+/// too.
 pub fn without_tokens(text: &str) -> String {
     without_known_tokens(without_url_secrets(text))
 }
 
-/// Masks private keys and the tokens of well-known services.
 fn without_known_tokens(text: String) -> String {
     let Some(token) = &*TOKEN_REGEX else {
         return "…".to_owned();
     };
-    // A report may have thousands of lines, so first check only words that are long enough to be a
-    // token. The shortest token has 12 characters.
+    // A report may have thousands of lines, and replacing is slow, so first look for a token in the
+    // words that are long enough for one.
     if !text.contains("-----BEGIN")
         && !text
             .split_whitespace()
@@ -159,15 +152,12 @@ fn without_known_tokens(text: String) -> String {
     token.replace_all(&text, masked_match).into_owned()
 }
 
-/// Masks the token or private key that [`TOKEN`] matched.
 fn masked_match(found: &Captures<'_>) -> String {
     let part = |name| found.name(name).map_or("", |part| part.as_str());
     let kept = [part("before"), part("header")].concat();
     kept + &masked(part("token")) + &masked(part("key"))
 }
 
-/// Keeps the first four characters of a credential, and replaces the rest with `…`. An empty text
-/// stays empty.
 fn masked(credential: &str) -> String {
     if credential.is_empty() {
         return String::new();
@@ -175,15 +165,12 @@ fn masked(credential: &str) -> String {
     credential.chars().take(4).chain(['…']).collect()
 }
 
-/// True for a text that was probably generated. Never true for an ARN.
-///
-/// Such a text has 32 hexadecimal digits in a row, or mixes letters and digits in a way that people
-/// don't: it has a capital letter and a digit, and its words have fewer than 2.25 characters on
+/// True for a text that was probably generated. It has 32 hexadecimal digits in a row, or a mix
+/// that people don't write: a capital letter, a digit, and words of fewer than 2.25 characters on
 /// average.
 ///
-/// A new word begins at every capital letter, and wherever letters and digits meet: `Prod2024x` has
-/// the words `Prod`, `2024` and `x`. Everything after the last lowercase letter is ignored, because
-/// CDK's names end with hexadecimal digits: `TaskRole30FC0FBB`.
+/// `Prod2024x` has the words `Prod`, `2024` and `x`. Everything after the last lowercase letter is
+/// ignored, because CDK's names end with hexadecimal digits: `TaskRole30FC0FBB`.
 ///
 /// This recognizes 90 % of random texts with 20 letters and digits, and 98.4 % with 40.
 fn is_random(run: &str) -> bool {
@@ -212,11 +199,10 @@ fn is_random(run: &str) -> bool {
     has_capital && has_digit && judged.len() * 4 < words * 9
 }
 
-/// The maximum length, in bytes, of a key that messages may quote.
+/// In bytes.
 const MAX_QUOTED_LENGTH: usize = 64;
 
-/// Names a file for messages: by its path, or as `standard input` if the path is `-`. Doesn't
-/// escape the path, because `report` escapes every line.
+/// Names a file for messages. Doesn't escape the path, because `report` escapes every line.
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
         return "standard input".to_owned();
@@ -224,7 +210,7 @@ pub fn file_name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// True if a message may quote this text, which is a key of a secret or the path to a value in it.
+/// True if a message may quote this text: a key of a secret, or the path to a value.
 ///
 /// Keys usually aren't secret. But in a malformed file, such as `{ password~ 'hunter2' }`, the
 /// parser may mistake a value for a key.
@@ -235,12 +221,8 @@ pub fn is_quotable(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
 }
 
-/// Names a program in messages and tables, without anything that may be a password.
-///
-/// - Of a whole command line, only the first word is shown (`psql …`).
-/// - In `--password=…` and `NAME=…`, only the value is hidden. Any other option is hidden
-///   completely (`-…`).
-/// - The password in a URL is masked.
+/// Names a program in messages, without anything that may be a password. Of a whole command line,
+/// only the first word is shown: `psql …`.
 pub fn shown_program(program: &str) -> String {
     let masked = without_tokens(program);
     let first_word = masked
@@ -261,7 +243,7 @@ pub fn quoted_program(command: &CommandLine) -> String {
     format!("\"{shown}\"")
 }
 
-/// A noun with a name, such as `key "password"`.
+/// A noun with a name in quotes, such as `key "password"`.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
     format!("{noun} {:?}", shown(name))
 }
@@ -269,13 +251,13 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
 /// The maximum number of names to list in a line of text.
 pub const MOST_NAMES: usize = 8;
 
-/// Lists up to [`MOST_NAMES`] names: `A, B and C`. If there are more, ends the list with `…`.
+/// Lists names: `A, B and C`. A list of more than [`MOST_NAMES`] ends with `…` instead.
 pub fn some_of(names: &[String]) -> String {
     first_of(names, names.len())
 }
 
-/// Like [`some_of`], but for an incomplete list: of the `total` names, `names` has only those that
-/// can be shown. If any are left out, the result ends with `…`, as in `A, B, …`.
+/// Like [`some_of`], but also adds `…` if `total` is greater than the number of names. `total`
+/// includes names that can't be shown.
 pub fn first_of(names: &[String], total: usize) -> String {
     let first = &names[..names.len().min(MOST_NAMES)];
     match first {
@@ -290,16 +272,13 @@ pub fn pattern_mismatch(pattern: &str) -> String {
     format!("doesn't match the pattern \"{}\"", shown(pattern))
 }
 
-/// The end of a message that says what a value must be. Quotes what the user wrote: `, not "…"`.
-///
-/// If the value contains an unexpanded variable, says so instead. Doesn't quote a value that may be
-/// a malformed URL, or that isn't UTF-8.
+/// The end of a message that says what a value must be: `, not "…"`.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
     }
-    // In a malformed URL, any part may be the password. `\u{fffd}` replaces bytes that aren't
-    // UTF-8.
+    // In a malformed URL, any part may be the password, so the value isn't quoted. `\u{fffd}`
+    // replaces bytes that aren't UTF-8.
     if value.contains([':', '@', '?', '#', '\u{fffd}']) {
         let what = if value.contains(' ') {
             ", but it contains a space"
@@ -316,16 +295,13 @@ pub fn is_in_quotes(text: &str) -> bool {
     text.starts_with(['"', '\''])
 }
 
-/// Invisible characters that `escape_debug` doesn't escape: some of those with the Unicode property
+/// Invisible characters that `escape_debug` doesn't escape: some with the Unicode property
 /// Default_Ignorable_Code_Point, and the blank Braille pattern.
 const BLANK: &str = "\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180c}\u{180d}\u{180f}\u{2800}\u{3164}\u{ffa0}";
 
 /// Escapes control characters, invisible characters, and characters that change the direction of
-/// text.
-///
-/// This prevents a name, a path or a server's message from ending a line or hiding part of it.
-/// Marks that combine with the preceding character stay, such as an accent or an emoji's variation
-/// selector.
+/// text, so that no name, path or server's message can end a line or hide part of it. Marks that
+/// combine with the preceding character, such as accents, aren't escaped.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
@@ -334,12 +310,12 @@ pub fn escaped(line: &str) -> String {
     let mut before = ' ';
     for c in line.chars() {
         match c {
-            // These characters are harmless, but `escape_debug` would escape them.
+            // These are harmless, but `escape_debug` would escape them.
             '\'' | '"' | '\\' => text.push(c),
             c if BLANK.contains(c) => text.extend(c.escape_unicode()),
             c if before.is_whitespace() => text.extend(c.escape_debug()),
-            // Put a character before a mark, because `escape_debug` escapes a mark only at the
-            // beginning of a text.
+            // `escape_debug` escapes a mark only at the beginning of a text, so begin with a
+            // hyphen.
             c => text.extend(format!("-{c}").escape_debug().skip(1)),
         }
         before = c;
@@ -347,28 +323,24 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// Prepares a line for printing: [escapes](escaped) it, and masks [tokens](without_known_tokens),
-/// which may even be part of a file name.
-///
-/// URLs are masked earlier, where a message is put together. They can't be masked here, because a
-/// help text may show how to write one with a password.
+/// [Escapes](escaped) a line, and masks [tokens](without_known_tokens), which may even be part of a
+/// file name. URLs aren't masked here, but where a message is put together, because a help text may
+/// show how to write a URL with a password.
 pub fn printed(line: &str) -> String {
     escaped(&without_known_tokens(line.to_owned()))
 }
 
-/// True for a space, and for a character that is visible by itself or after a letter, where
-/// [`escaped`] leaves it unchanged.
+/// True for a space, and for a character that is visible by itself or, like an accent, after a
+/// letter.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&format!("a{c}")).ends_with(c)
 }
 
-/// True if the text consists of ASCII letters, digits and punctuation, so there is nothing to
-/// overlook. False for an empty text.
+/// True for a text of ASCII letters, digits and punctuation, in which nothing is easy to overlook.
 pub(super) fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Replaces the user name and password, the query, and the fragment of every URL with `***`.
 fn without_url_secrets(text: &str) -> String {
     let Some(regex) = &*URL_REGEX else {
         return "***".to_owned();

@@ -1,5 +1,5 @@
-//! Parses the URLs of endpoints, of proxies and of the Secrets Manager Agent, finds the passwords
-//! in URLs, and encodes text for a URL.
+//! Parses URLs of endpoints, proxies and the Secrets Manager Agent, finds the passwords in URLs,
+//! and encodes text for a URL.
 
 use std::net::IpAddr;
 
@@ -16,16 +16,13 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Parses an absolute HTTP or HTTPS URL.
-    ///
-    /// Also `None` if there is an `@` after the host: in `http://jane:1#b@proxy`, `jane:1` looks
-    /// like a host and port, but is a user name and the beginning of a password.
+    /// Also `None` if an `@` comes after the host: in `http://jane:1#b@proxy`, `jane:1` looks like
+    /// a host and port, but is a user name and the beginning of a password.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
-        // `Uri` returns `None` for an invalid port as well as for a missing one, so find out
-        // whether there is a port. A colon may also be part of an IPv6 address or come before a
-        // password.
+        // `Uri` returns `None` both for an invalid port and without a port, so look for a port
+        // here. The last colon may also be part of an IPv6 address, or come before a password.
         let after_colon = authority.as_str().rsplit_once(':');
         let has_port = after_colon.is_some_and(|(_, port)| !port.contains([']', '@']));
         let has_later_at = text.matches('@').count() > authority.as_str().matches('@').count();
@@ -51,9 +48,9 @@ impl HttpUrl {
         &self.uri
     }
 
-    /// Parses the URL of an endpoint to which requests are sent.
+    /// Parses the URL of an endpoint, which can't have a user name, password or query.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
-        // In a URL that `Self::parse` accepts, an `@` can only come after a user name or password.
+        // In a URL that `Self::parse` accepts, `@` only comes after a user name or password.
         if let Some(url) = Self::parse(text)
             && !text.contains('@')
             && url.uri.query().is_none()
@@ -68,13 +65,13 @@ impl HttpUrl {
         Err("a URL that begins with http:// or https://")
     }
 
-    /// True if requests to an API of AWS, which are signed, would be sent as plain text.
+    /// True if signed requests to AWS would be sent as plain text.
     pub fn exposes_aws(&self) -> bool {
         let host = self.uri.host().unwrap_or_default();
         !self.is_https() && AWS_APIS.iter().any(|api| is_aws_api(host, api))
     }
 
-    /// True if the URL is on this machine, or is AWS's own endpoint of Secrets Manager, over https.
+    /// True for this machine, and for AWS's own endpoint of Secrets Manager over https.
     pub fn is_here_or_aws(&self) -> bool {
         let host = self.uri.host().unwrap_or_default();
         is_loopback(&self.uri) || self.is_https() && is_aws_api(host, "secretsmanager")
@@ -85,10 +82,10 @@ impl HttpUrl {
     }
 }
 
-/// The names of the APIs that requests are sent to, in AWS's host names.
+/// The APIs that secrets-exec uses, as AWS's host names call them.
 const AWS_APIS: [&str; 5] = ["secretsmanager", "ssm", "sts", "oidc", "portal.sso"];
 
-/// True if the URL's host is `localhost` or a loopback address.
+/// True for `localhost` and loopback addresses.
 pub fn is_loopback(url: &Uri) -> bool {
     // An IPv6 address is in brackets.
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -98,27 +95,27 @@ pub fn is_loopback(url: &Uri) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The characters that [`percent_encode`] encodes: all except the unreserved ones (RFC 3986,
-/// section 2.3), so the result can be put into any part of a URL.
+/// All characters except the unreserved ones (RFC 3986, section 2.3), so the result fits into any
+/// part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The placeholder that GitHub accepts as the password if the user name is a token.
+/// What GitHub accepts as the password if the user name is a token.
 const NO_PASSWORD: &str = "x-oauth-basic";
 
-/// Every text that may be the password in a URL, both as written and decoded.
-///
-/// In `https://jane:a@b@host`, it may be `a` or `a@b`, because some people don't percent-encode `@`
-/// or `/`. If there is no password, this is the user name, which may be a token.
+/// Every text that may be the password in a URL, both as written and decoded. In
+/// `https://jane:a@b@host`, it may be `a` or `a@b`, because some people don't percent-encode `@` or
+/// `/`. Without a password, the user name may be a token.
 pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let Some((login, _)) = rest.split_once('@') else {
         return Vec::new();
     };
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    // The `@` comes after the host, so this isn't a login.
     if user.contains(['/', '?', '#']) {
         return Vec::new();
     }
@@ -140,7 +137,7 @@ pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Encodes text for any part of a URL: `a/b` → `a%2Fb`.
+/// Encodes a text for any part of a URL: `a/b` becomes `a%2Fb`.
 pub fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }

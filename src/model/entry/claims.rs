@@ -9,10 +9,8 @@ use super::subject::{Origin, Subject};
 use super::target::Target;
 use crate::model::environment::EnvName;
 
-/// A variable that an entry sets, or the path of a file that it writes.
-///
-/// Two entries in the same layer must not make the same claim. Across layers, [`Claims`] decides
-/// which entry wins.
+/// A variable or a path that an entry sets. Two entries in the same layer must not make the same
+/// claim.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -20,8 +18,7 @@ pub enum Claim {
 }
 
 impl Target {
-    /// The variable and the path that an entry with this target sets, if any. Empty for `env-from`,
-    /// whose keys claim their variables later, once they are known.
+    /// Empty for `env-from`: only its keys claim variables, once they are known.
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
         let variable = self.variable().cloned().map(Claim::Variable);
         let other = match self {
@@ -41,29 +38,26 @@ impl fmt::Display for Claim {
     }
 }
 
-/// The reason why an entry has no effect: usually because something else sets its variable or
-/// writes its file.
+/// The reason why an entry has no effect.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry with higher precedence.
     Entry(Subject),
     /// An inherited variable, which `--keep-existing` keeps.
     Kept,
-    /// Nothing overrides the entry, but its secret is `${NAME:-}`, and NAME is empty or not set.
-    /// The text is NAME.
+    /// The entry's secret is `${NAME:-}`, and this NAME is empty or not set.
     EmptyVariable(String),
-    /// For an `env-from` entry: other entries or `--keep-existing` already hold all of its
-    /// variables.
+    /// Other entries or `--keep-existing` hold all variables of an `env-from` entry.
     Several,
 }
 
 /// Decides which of several entries for the same variable or path wins. This is the only rule of
 /// precedence.
 ///
-/// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
-/// single entries come before the objects of `env-from`. The first entry that claims a variable or
-/// a path becomes its holder, and overrides the entries after it. The variables that
-/// `--keep-existing` keeps are held from the start.
+/// Entries are added from the latest layer to the earliest, and within a layer, single entries come
+/// before the objects of `env-from`. The first entry that claims a variable or a path becomes its
+/// holder, and overrides the entries after it. The variables that `--keep-existing` keeps are held
+/// from the start.
 ///
 /// ```text
 /// order of precedence                               claims               holder
@@ -74,10 +68,10 @@ pub enum Holder {
 /// 5. base.yaml: env-from: [prod/app]                each key's variable  entry 5, if not held yet
 /// ```
 ///
-/// The rule is applied twice. First, the plan applies it to the entries that certainly set
-/// something. So the references of overridden entries are neither looked up nor requested, and may
-/// even use variables that aren't set. Then, `resolve` applies it to all entries, because only the
-/// documents say whether an optional entry is absent and which keys an object has.
+/// The plan applies the rule to the entries that certainly set something. So the references of
+/// overridden entries are neither looked up nor requested, and may even use variables that aren't
+/// set. Then, `resolve` applies it to all entries, because only the documents say whether an
+/// optional entry is absent and which keys an object has.
 pub struct Claims<'a> {
     kept_names: &'a BTreeSet<String>,
     holders: HashMap<Claim, Subject>,
@@ -91,16 +85,16 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Makes an entry the holder of every variable and path that its target claims. This replaces
-    /// any earlier holder, so check with [`Self::holder`] first.
+    /// Makes `entry` the holder of the target's claims. This replaces any earlier holder, so check
+    /// with [`Self::holder`] first.
     pub fn add(&mut self, target: &Target, entry: &Subject) {
         for claim in target.claims() {
             self.holders.insert(claim, entry.clone());
         }
     }
 
-    /// Makes an overridden entry the one that messages name as the holder of its claims. The next
-    /// entry that is overridden then names this one, which would take its place.
+    /// Makes this overridden entry the holder that messages name for entries that are added later.
+    /// If the current holder were removed, this entry would win.
     pub fn pass_on(&mut self, target: &Target, entry: &Subject) {
         for claim in target.claims() {
             if let Some(holder) = self.holders.get_mut(&claim) {
@@ -109,13 +103,11 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Finds what already holds a target's variable or path.
+    /// The entry or inherited variable that already holds a target's variable or path.
     ///
-    /// The holder is an entry that was added, or an inherited variable that `--keep-existing`
-    /// keeps. If `origin` is an inherited variable, `--keep-existing` doesn't count, because such
-    /// an entry only replaces the references in that variable with their values.
-    ///
-    /// Always `None` for an `env-from` object, whose variables are looked up one by one.
+    /// `--keep-existing` doesn't override an entry with [`Origin::Inherited`], because such an
+    /// entry only replaces the references in the kept variable. The result is always `None` for an
+    /// `env-from` object, whose variables are looked up one by one.
     pub fn holder(&self, target: &Target, origin: &Origin) -> Option<Holder> {
         let mut claims = target.claims();
         if let Some(entry) = claims.find_map(|claim| self.holders.get(&claim)) {

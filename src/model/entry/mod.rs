@@ -1,8 +1,5 @@
 //! Entries: the variables and files that the user wants, and where their values come from. Also
 //! decides which variables `env-from` may set.
-//!
-//! Until the plan looks up the aliases and `${NAME}` in an entry, the entry is as the user wrote
-//! it.
 
 mod claims;
 mod subject;
@@ -23,45 +20,42 @@ use regex_lite::Regex;
 use crate::model::environment::{EnvName, known_patterns, matches_any};
 use crate::model::reference::Reference;
 
-/// A variable or file to set, and the source of its value. `R` is the type of its references:
-/// [`Reference`] as the user wrote them or, once the plan has looked them up,
+/// A variable or file to set. `R` is the type of its references: [`Reference`] as the user wrote
+/// them or, once the plan has looked up their aliases and `${NAME}`,
 /// [`SecretRef`](crate::model::reference::SecretRef).
 #[derive(Clone, Debug)]
 pub struct Entry<R = Reference> {
-    /// The entry's id in the plan. Until there is a plan, every entry has the default id.
+    /// The plan numbers the entries. Until then, each has the default id.
     pub id: EntryId,
     pub target: Target,
     pub source: Source<R>,
     pub transform: Transform,
-    /// `pattern`: a regular expression that the value must match, after decoding and before
-    /// encoding. The text of `default` must match it, too.
+    /// The value must match this, after decoding and before encoding. The text of `default` must
+    /// match it, too.
     pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
     pub subject: Subject,
 }
 
-/// Identifies an entry in a plan. Its subject can't do this, because two entries on the same line
-/// may have the same subject.
+/// Identifies an entry in a plan. Its subject can't, because entries on the same line may share it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
-    /// The number of the entry's layer, counted from the latest layer, which has the number 0.
+    /// Counted from the latest layer, which is 0.
     pub layer: usize,
     pub number: usize,
-    /// The key's number in its `env-from` object. `None` if this is the id of an entry, not of a
-    /// key.
+    /// The key's number in its `env-from` object. `None` for the entry itself.
     pub key: Option<usize>,
 }
 
 impl Entry {
-    /// Creates an `env-from` entry, which sets a variable for every key of an object.
+    /// An `env-from` entry.
     pub fn for_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
         let target = Target::Variables(naming.prefix.clone());
         let source = Source::Object(ObjectSource { reference, naming });
         Self::new(target, source, origin)
     }
 
-    /// Creates an entry with the default options: its value must exist, and isn't decoded, encoded
-    /// or checked against a pattern.
+    /// An entry whose value must exist, and is used unchanged.
     pub fn new(target: Target, source: Source, origin: Origin) -> Self {
         let written = match &source {
             Source::Reference(reference) | Source::Object(ObjectSource { reference, .. }) => {
@@ -87,7 +81,7 @@ impl Entry {
 }
 
 impl<R> Entry<R> {
-    /// The same entry, with another source of its value.
+    /// The same entry with another source.
     pub fn with_source<S>(self, source: Source<S>) -> Entry<S> {
         Entry {
             id: self.id,
@@ -101,21 +95,20 @@ impl<R> Entry<R> {
     }
 }
 
-/// The source of an entry's value. Only [`Source::Object`] supplies values for several
-/// variables.
+/// The source of an entry's value. Only [`Source::Object`] supplies several values.
 #[derive(Clone, Debug)]
 pub enum Source<R = Reference> {
     Reference(R),
     Literal(String),
-    /// For an entry whose secret is `${NAME:-}` while NAME is empty: the text of `default`, and
-    /// NAME. Occurs only in a plan.
+    /// The text of `default`, and NAME. A plan uses this if the entry's secret is `${NAME:-}`, and
+    /// NAME is empty or not set.
     Default(String, String),
-    /// Text that contains references: a template, or an inherited variable with dynamic references.
+    /// A template, or an inherited variable with dynamic references.
     Composed(Vec<Part<R>>),
     Object(ObjectSource<R>),
 }
 
-/// The source of an `env-from` entry: a JSON object, or all parameters below a path.
+/// A JSON object, or all parameters below a path such as `ssm:/prod/`.
 #[derive(Clone, Debug)]
 pub struct ObjectSource<R = Reference> {
     pub reference: R,
@@ -123,7 +116,7 @@ pub struct ObjectSource<R = Reference> {
 }
 
 impl<R> Source<R> {
-    /// The references to secrets, in the order in which they are written, including duplicates.
+    /// The references to secrets in the order in which they are written, including duplicates.
     pub fn references(&self) -> Vec<&R> {
         match self {
             Self::Reference(reference) => vec![reference],
@@ -140,7 +133,7 @@ impl<R> Source<R> {
     }
 }
 
-/// The changes to make to a value before the command gets it. Decoding comes first, then encoding.
+/// The changes to a value: decoding comes first, then encoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {
     /// `decode: base64`
@@ -149,68 +142,62 @@ pub struct Transform {
     pub encode: bool,
 }
 
-/// The action to take if a secret, a version or a key doesn't exist. If AWS denies a request or
-/// doesn't answer, the entry fails regardless.
+/// The action if a secret, a version or a key doesn't exist. If AWS denies a request or doesn't
+/// answer, the entry fails regardless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
     /// Report an error, and don't start the command.
     Fail,
     /// `optional: true`: ignore the entry. An entry in an earlier layer may then set the target.
     Optional,
-    /// `default`: use this text as the value. It is neither decoded nor encoded.
+    /// `default`: use this text, neither decoded nor encoded.
     Default(String),
 }
 
-/// Which keys of an `env-from` object become variables, and how these variables are named.
+/// Which keys of an `env-from` object become variables, and under which names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
-    /// The text at the beginning of every variable's name. It keeps its case, even without
-    /// `case: keep`.
+    /// The beginning of each variable's name. It keeps its case, even without `case: keep`.
     pub prefix: String,
-    /// `only`: the keys that become variables. All of them must exist. `None` selects every key.
+    /// The keys that become variables. All of them must exist. `None` selects every key.
     pub only: Option<Vec<String>>,
     pub except: Vec<String>,
-    /// Maps keys to their new names, without the prefix.
+    /// The keys' new names, without the prefix.
     pub rename: BTreeMap<String, String>,
-    /// True with `case: keep`: a key's letters keep their case in the variable's name. Otherwise,
-    /// they become capitals. Either way, characters outside `[A-Za-z0-9_]` become `_`.
+    /// `case: keep`. Otherwise, letters become capitals. Either way, characters outside
+    /// `[A-Za-z0-9_]` become `_`.
     pub keeps_case: bool,
 }
 
-/// The names of variables that `env-from` refuses to set, grouped by the harm they can do.
-///
-/// The first group, [`SAFE`], lists exceptions. The same names in lowercase are refused, too,
-/// because programs also read `https_proxy`, for example.
+/// The variables that `env-from` refuses to set, grouped by the harm they can do. The same names in
+/// lowercase are refused, too, because programs also read `https_proxy`, for example.
 ///
 /// Anyone who can write a secret chooses its keys, so a key must not set a variable that makes
 /// programs run code, talk to other hosts, or misread their surroundings. Users can still set these
 /// variables under `env`.
 ///
-/// The names that the AWS SDKs read are taken from botocore's configprovider.py and credentials.py,
-/// and from <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
+/// The names that the AWS SDKs read are from botocore's configprovider.py and credentials.py, and
+/// from <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
 const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 
-/// The heading of the exceptions in [`UNSAFE_NAMES`]: variables that `env-from` sets although a
-/// later group matches them, too. This group must come first, because the first match decides.
+/// The heading of the exceptions in [`UNSAFE_NAMES`]. They must come first, because the first match
+/// decides.
 const SAFE: &str = "is safe";
 
 /// The variables that `env-from` sets only if their value is empty or a plain word (`production`).
 ///
-/// Other values are dangerous. An interactive shell expands ENV, and runs the file that it names.
-/// .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
+/// An interactive shell expands the value of ENV, and runs the file with the resulting name. .NET
+/// reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
-/// The heading of the pattern `*_PROXY`, the last group of [`UNSAFE_NAMES`].
-///
-/// It applies only to names that no other group matches. Even so, `env-from` sets such a variable
-/// if its value is a switch, as in `TRUST_PROXY=1`, unless [`PROXIES`] lists it.
+/// The heading of the pattern `*_PROXY`, the last group of [`UNSAFE_NAMES`]. `env-from` still sets
+/// such a variable to a switch, as in `TRUST_PROXY=1`, unless [`PROXIES`] lists it.
 const PROXY: &str = "can make programs send their requests through someone else's proxy";
 
-/// The heading of the variables that the AWS SDKs and the AWS CLI read.
 const AWS: &str = "configures the AWS SDKs and CLI";
 
-/// The variables in which programs look for a proxy. For these, even a switch such as `0` is
-/// unsafe, because it is also the address of a host.
+/// Programs look for a proxy in these variables. Even a switch such as `0` is unsafe in them,
+/// because it is also the address of a host.
 const PROXIES: [&str; 5] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -220,13 +207,14 @@ const PROXIES: [&str; 5] = [
 ];
 
 impl Naming {
-    /// True if `only` and `except` let this key become a variable.
+    /// True if this key becomes a variable.
     pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// The name of the variable that a key sets. It may still be unsafe (see [`unsafe_effect`]).
+    /// The name of the variable that a key sets. It may still be unsafe ([`unsafe_effect`]). An
+    /// illegal name is in `Err`.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, String> {
         let legal_key = key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
         let rest = match self.rename.get(key) {
@@ -238,10 +226,8 @@ impl Naming {
         EnvName::parse(&name).ok_or(name)
     }
 
-    /// The names of all variables that the object can set.
-    ///
-    /// Also `None` if a name is illegal or unsafe, which is reported later, when the object is
-    /// resolved.
+    /// The names of all variables that the object can set, if `only` lists its keys. Also `None` if
+    /// a name is illegal or unsafe, which `resolve` reports.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         self.only
             .as_ref()?
@@ -256,9 +242,9 @@ impl Naming {
     }
 }
 
-/// True for a variable such as AWS_PROFILE, which the AWS SDKs and the AWS CLI read. Ignores the
-/// patterns in [`UNSAFE_NAMES`], because a pattern such as `AWS_REQUEST_*` also matches other
-/// programs' variables.
+/// True for a variable that the AWS SDKs and CLI read, such as AWS_PROFILE. [`UNSAFE_NAMES`] must
+/// have its full name, because a pattern such as `AWS_REQUEST_*` also matches other programs'
+/// variables.
 pub fn is_aws_setting(name: &EnvName) -> bool {
     name.as_str().starts_with("AWS_")
         && UNSAFE_NAMES
@@ -267,12 +253,7 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
 }
 
 /// The harm that an unsafe variable can do, such as `can make programs run someone else's code`.
-///
-/// `None` if the variable is safe. For some names, that depends on the value:
-///
-/// - A variable in [`SAFE_AS_WORDS`] is safe if its value is empty or a plain word.
-/// - A variable that only `*_PROXY` matches, such as TRUST_PROXY, is safe if its value is a switch,
-///   unless [`PROXIES`] lists the variable.
+/// For the variables in [`SAFE_AS_WORDS`], and in the group [`PROXY`], this depends on the value.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
         UNSAFE_NAMES
@@ -301,14 +282,14 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     Some(*effect)
 }
 
-/// True for the effects of variables that configure AWS or a proxy. Many .env files contain these
-/// variables, so if a secret has one, it is probably intentional.
+/// True for the effects of AWS and proxy settings. Many .env files contain such settings, so in a
+/// secret, they are probably intentional, too.
 pub fn is_configuration(effect: &str) -> bool {
     effect == AWS || effect == PROXY
 }
 
-/// True for a value that turns something on or off, such as `true`, and for a number of up to three
-/// digits. A larger number may be the address of a host: 2130706433 is 127.0.0.1.
+/// True for a value such as `on` or `1`. A larger number may be the address of a host: 2130706433
+/// is 127.0.0.1.
 fn is_switch(value: &[u8]) -> bool {
     let is_small_number = value.len() <= 3 && value.iter().all(u8::is_ascii_digit);
     is_small_number

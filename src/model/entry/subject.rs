@@ -1,5 +1,4 @@
-//! The subject of an entry, which is how messages name it: its label, its reference, and its
-//! position on the command line, in a file or in the environment.
+//! The subject of an entry, by which messages name it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,23 +11,23 @@ use crate::model::shown::{file_name, has_credential, shell_word, shown};
 /// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
-    /// The name of the target: a variable, a path, `env-from` or, for `get`, `the value`.
+    /// A variable, a path, `env-from` or, for `get`, `the value`.
     pub label: Arc<str>,
     pub origin: Origin,
     pub kind: SubjectKind,
-    /// The source of the value, as the user wrote it. `None` for a literal, and for an inherited
-    /// variable, whose text may include a password. Also `None` in a subject created by
-    /// [`Self::plain`].
+    /// The source of the value. `None` for a literal, and for an inherited variable, whose text may
+    /// include a password.
     pub written: Option<Written>,
 }
 
-/// The kind of an entry, which determines how messages and tables describe it.
+/// The kind of an entry in messages and tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// A variable, a file, or the value that `get` prints.
     Entry,
     EnvFrom,
-    /// A key of an `env-from` object, or a parameter below a path.
+    /// A key of an `env-from` object or, if `env-from` reads a path such as `ssm:/prod/`, one of
+    /// the parameters below it.
     EnvFromKey,
     /// A part of a declaration that isn't an entry, such as an alias or a line.
     Section,
@@ -41,8 +40,7 @@ pub enum Written {
 }
 
 impl Subject {
-    /// Creates a subject without the source of a value, so messages show only
-    /// `DB_HOST (app.yaml:3)`.
+    /// A subject without the source of a value: `DB_HOST (app.yaml:3)`.
     pub fn plain(label: String, origin: Origin) -> Self {
         Self {
             label: label.into(),
@@ -52,8 +50,7 @@ impl Subject {
         }
     }
 
-    /// Creates an entry's subject, which is named after its target, but doesn't show the source of
-    /// the value.
+    /// A subject that is named after the target, without the source of the value.
     pub fn for_target(target: &Target, origin: Origin) -> Self {
         let (kind, label) = match target {
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
@@ -67,13 +64,13 @@ impl Subject {
         }
     }
 
-    /// Creates a subject for a file that isn't an entry but is named on the command line, such as
-    /// the FILE of `--output`.
+    /// A subject for a file on the command line that isn't an entry, such as the FILE of
+    /// `--output`.
     pub fn for_file(path: &Path, argument: Argument) -> Self {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
-    /// The entry's reference, as the user wrote it.
+    /// The reference, as the user wrote it.
     pub fn written_reference(&self) -> Option<&Reference> {
         match &self.written {
             Some(Written::Reference(reference)) => Some(reference),
@@ -81,25 +78,21 @@ impl Subject {
         }
     }
 
-    /// Like [`Self::written_reference`], but as text for messages, with credentials masked.
+    /// The reference for messages, with credentials masked.
     pub fn shown_reference(&self) -> Option<String> {
         let reference = self.written_reference()?;
         Some(shown(&reference.to_string()))
     }
 
-    /// Like [`Self::written_reference`], but `None` if the reference may contain a credential.
+    /// The reference, unless it may contain a credential.
     pub fn reference(&self) -> Option<&Reference> {
         self.written_reference()
             .filter(|reference| !has_credential(&reference.to_string()))
     }
 
-    /// Changes the entry's reference with `change`, and returns what the user should write instead:
-    ///
-    /// - for `get`, the whole command
-    /// - for `--env`, or `--as-file` without a PATH, the whole option: `--env NAME=REFERENCE`
-    /// - for any other entry, only the reference
-    ///
-    /// `None` if the entry has no reference, or if the reference may contain a credential.
+    /// The text that a help suggests: the reference after `change`. For `get`, the text is the
+    /// whole command, and for an option `NAME=REF`, the whole option. `None` if the reference may
+    /// contain a credential.
     pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey, Section};
         let mut reference = self.reference()?.clone();
@@ -121,7 +114,7 @@ impl Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name of its own, so show its option instead.
+        // An object on the command line has no name of its own.
         if let (Origin::Argument(option), SubjectKind::EnvFrom) = (&self.origin, self.kind) {
             return match self.shown_reference() {
                 Some(reference) => write!(f, "{option} {reference}"),
@@ -144,13 +137,13 @@ pub enum Origin {
     /// An inherited variable, whose references `--resolve-env` resolves.
     Inherited,
     File {
-        /// The path of the declaration: from `-f` or SECRETS_EXEC_FILE, or the default name.
+        /// The path of the declaration: from `-f`, from SECRETS_EXEC_FILE, or the default one.
         path: Arc<PathBuf>,
         line: usize,
     },
 }
 
-/// The option or subcommand that names an entry or a file on the command line.
+/// The option or subcommand that names an entry or a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Argument {
     /// `--as-file NAME=REF`

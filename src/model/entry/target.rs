@@ -1,4 +1,4 @@
-//! The target of an entry: what the entry sets, such as a variable or a file.
+//! The target of an entry, such as a variable or a file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,7 @@ use crate::model::shown::not_this_value;
 pub enum Target {
     Env(EnvName),
     File(FileTarget),
-    /// The variables of an `env-from` object, one for each key. The text is the prefix of all their
-    /// names.
+    /// The variables of an `env-from` object. The text is their prefix.
     Variables(String),
     /// Standard output, for `get`.
     Output,
@@ -20,20 +19,19 @@ pub enum Target {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTarget {
-    /// The path on disk. `None` for a memfd or a pipe, which the command opens as
-    /// `/proc/self/fd/N`.
+    /// `None` for a memfd or a pipe, which the command opens as `/proc/self/fd/N`.
     pub path: Option<DeclaredPath>,
-    /// True for a pipe, which can be read only once. A file with a path is never a pipe.
+    /// True for a pipe. A file with a path is never a pipe.
     pub once: bool,
     /// The variable that gets the file's path.
     pub env: Option<EnvName>,
     pub mode: Mode,
-    /// The file's owner. `None` for this process's own user and group.
+    /// `None` for this process's own user and group.
     pub owner: Option<Owner>,
 }
 
 impl FileTarget {
-    /// Parses the path of a file to write. The plan later expands placeholders such as `${HOME}`.
+    /// Checks a path. The plan later expands its placeholders, such as `${HOME}`.
     pub fn parse_path(text: &str) -> Result<DeclaredPath, Fault> {
         if let Some(fault) = overlooked(text) {
             return Err(fault);
@@ -61,13 +59,12 @@ impl FileTarget {
     }
 }
 
-/// The path of a file to write. Messages show it as the user wrote it, because the expanded path
-/// may contain a password from a variable.
+/// Messages show the path as written, because the expanded path may contain a password from a
+/// variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredPath {
     pub written: String,
-    /// The path after the plan has replaced placeholders such as `${HOME}`. Until then, the path as
-    /// written.
+    /// The same as `written`, until the plan replaces placeholders such as `${HOME}`.
     pub expanded: PathBuf,
 }
 
@@ -90,7 +87,7 @@ impl fmt::Display for DeclaredPath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(pub u32);
 
-/// By default, only the owner can read the file, and nobody can write to it.
+/// Only the owner can read the file, and nobody can write to it.
 impl Default for Mode {
     fn default() -> Self {
         Self(0o400)
@@ -98,7 +95,7 @@ impl Default for Mode {
 }
 
 impl Mode {
-    /// Parses a mode such as `0400` or `400`: three octal digits, which a zero may precede.
+    /// Parses three octal digits, with or without a zero before them.
     pub fn parse(text: &str) -> Option<Self> {
         let without_zero = text.strip_prefix('0').filter(|rest| rest.len() == 3);
         let digits = without_zero.unwrap_or(text);
@@ -110,7 +107,7 @@ impl Mode {
     }
 }
 
-/// The user and group that a file belongs to. `None` means the user or group of this process.
+/// The owner of a file. `None` means the user or group of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     pub user: Option<Account>,
@@ -138,7 +135,6 @@ impl Owner {
 }
 
 impl Account {
-    /// Parses a user or group, given by name or number.
     fn parse(text: &str) -> Option<Self> {
         let is_legal = text
             .bytes()
@@ -174,7 +170,6 @@ impl Target {
     }
 }
 
-/// Names the target in messages: by its variable, by its path or, for `env-from`, as `PREFIX*`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,9 +8,9 @@
 //!            | replace(string, string) | default(string)
 //! ```
 //!
-//! The expression in `{{ db.hosts[0] }}` is a JSONPath with the alias `db` instead of `$`. So an
-//! expression that reads a secret becomes a [`Reference`], and is resolved like any other. An error
-//! may quote an expression, because a template doesn't contain any values yet.
+//! The expression in `{{ db.hosts[0] }}` is a JSONPath with the alias `db` instead of `$`, so it
+//! becomes a [`Reference`] like any other. An error may quote the expression, because a template
+//! doesn't contain any values yet.
 
 use serde_json::Value;
 
@@ -19,44 +19,42 @@ use crate::model::fault::{Fault, similar_word};
 use crate::model::reference::{JsonPath, Reference, SecretRef, Selector, outside_quotes};
 use crate::model::shown::shown;
 
-/// The word before the name of an inherited variable in a template, as in `{{ env.DB_HOST }}`.
+/// The word before an inherited variable, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
-/// The help for an invalid expression. It uses single quotes, because most templates in YAML are
-/// written in double quotes.
+/// The help for an invalid expression. It has single quotes, because most templates are in double
+/// quotes.
 const FORMS: &str = "a template has {{ ALIAS.KEY }} of an alias (secrets: { ALIAS: SECRET }), {{ env.NAME }}, {{ 'text' }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace('…', '…') and, as the first, default('…') for a key that doesn't exist";
 
-/// The help for a Jinja statement or comment, which templates don't support.
+/// The help for a Jinja statement or comment.
 const NO_LOGIC: &str = "let the program decide, or write {{ ALIAS.KEY | default('…') }}. To keep the text as it is, write {{ '…' }}";
 
 /// A part of a template, or of an inherited variable with references.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part<R = SecretRef> {
     Text(String),
-    /// A `{{ … }}` in a template, or a CloudFormation dynamic reference in a variable.
+    /// A `{{ … }}`, or a CloudFormation dynamic reference in a variable.
     Lookup(Operand<R>, Printing),
 }
 
-/// The source of a lookup: a secret, or an inherited variable.
+/// The source of a lookup.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand<R = SecretRef> {
     Secret(R),
-    /// The inherited variable NAME, for `{{ env.NAME }}`.
+    /// The variable NAME of `{{ env.NAME }}`.
     Variable(String),
 }
 
-/// A lookup such as `{{ db.password | urlencode }}` as the user wrote it, and the way to print its
-/// value.
+/// A lookup as the user wrote it, and the way to print its value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Printing {
-    /// The reference as written, without its filters: `db.password`.
+    /// The source without the filters: `db.password`.
     pub written: String,
-    /// The position of the lookup, if the template has several lines:
-    /// `line 2, column 5 of the template`.
+    /// `line 2, column 5 of the template`, if the template has several lines.
     pub position: Option<String>,
-    /// The text of the `default` filter, which is printed if the value is absent.
+    /// The text of the filter `default`, which is printed if the value is absent.
     pub default: Option<String>,
-    /// The other filters, in the order in which they apply.
+    /// The other filters, in order.
     pub filters: Vec<Filter>,
 }
 
@@ -73,14 +71,13 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// True for a filter that encodes a value, such as `urlencode`. Remarks are about the value
-    /// before it is encoded.
+    /// True if the filter encodes the value. Remarks are about the value before it is encoded.
     pub fn is_encoding(&self) -> bool {
         matches!(self, Self::UrlEncode | Self::ToJson | Self::Base64Encode)
     }
 
-    /// True for a filter that may escape characters with a special meaning in the text around the
-    /// value.
+    /// True if the filter may escape characters that would break the text around the value, such as
+    /// a quote.
     pub fn escapes(&self) -> bool {
         self.is_encoding() || matches!(self, Self::Replace(..))
     }
@@ -93,7 +90,7 @@ pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     for (at, _) in text.match_indices('{') {
         let opened = &text[at..];
         if at < end {
-            // This brace is part of an expression that has already been parsed.
+            // This brace is part of the last expression.
             continue;
         }
         let parsed = if let Some(statement) = statement(opened) {
@@ -124,8 +121,7 @@ pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     Ok(parts)
 }
 
-/// The position of an expression, for the beginning of a message:
-/// `line 2, column 5 of the template`.
+/// Describes a position for the beginning of a message: `line 2, column 5 of the template`.
 fn position(text: &str, at: usize) -> String {
     let lines: Vec<&str> = text[..at].split('\n').collect();
     let column = lines.last().map_or(0, |line| line.chars().count()) + 1;
@@ -136,10 +132,8 @@ fn position(text: &str, at: usize) -> String {
     }
 }
 
-/// Finds a Jinja statement (`{% … %}`) or comment (`{# … #}`) at the beginning of a text.
-///
-/// Also `None` if its end isn't on the same line, because a `{#` may be part of a shell's
-/// `${#list[@]}`.
+/// Recognizes a Jinja statement or comment at the beginning of the text. It must end on the same
+/// line, because a `{#` may be part of a shell's `${#list[@]}`.
 fn statement(text: &str) -> Option<&str> {
     let end = match text.get(..2)? {
         "{%" => "%}",
@@ -151,8 +145,7 @@ fn statement(text: &str) -> Option<&str> {
     line.get(..length)
 }
 
-/// Parses the expression at the beginning of a text, such as `{{ db.host | trim }}`. Also returns
-/// the length of the expression, including its braces.
+/// Parses a `{{ … }}`. Also returns its length, including the braces.
 fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     let Some(first_end) = opened.find("}}") else {
         return Err(Fault::new("has {{ without }}").help(FORMS));
@@ -169,8 +162,8 @@ fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     Ok((part, length))
 }
 
-/// Splits the expression at the beginning of a text at every `|`: `{{ db.host | trim }}` becomes
-/// `db.host` and `trim`. Also returns the length of the expression, including its braces.
+/// `{{ db.host | trim }}` becomes `db.host` and `trim`. Also returns the length of the expression.
+/// `None` if a quote or a bracket isn't closed.
 fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
     let mut words = Vec::new();
     let mut begun = 2;
@@ -186,7 +179,7 @@ fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
     None
 }
 
-/// Parses an expression that was split into its source and its filters. The error completes a
+/// Parses the words of an expression: the source and the filters. The text of an error ends a
 /// sentence about the expression: `which isn't a reference`.
 fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     let [source, filters @ ..] = words else {
@@ -241,10 +234,8 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     Ok(Part::Lookup(operand, printing))
 }
 
-/// Parses the source of a lookup: `env.NAME`, or an alias with or without a key (`db.password`).
-///
-/// A hyphen in an alias is accepted, although no alias can contain one, so that a later error can
-/// say that the alias doesn't exist.
+/// Accepts a hyphen in an alias, although no alias can contain one, so that a later error can say
+/// that the alias doesn't exist.
 fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     let (alias, path) = text.split_at(end);
@@ -259,8 +250,8 @@ fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let selector = match key {
         Some(key) => Selector::Key(key.to_owned()),
         None if path.is_empty() => Selector::Whole,
-        // JSONPath allows operators as part of a name, but in a template, people expect them to
-        // work like Jinja's.
+        // JSONPath allows operators as part of a name. But in a template, people expect Jinja's
+        // operators, so any operator is refused.
         None if outside_quotes(path).any(|(_, c)| !c.is_alphanumeric() && !"._*".contains(c)) => {
             return None;
         }
@@ -273,7 +264,7 @@ fn parse_source(text: &str) -> Option<Operand<Reference>> {
     }))
 }
 
-/// True for a key that can be written after a dot. Other keys need brackets and quotes.
+/// True for a key that can be written after a dot, without brackets and quotes.
 fn is_key(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -281,8 +272,7 @@ fn is_key(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// Parses a filter's arguments, which are strings or numbers, and the closing parenthesis after
-/// them.
+/// Parses the arguments of a filter, which are strings or numbers, and the closing parenthesis.
 fn parse_arguments(text: &str) -> Option<Vec<String>> {
     let json = as_json(text.strip_suffix(')')?);
     let values: Vec<Value> = serde_json::from_str(&format!("[{json}]")).ok()?;
@@ -297,8 +287,8 @@ fn parse_arguments(text: &str) -> Option<Vec<String>> {
     Some(arguments)
 }
 
-/// Turns the strings in a text into JSON strings, and leaves everything else unchanged. The strings
-/// may be in single quotes, and may span several lines.
+/// Turns each string in a text into a JSON string. The original may be in single quotes or span
+/// several lines.
 fn as_json(text: &str) -> String {
     let mut json = String::new();
     let mut quote = None;
@@ -326,7 +316,7 @@ fn as_json(text: &str) -> String {
     json
 }
 
-/// Formats an expression for a message: on one line, and with credentials masked.
+/// The expression for messages: on one line, and with credentials masked.
 fn quoted(expression: &str) -> String {
     shown(&expression.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -1,9 +1,7 @@
 //! The reasons why a backend returns no document.
 //!
-//! The code that notices a failure makes a [`FetchError`]. If AWS answered, `wording` later turns
-//! the error into a message. If there was no answer, the error already has its headline.
-//!
-//! The error's [`Again`] says what to try next: the same service, another credentials provider,
+//! The code that notices a failure makes a [`FetchError`], and `wording` later turns it into a
+//! message. Its [`Again`] says what to try next: the same service, another credentials provider,
 //! another region, or everything again a little later (`--wait`). Its [`Cause`] decides nearly
 //! everything else. No decision depends on the text of a message.
 
@@ -14,13 +12,12 @@ use std::time::Duration;
 use super::problem::Status;
 use crate::model::reference::Region;
 
-/// The code that `check` prints if AWS refuses the credentials that signed a request.
+/// The code in `check` if AWS refuses the credentials.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 pub type FetchResult<T> = Result<T, FetchError>;
 
-/// A failure to fetch a document. Implements [`std::error::Error`], so that the SDK can wrap it in
-/// its own errors.
+/// A failure to fetch a document. Implements [`std::error::Error`], so that the SDK can wrap it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
@@ -28,44 +25,36 @@ pub struct FetchError {
     pub(super) cause: Cause,
     again: Again,
     pub(super) mention: Mention,
-    /// The kind of I/O error, if the connection failed. Also `TimedOut` for an answer that came too
-    /// late, `UnexpectedEof` for an incomplete answer, and `NotFound` for a host that doesn't
-    /// exist.
+    /// The kind of the I/O error, if any. Also `TimedOut` for a late answer, `UnexpectedEof` for an
+    /// incomplete one, and `NotFound` for a host that doesn't exist.
     io_kind: Option<ErrorKind>,
-    /// The limit that kept secrets-exec from retrying the request.
+    /// The limit that ended the attempts.
     pub(super) limit: Limit,
-    /// The policy that AWS's message blames for denying the request, if it blames one.
+    /// The policy that AWS's message blames, if any.
     pub(super) denied_by: Option<PolicyDenial>,
     pub(super) caller: DeniedCaller,
-    /// The failure's code in the output of `check`, such as `not-found`.
+    /// The code in `check`: `not-found`.
     pub(super) code: &'static str,
-    /// The message's headline. `mention` says whether and where [`FetchError::problem`] adds the
-    /// secret's name.
+    /// The headline. `mention` says whether and where the message adds the secret's name.
     pub(super) text: String,
     /// The message in AWS's answer.
     pub(super) aws_says: Option<String>,
-    /// Details such as the request id and the number of attempts. They can differ between failures
-    /// whose messages are otherwise the same.
+    /// Details such as the request id, which can differ between otherwise equal messages.
     details: Vec<String>,
     pub(super) notes: Vec<String>,
-    /// Help text for this particular failure. Without it, the message gets the general help for the
-    /// cause.
+    /// Replaces the general help for the cause.
     pub(super) help: Option<String>,
-    /// The region that was asked first, before any fallback region. `None` for a local file, or if
-    /// no region is known.
+    /// The region that was asked first.
     pub(super) region: Option<Region>,
-    /// The fallback regions that were tried afterwards, each with its error.
+    /// The fallback regions that were tried, each with its error.
     pub(super) elsewhere: Vec<(Region, Self)>,
-    /// For a secret that doesn't exist, a similar name that the user may have meant: a key of the
-    /// local file, an alias or another secret.
+    /// A similar name that exists: a key of the local file, an alias or another secret.
     pub(super) nearest: Option<Box<str>>,
-    /// True for a response without an error code of AWS.
     is_uncoded: bool,
 }
 
 impl FetchError {
-    /// Creates a failure with `text` as its headline. `cause` determines the code, the [`Mention`]
-    /// and what to try next ([`Again`]). All other fields start out with their defaults.
+    /// A failure with `text` as its headline.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
         Self {
@@ -93,8 +82,7 @@ impl FetchError {
         Self::new(Cause::Outage(kind), text)
     }
 
-    /// Creates an outage for an unusable answer. `why` completes the sentence "the request got …":
-    /// for example, "a response that can't be read".
+    /// `why` completes "the request got …", for example with "a response that can't be read".
     pub fn malformed(why: &str) -> Self {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}")).uncoded()
     }
@@ -103,7 +91,7 @@ impl FetchError {
         Self::new(Cause::Refused(refusal), text)
     }
 
-    /// Records that a response has no error code of AWS, so a proxy may have sent it.
+    /// Records that the response has no error code of AWS, so a proxy may have sent it.
     pub fn uncoded(mut self) -> Self {
         self.is_uncoded = true;
         self
@@ -113,7 +101,7 @@ impl FetchError {
         self.is_uncoded
     }
 
-    /// Replaces the headline of a response without an error code by one that names the proxy.
+    /// Names the proxy that may have sent a response without an error code.
     pub fn through(mut self, proxy: &str) -> Self {
         let what = self.reason().trim_start_matches("got ");
         self.text = format!("the request through {proxy} got {what}");
@@ -121,13 +109,12 @@ impl FetchError {
         self.with_whole_headline()
     }
 
-    /// Creates a failure to get credentials, either from one particular source or from any source.
+    /// A failure to get credentials, from one source or from all.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure for a missing token, or for credentials, a role or a token that AWS
-    /// refused. `code` is the code that `check` prints.
+    /// A failure because a token is missing, or because AWS refused credentials, a role or a token.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.code = code;
@@ -139,7 +126,7 @@ impl FetchError {
         self
     }
 
-    /// Turns this into a failure to get credentials, for the reason `why`. Keeps the code.
+    /// Turns this into a failure to get credentials. The code for `check` stays the same.
     pub fn with_unsigned(mut self, why: Unsigned) -> Self {
         self.cause = Cause::NoCredentials(why);
         self
@@ -155,26 +142,25 @@ impl FetchError {
         self
     }
 
-    /// Records what AWS's message reveals about a denial: the policy to blame, and the caller.
+    /// Records what AWS's message reveals about a denial.
     pub fn with_denial(mut self, denied_by: Option<PolicyDenial>, caller: DeniedCaller) -> Self {
         self.denied_by = denied_by;
         self.caller = caller;
         self
     }
 
-    /// True if the request was denied and its caller isn't known yet.
+    /// True for a denial whose caller isn't known yet.
     pub fn has_unknown_caller(&self) -> bool {
         self.cause.is_not_permitted() && self.caller == DeniedCaller::Unknown
     }
 
-    /// Records the caller's ARN, or `None` if secrets-exec couldn't find it out.
+    /// Records the caller, or `None` if secrets-exec couldn't find it out.
     pub fn with_caller(mut self, arn: Option<String>) -> Self {
         self.caller = arn.map_or(DeniedCaller::Unknown, DeniedCaller::Arn);
         self
     }
 
-    /// Records that the caller was denied permission to describe the secret, rather than to read
-    /// it. Does nothing for any other failure.
+    /// Records that a denial was for describing the secret, not for reading it.
     pub fn of_description(mut self) -> Self {
         if let Cause::Denied(Denial::Policy(operation) | Denial::PolicyOrMissing(operation)) =
             &mut self.cause
@@ -184,8 +170,7 @@ impl FetchError {
         self
     }
 
-    /// Treats the headline as a complete sentence. The message then names the secret only in the
-    /// lines about its entries.
+    /// Treats the headline as a whole sentence, so only the lines about entries name the secret.
     pub fn with_whole_headline(mut self) -> Self {
         self.mention = Mention::InEntries;
         self
@@ -211,14 +196,13 @@ impl FetchError {
         self
     }
 
-    /// Sets the help text, if the failure doesn't have any yet.
+    /// Sets the help, unless the failure already has one.
     pub fn or_help(mut self, help: Option<String>) -> Self {
         self.help = self.help.or(help);
         self
     }
 
-    /// Sets the help text of an outage that doesn't have any yet. Does nothing for any other
-    /// failure.
+    /// Like [`Self::or_help`], but only for an outage.
     pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.help.get_or_insert_with(|| help.into());
@@ -226,8 +210,7 @@ impl FetchError {
         self
     }
 
-    /// Sets the help text of a failure to get credentials ([`Cause::NoCredentials`]) that doesn't
-    /// have any yet. Does nothing for any other failure.
+    /// Like [`Self::or_help`], but only for [`Cause::NoCredentials`].
     pub fn or_provider_help(mut self, help: Option<&str>) -> Self {
         if let (Cause::NoCredentials(_), Some(help)) = (self.cause, help) {
             self.help.get_or_insert_with(|| help.to_owned());
@@ -235,19 +218,16 @@ impl FetchError {
         self
     }
 
-    /// Turns this failure into an explanation of `other`. Takes over the details of `other` and
-    /// AWS's message or, if there is no message, the headline of `other`.
+    /// Adds the details of `other` as the reason for this failure, and AWS's message in `other`. If
+    /// there is no such message, the headline of `other` takes its place.
     pub fn explaining(mut self, other: Self) -> Self {
         self.aws_says = other.aws_says.or(Some(other.text));
         self.details = other.details;
         self
     }
 
-    /// If this is an outage, puts `headline` in front of its text.
-    ///
-    /// The headline, such as `the role "…" couldn't be assumed`, shows the reader that AWS wasn't
-    /// even asked for the secret. The message then names the secret only in the lines about its
-    /// entries.
+    /// Puts `headline` before the text of an outage. For example,
+    /// `the role "…" couldn't be assumed` shows that AWS wasn't even asked for the secret.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.text = format!("{headline}: {}", self.sentence());
@@ -262,10 +242,9 @@ impl FetchError {
         self
     }
 
-    /// Combines the errors from all regions that were tried, the secret's own region first.
-    ///
-    /// The first error becomes the main one, because a denial or an absence in a fallback region
-    /// only says something about the replica there.
+    /// Combines the errors from all regions. The first, from the secret's own region, becomes the
+    /// main one, because a denial or an absence in a fallback region only says something about the
+    /// replica there.
     pub fn in_regions(errors: impl IntoIterator<Item = (Region, Self)>) -> Option<Self> {
         let mut errors = errors.into_iter();
         let (region, mut own) = errors.next()?;
@@ -276,7 +255,7 @@ impl FetchError {
         Some(own.in_region(Some(region)))
     }
 
-    /// Sets the name that the user may have meant, if there is one.
+    /// Sets the name that the user may have meant.
     pub fn suggest(&mut self, nearest: Option<Box<str>>) {
         self.nearest = nearest;
     }
@@ -301,7 +280,7 @@ impl FetchError {
         self.limit
     }
 
-    /// The failure's code in the output of `check`, such as `not-found`.
+    /// The code in `check`: `not-found`.
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -310,7 +289,7 @@ impl FetchError {
         &self.text
     }
 
-    /// The help text for this particular failure, if it has any.
+    /// The help for this particular failure.
     pub fn own_help(&self) -> Option<String> {
         self.help.clone()
     }
@@ -320,19 +299,17 @@ impl FetchError {
         self.region.as_ref()
     }
 
-    /// The errors from all regions, in the order of the attempts.
+    /// The errors from all regions, in order.
     pub fn errors(&self) -> impl Iterator<Item = &Self> {
         iter::once(self).chain(self.elsewhere.iter().map(|(_, error)| error))
     }
 
-    /// True if `--wait` will try again, because the failure in every region may go away once the
-    /// machine has booted.
+    /// True if the failure in every region may go away once the machine has booted.
     pub fn is_waited_for(&self) -> bool {
         self.errors().all(|error| error.again.is_waited_for())
     }
 
-    /// The details in parentheses, such as ` (request id 1234, 3 attempts in 30.0s)`. Empty if
-    /// there are no details.
+    /// The details, such as ` (request id 1234, 3 attempts in 30.0s)`.
     pub fn suffix(&self) -> String {
         match self.details.as_slice() {
             [] => String::new(),
@@ -340,18 +317,17 @@ impl FetchError {
         }
     }
 
-    /// AWS's message, or the headline if there is no message.
+    /// AWS's message or, without one, the headline.
     pub fn reason(&self) -> &str {
         self.aws_says.as_ref().unwrap_or(&self.text)
     }
 
-    /// True if a later launch may succeed without the user having to fix anything.
+    /// True if a later launch may succeed without a fix by the user.
     pub fn is_temporary(&self) -> bool {
         self.cause.facts().status == Status::Temporary
     }
 
-    /// True if the answer was damaged or didn't come from AWS, or if the region doesn't exist.
-    /// Another request would probably fail in the same way.
+    /// True if another request would probably fail in the same way.
     pub fn is_malformed(&self) -> bool {
         use OutageKind::{MalformedResponse, NotTls, UnknownRegion};
         matches!(
@@ -367,8 +343,7 @@ impl From<Cause> for FetchError {
     }
 }
 
-/// The reason why there is no document. An entry's `default` is used only if the cause is
-/// [`Cause::Absent`].
+/// The reason why there is no document. An entry's `default` is used only for [`Cause::Absent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Absent(Missing),
@@ -376,7 +351,6 @@ pub enum Cause {
     /// No usable answer arrived. A later request may succeed.
     Outage(OutageKind),
     Refused(Refusal),
-    /// There are no usable credentials.
     NoCredentials(Unsigned),
     NoRegion,
 }
@@ -384,13 +358,13 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,
-    /// The requested version doesn't exist, but the secret does. For a parameter, AWS doesn't say
-    /// which of the two is missing.
+    /// The secret exists, but not this version. A parameter may be missing as a whole, because AWS
+    /// doesn't tell the two cases apart.
     Version,
 }
 
 impl Cause {
-    /// True if the caller isn't allowed to read or describe the secret, or can't use its KMS key.
+    /// True if the caller may not read or describe the secret, or use its KMS key.
     pub fn is_not_permitted(self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         matches!(self, Self::Denied(Policy(_) | PolicyOrMissing(_) | Key))
@@ -399,61 +373,57 @@ impl Cause {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The caller lacks permission, and AWS's message contains an ARN. This proves that a secret
-    /// exists, but not that a parameter does.
+    /// AWS's message contains an ARN. This proves that a secret exists, but not that a parameter
+    /// does.
     Policy(Operation),
-    /// The caller lacks permission, and AWS's message contains no ARN, so the secret or parameter
-    /// may not even exist.
+    /// AWS's message contains no ARN, so the secret or parameter may not even exist.
     PolicyOrMissing(Operation),
-    /// The KMS key of the secret or parameter is disabled or missing, or the caller isn't allowed
-    /// to use it.
+    /// The KMS key is disabled or missing, or the caller may not use it.
     Key,
-    /// AWS doesn't accept the credentials or a token. Code that knows where the credentials came
-    /// from turns this cause into [`Cause::NoCredentials`].
+    /// AWS refused the credentials. Code that knows where they came from turns this cause into
+    /// [`Cause::NoCredentials`].
     Credentials(CredentialsFault),
 }
 
-/// The operation that the caller isn't allowed to perform.
+/// The operation that was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Read,
-    /// Reading a secret's description (DescribeSecret), as `check --metadata` does.
+    /// DescribeSecret, for `check --metadata`.
     Describe,
 }
 
-/// The way in which a policy denies a request. The string is the kind of policy in AWS's words,
-/// such as `resource-based policy`.
+/// A policy's denial. The string is the kind of policy in AWS's words: `resource-based policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyDenial {
-    /// A statement of the policy denies the request.
+    /// A statement denies the request.
     Explicit(&'static str),
-    /// No statement of the policy allows the request.
+    /// No statement allows the request.
     Implicit(&'static str),
 }
 
 /// The caller whose request was denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeniedCaller {
-    /// The caller isn't known (yet), or the failure isn't a denial.
+    /// The caller isn't known (yet), or nothing was denied.
     Unknown,
     /// AWS's message already names the caller.
     InMessage,
-    /// AWS's message doesn't name the caller, so secrets-exec asked STS for this ARN.
+    /// The ARN from STS, because AWS's message doesn't name the caller.
     Arn(String),
 }
 
-/// The reason why secrets-exec has no credentials that AWS accepts for a request.
+/// The reason why there are no credentials that AWS accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
-    /// A configured source of credentials, or the instance metadata service, didn't answer. A later
-    /// launch may find credentials there.
+    /// A configured source or the instance metadata didn't answer, so a later launch may get
+    /// credentials.
     Unanswered,
     /// AWS refused the credentials that signed the request.
     Refused,
-    /// STS refused the credentials that were used to assume a role, so the request itself was never
-    /// sent.
+    /// STS refused the credentials for assuming a role, so the request was never sent.
     RefusedForRole,
-    /// Any other reason: for example, no source has credentials, or a role can't be assumed.
+    /// Any other reason, such as a role that can't be assumed.
     Failed,
 }
 
@@ -463,43 +433,40 @@ pub enum CredentialsFault {
     Expired,
     /// The secret key doesn't belong to the access key.
     WrongSecretKey,
-    /// The access key or a token is missing, or AWS doesn't recognize it. This includes an SSO
-    /// token that has expired.
+    /// The access key or a token is missing, unknown to AWS or, for SSO, expired.
     Unrecognized,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageKind {
-    /// AWS got too many requests, and answered with a throttling error or HTTP status 429.
+    /// A throttling error or HTTP status 429.
     Throttled,
-    /// AWS reported a temporary error of its own, such as HTTP status 500.
+    /// A temporary error of AWS's own, such as HTTP status 500.
     Service,
     /// A request wasn't answered in time.
     Timeout,
     /// The host name can't be resolved.
     Lookup,
-    /// AWS has no host in this region, and the region isn't in `PARTITIONS` either, so its code is
-    /// probably misspelled.
+    /// AWS has no host in this region, and `PARTITIONS` doesn't have the region either, so the
+    /// region is probably misspelled.
     UnknownRegion,
-    /// The host doesn't respond to connection attempts. A firewall is probably dropping the
-    /// packets.
+    /// The host doesn't respond, probably because of a firewall.
     Silent,
-    /// Any other connection failure: for example, the connection was refused or interrupted.
+    /// Any other connection failure.
     Connection,
     /// The host accepted the connection, but didn't answer the first TLS message.
     Handshake,
-    /// The host doesn't speak TLS. Something between this machine and AWS has probably answered
-    /// instead.
+    /// The host doesn't speak TLS, so something in between has probably answered.
     NotTls,
     /// The answer is damaged, or didn't come from AWS.
     MalformedResponse,
-    /// This machine's clock differs so much from AWS's that AWS refused the signature.
+    /// AWS refused the signature because of this machine's clock.
     ClockSkew,
     /// The certificate isn't valid yet, so this machine's clock is probably wrong.
     EarlyCertificate,
 }
 
-/// The reason why it would be pointless to repeat the request immediately.
+/// The reason why it is pointless to repeat the request immediately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
@@ -509,16 +476,17 @@ pub enum Refusal {
     TrustStore,
     /// The server's certificate isn't trusted.
     Certificate,
-    /// The proxy requires a user name and password, or different ones (HTTP status 407).
+    /// The proxy requires a user name and password, or different ones (HTTP 407).
     Proxy,
-    /// An endpoint, agent or proxy configured by the user doesn't speak TLS. `--wait` still tries
-    /// again, because even the right host can fail like this while the network is coming up.
+    /// An endpoint, agent or proxy set by the user doesn't speak TLS. `--wait` still tries again,
+    /// because the right host can fail like this, too, while the network is coming up.
     Endpoint,
     /// The Secrets Manager Agent doesn't support the request.
     Agent,
-    /// The request can't be built, or its answer is too large.
+    /// The request can't be built, or its answer can't be used, for example because it is too
+    /// large.
     NotSent,
-    /// AWS returned an error that no other variant describes.
+    /// Any other error from AWS.
     Request(RequestFault),
 }
 
@@ -527,17 +495,16 @@ pub enum Refusal {
 pub enum RequestFault {
     /// The request was signed for a different region or service.
     WrongEndpoint,
-    /// The secret belongs to another account and is encrypted with that account's default key,
-    /// which no other account can use.
+    /// The secret is encrypted with another account's default key, which only that account can use.
     ForeignDefaultKey,
     /// Any other fault. Only AWS's message explains it.
     Other,
 }
 
-/// The limit that kept secrets-exec from retrying a request.
+/// The limit that ended the attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// `--timeout`. Also the default for failures that have nothing to do with a limit.
+    /// `--timeout`. New failures have this limit by default.
     Timeout,
     /// AWS_MAX_ATTEMPTS.
     MaxAttempts,
@@ -550,51 +517,46 @@ pub enum Again {
     Never,
     /// The next credentials provider, because this one isn't configured or doesn't answer.
     NextProvider,
-    /// The next region, because the service in this one would give the same answer again.
+    /// The next region. The service in this one would give the same answer.
     NextRegion,
-    /// The same service again, until its region's share of the time is used up, and then the next
-    /// region. `after` is the pause that AWS requested in the `x-amz-retry-after` header.
+    /// The same service, until its region's share of the time is used up, and then the next region.
+    /// `after` is the pause from the `x-amz-retry-after` header.
     Here { after: Option<Duration> },
-    /// Like [`Self::Here`], but if that fails, `--wait` starts over, because the network may still
-    /// be down while a machine boots.
+    /// Like [`Self::Here`], but if all attempts fail, `--wait` starts over, because a booting
+    /// machine may have no network.
     HereOrLater,
-    /// Nothing for now. With `--wait`, everything again a little later, because the credentials,
-    /// the region or the correct time may not be available yet while a machine boots.
+    /// Nothing for now. `--wait` starts over a little later, because a booting machine may have no
+    /// credentials, region or correct time yet.
     Later,
 }
 
 impl Again {
-    /// True if the same service will be tried again, as long as its region has time left.
+    /// True if the same service will be tried again.
     pub fn is_here(self) -> bool {
         matches!(self, Self::Here { .. } | Self::HereOrLater)
     }
 
-    /// True if the next region will be tried, either immediately or after further attempts in this
-    /// one.
+    /// True if the next region will be tried, at once or after more attempts in this one.
     pub fn is_in_next_region(self) -> bool {
         self == Self::NextRegion || self.is_here()
     }
 
-    /// True if `--wait` makes secrets-exec try again after this failure.
+    /// True if `--wait` will try again.
     pub fn is_waited_for(self) -> bool {
         matches!(self, Self::HereOrLater | Self::Later)
     }
 }
 
-/// The place where the message about a failure names the secret.
+/// The place where a message names the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// Nowhere, because the failure has nothing to do with a particular secret.
+    /// Nowhere, because the failure isn't about a particular secret.
     Nowhere,
-    /// In the lines about the secret's entries, because the headline is about something else, such
-    /// as a host.
+    /// In the lines about entries, because the headline is about something else, such as a host.
     InEntries,
-    /// As the subject of the headline, as in `the secret "prod/db" has no value`. The failure's
-    /// text is the rest of the sentence.
+    /// The name comes first, as in `the secret "prod/db" has no value`, and then the failure's text.
     AsSubject,
-    /// In the headline, between this string and the failure's text.
-    ///
-    /// In `access to the secret "prod/db" was denied`, they are `access to ` and `was denied`.
-    /// Secrets that fail for the same reason can share a message.
+    /// The name comes between this string and the failure's text, as in
+    /// `access to the secret "prod/db" was denied`. Several secrets can share the message.
     InHeadline(&'static str),
 }

@@ -1,8 +1,8 @@
-//! What secrets-exec tells the user, before `report` prints it: why a request failed, what is wrong
-//! with a value or an input, and what to do.
+//! What secrets-exec tells the user: why a request failed, what is wrong with a value or an input,
+//! and what to do.
 //!
-//! A reference or a template with a mistake is refused with a `Fault`, which is one step below: in
-//! `model/fault`, beside `model/shown`, because references can't be read without them.
+//! A mistake in a reference or a template is a `Fault` instead, in `model/fault`: the code that
+//! parses references uses it, and doesn't depend on messages.
 
 mod circumstances;
 mod fetch_error;

@@ -1,30 +1,29 @@
 //! The place that a setting comes from, such as `--region` or AWS_REGION. A setting that a message
-//! may name is a [`Placed`], which keeps the value and its place together. So the message can tell
-//! the user what to change.
+//! may name is a [`Placed`], so that the message can say what to change.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::problem::Status;
 use crate::model::shown::noun_with_name;
 
-/// The place that a setting comes from: a flag, a variable, a declaration or an AWS profile.
+/// The place that a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// A command-line option, without its `--`: `region`.
+    /// The option's name without `--`: `region`.
     Flag(&'static str),
-    /// An environment variable, such as `SECRETS_EXEC_REGION` or `AWS_REGION`.
+    /// The variable's name, such as `SECRETS_EXEC_REGION` or `AWS_REGION`.
     Variable(String),
-    /// An option in a declaration, or the region of an alias. `position` says where it is:
-    /// `app.yaml:3:5`.
+    /// An option, or an alias's region, in a declaration. `position` is `app.yaml:3:5`, for
+    /// example.
     Declaration {
         position: String,
         option: &'static str,
     },
-    /// A setting in a profile of AWS's configuration files.
+    /// A setting in AWS's configuration files.
     Profile { name: String, key: String },
 }
 
-/// The value of a setting, and where it comes from.
+/// A setting's value and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed<T> {
     pub value: T,
@@ -38,7 +37,7 @@ impl<T> Placed<T> {
     }
 }
 
-/// Names the setting for messages: `--region`, `SECRETS_EXEC_REGION`, `app.yaml:3:5: region` or
+/// For messages: `--region`, `SECRETS_EXEC_REGION`, `app.yaml:3:5: region` or
 /// `region in the AWS profile "dev"`.
 impl Display for Place {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -58,7 +57,7 @@ impl Place {
         Self::Variable(name.to_owned())
     }
 
-    /// The exit status of a launch that fails because this setting is invalid.
+    /// The exit status if this setting is invalid.
     pub fn status(&self) -> Status {
         match self {
             Self::Flag(_) | Self::Variable(_) | Self::Profile { .. } => Status::Usage,
@@ -66,7 +65,7 @@ impl Place {
         }
     }
 
-    /// Tells the user how to undo the setting: `remove --agent`, or `unset SECRETS_EXEC_AGENT`.
+    /// The help for removing this setting: `remove --agent`, or `unset SECRETS_EXEC_AGENT`.
     pub fn undo(&self) -> String {
         match self {
             Self::Variable(name) => format!("unset {name}"),

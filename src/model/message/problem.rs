@@ -1,13 +1,10 @@
-//! A problem is an error with a message, the entries that it affects, and a remedy. [`records`]
-//! groups problems by their reason, and makes one record of each group, which `report` prints.
+//! A problem is an error with a message, the entries that it affects, and a remedy. A warning that
+//! is grouped like an error is a problem, too. [`records`] makes one record of all problems with
+//! the same reason.
 //!
-//! A problem is worded where it is found, and never quotes the value of a secret. No code decides
-//! anything by the text of a problem: an error that decides something, such as whether to retry,
-//! first has a type of its own, such as `FetchError`. A warning that is grouped like an error is a
-//! problem, too.
-//!
-//! The fields of a problem are private, so its constructors and methods decide what a message can
-//! contain.
+//! A problem is worded where it is found, and never quotes the value of a secret. No code depends
+//! on a problem's text: an error that decides something, such as whether to retry, first has a type
+//! of its own, such as `FetchError`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -19,8 +16,7 @@ use crate::model::reference::{Locator, SecretId, Store, Version};
 use crate::model::shown::{shown, some_of};
 
 /// The exit status of a launch that fails. As in a shell, 126 and 127 mean that the command
-/// couldn't be started. The others are from sysexits(3). If there are several problems, the highest
-/// status applies.
+/// couldn't be started. The others are from sysexits(3). If several apply, the highest is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
@@ -32,8 +28,8 @@ pub enum Status {
     Temporary = 75,
     /// EX_NOPERM: there are no credentials, or AWS denied the request.
     Denied = 77,
-    /// EX_CONFIG: the declaration, a secret, a certificate or something else that the launch needs
-    /// is invalid or absent.
+    /// EX_CONFIG: something that the launch needs, such as the declaration or a secret, is invalid
+    /// or absent.
     Configuration = 78,
     NotExecutable = 126,
     NotFound = 127,
@@ -42,71 +38,63 @@ pub enum Status {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Problem {
-    /// The exit status. `None` for a warning.
+    /// `None` for a warning.
     status: Option<Status>,
-    /// The problem's code in the table and JSON of `check`, such as `key-not-found` (see
-    /// docs/programs.md). Empty if `check` can't have this problem.
+    /// The code in `check`, such as `key-not-found` (see docs/programs.md). Empty if `check` never
+    /// reports this problem.
     code: &'static str,
-    /// Says what is wrong. Problems with the same headline can share a record.
     headline: Headline,
-    /// Details that are different for every request, such as its id. They come after AWS's message
-    /// or, if there isn't one, after the headline.
+    /// Details that differ for every request, such as the request id. They are printed after AWS's
+    /// message or, without one, after the headline.
     details: String,
-    /// The entries that the problem affects. Empty if it affects the launch as a whole.
+    /// Empty if the problem affects the launch as a whole.
     entries: Vec<Subject>,
-    /// The part of the entry that has the problem, such as `db.password` or
-    /// `line 2, column 5 of the template`.
+    /// The part of the entry that is wrong: `db.password`, or `line 2, column 5 of the template`.
     part: Option<String>,
     about: Option<Box<About>>,
-    /// AWS's own message, which gets a line of its own.
+    /// AWS's message, on a line of its own.
     aws_says: Option<String>,
-    /// True if AWS's message names the secret. Problems can then share a record even though their
+    /// True if AWS's message names the secret. Problems can then share a record although these
     /// messages differ.
     aws_names_secret: bool,
-    /// Facts that secrets-exec adds to the headline, such as the regions that it tried. Each gets a
-    /// line of its own.
+    /// Facts on lines of their own, such as the regions that were tried.
     notes: Vec<String>,
-    /// The help, which says what to do. Advice about this particular case, if secrets-exec has any,
-    /// comes before the general help for such a problem.
+    /// The advice: first about this particular case, and then the general help.
     help: Option<String>,
-    /// A sentence about other ways to write the reference, which follows the help. Problems that
-    /// differ only in this sentence can share a record.
+    /// A sentence about other ways to write the reference, printed after the help. Problems with
+    /// different sentences can share a record.
     other_forms: Option<String>,
-    /// True if a name that may be a password has already been sent to AWS. Messages mask this name.
+    /// True if AWS has already received a name that messages mask, because it may be a password.
     has_sent_hidden_name: bool,
 }
 
-/// The headline of a problem: a sentence that says what is wrong.
-///
-/// Problems with the same headline can share a record ([`records`]), so some headlines also have a
-/// wording for several secrets.
+/// A sentence that says what is wrong. Problems with the same headline can share a record, so some
+/// headlines have a wording for several secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Headline {
     /// A sentence that is the same for all problems with the same reason.
     Sentence(String),
-    /// A sentence that has nothing to do with a particular entry, such as one about missing
-    /// credentials. Text output lists only a few of the affected entries.
+    /// A sentence that isn't about a particular entry, such as one about missing credentials. Text
+    /// output lists only a few of the entries.
     General(String),
-    /// A sentence that names the entry, and a list of texts that identify the reason. Problems with
-    /// the same list share a record, which names all their entries.
+    /// A sentence that names the entry, and texts that identify the reason. Problems with the same
+    /// texts share a record.
     OfEntry(String, Vec<String>),
-    /// A predicate, such as `has no value`, about the secret that has the problem. Each secret gets
-    /// a record of its own.
+    /// A predicate about the secret, such as `has no value`. Each secret gets a record of its own.
     OfSecret(String),
-    /// The secret doesn't have this key. All missing keys of a secret share one record.
+    /// All missing keys of a secret share one record.
     OfMissingKey(MissingKey),
-    /// A sentence with the secret's name or, if there are several secrets, their number. The cause
-    /// isn't the content of a secret, so one record can be about several of them.
+    /// A sentence with the secret's name or, if a record is about several secrets, their number.
+    /// Several secrets can share the sentence, because their content isn't the cause.
     OfSecrets {
-        /// The wording for a single secret, around its name.
+        /// The text around the name of a single secret.
         one: Frame,
-        /// The wording for several secrets, around their number.
+        /// The text around the number of secrets.
         several: Frame,
     },
 }
 
-/// The parts of a sentence around a name or a number. For `access to 3 secrets was denied`, these
-/// are `access to ` and `was denied`.
+/// The parts of a sentence around a name or a number: `access to ` and `was denied`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     pub before: &'static str,
@@ -125,16 +113,16 @@ impl Default for Headline {
     }
 }
 
-/// The parts that problems must have in common to share a record, besides their status, code
-/// and notes.
+/// Identifies the problems that can share a record. Their status, code and notes must be the same,
+/// too.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum GroupKey<'p> {
-    /// True if the problems are about a secret, followed by their texts.
+    /// The `bool` is true if the problems are about a secret.
     Sentence(bool, Texts<'p>),
     Entry(&'p [String]),
     Secret(Option<SecretKey<'p>>, Texts<'p>),
     MissingKeys(Option<SecretKey<'p>>),
-    /// The store and the texts. A record is never about both secrets and parameters.
+    /// Has the store, because a record is never about both secrets and parameters.
     Secrets(Option<Store>, Texts<'p>),
 }
 
@@ -145,15 +133,14 @@ struct Texts<'p> {
     aws_says: Option<&'p str>,
 }
 
-/// A key that a secret doesn't have. All missing keys of a secret are reported in a single error.
+/// A key that a secret doesn't have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {
-    /// The key as the user wrote it. It may be a token, so messages mask it with
-    /// [`shown`](crate::model::shown::shown()).
+    /// The key as the user wrote it. It may be a token, so messages use [`shown`].
     pub key: String,
-    /// The most similar key in the secret, if any is similar enough.
+    /// The most similar key in the secret.
     pub similar: Option<String>,
-    /// A clause that lists the existing keys, such as `its keys are "host" and "port"`.
+    /// A clause such as `its keys are "host" and "port"`.
     pub existing_keys: String,
 }
 
@@ -161,11 +148,11 @@ pub struct MissingKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     locator: Locator,
-    /// The secret as the subject of a sentence: `the secret "prod/db" (stage AWSPREVIOUS)`.
+    /// `the secret "prod/db" (stage AWSPREVIOUS)`
     name: String,
 }
 
-/// The parts of a locator that identify the secret and its version, without the region and role.
+/// Identifies a secret and its version, regardless of the region and the role.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct SecretKey<'p> {
     store: Store,
@@ -173,14 +160,14 @@ struct SecretKey<'p> {
     version: &'p Version,
 }
 
-/// Problems with the same reason, which share a record.
+/// Problems that share a record.
 struct Group<'g, 'p> {
     first: &'p Problem,
     others: &'g [&'p Problem],
 }
 
 impl Problem {
-    /// Creates a problem from a whole sentence: a text, or a fault with its help.
+    /// A problem whose headline is a whole sentence. If `fault` has a help, the problem gets it.
     pub fn new(status: impl Into<Option<Status>>, fault: impl Into<Fault>) -> Self {
         let fault = fault.into();
         Self::with_headline(status, Headline::Sentence(fault.to_string()))
@@ -215,21 +202,18 @@ impl Problem {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
 
-    /// Creates a problem whose headline names the entry. Problems with the same `reason` share one
-    /// record, even if they affect different entries.
+    /// A problem whose text names the entry. Problems with the same `reason` share one record.
     pub fn of_entry(text: String, reason: Vec<String>) -> Self {
         Self::with_headline(Status::Configuration, Headline::OfEntry(text, reason))
     }
 
-    /// Creates a problem about a key that a secret doesn't have. Call [`Self::of_secret`] to add
-    /// the secret.
+    /// The caller adds the secret with [`Self::of_secret`].
     pub fn missing_key(missing: MissingKey) -> Self {
         Self::with_headline(Status::Configuration, Headline::OfMissingKey(missing))
             .code("key-not-found")
     }
 
-    /// Creates a problem for a failed request. `about` is `None` if the failure isn't about a
-    /// particular secret.
+    /// `about` is `None` if the failure isn't about a particular secret.
     pub fn of_request(status: Status, headline: Headline, about: Option<Box<About>>) -> Self {
         Self {
             about,
@@ -264,35 +248,32 @@ impl Problem {
         self
     }
 
-    /// Adds AWS's own message, if there is one, and details such as the request's id, which differ
-    /// from request to request.
+    /// Adds AWS's message, and details that differ for every request, such as its id.
     pub fn with_answer(mut self, aws_says: Option<String>, details: String) -> Self {
         self.aws_says = aws_says;
         self.details = details;
         self
     }
 
-    /// Remembers that AWS's message names the secret. Problems can then share a record even though
-    /// their messages differ.
+    /// Lets problems share a record although AWS's messages name different secrets.
     pub fn with_secret_in_answer(mut self) -> Self {
         self.aws_names_secret = true;
         self
     }
 
-    /// Adds a sentence about other ways to write the reference, if there is one.
+    /// Adds a sentence about other ways to write the reference.
     pub fn with_other_forms(mut self, forms: Option<String>) -> Self {
         self.other_forms = forms;
         self
     }
 
-    /// Remembers that a name that may be a password has already been sent to AWS. Messages mask
-    /// this name.
+    /// Adds a note: AWS has already received a name that may be a password.
     pub fn with_hidden_name_sent(mut self) -> Self {
         self.has_sent_hidden_name = true;
         self
     }
 
-    /// Puts the secret's name before the headline, which so far is only a predicate such as
+    /// Puts the secret's name before the headline, which must be a predicate such as
     /// `has no value`.
     pub fn of_secret(mut self, locator: &Locator) -> Self {
         if let Headline::Sentence(predicate) = self.headline {
@@ -302,31 +283,30 @@ impl Problem {
         self
     }
 
-    /// Adds the secret that the problem is about. The lines about the entries name it, but the
-    /// headline doesn't.
+    /// Names the secret in the lines about the entries, but not in the headline.
     pub fn in_secret(mut self, locator: &Locator) -> Self {
         self.about = Some(About::new(locator));
         self
     }
 
-    /// Names the part of the entry that has the problem, such as `db.password` in a template.
+    /// Names the part of the entry, such as `db.password` in a template.
     pub fn for_part(mut self, part: Option<String>) -> Self {
         self.part = part;
         self
     }
 
-    /// Adds an entry that the problem affects.
+    /// Adds an affected entry.
     pub fn for_entry(mut self, subject: Subject) -> Self {
         self.entries.push(subject);
         self
     }
 
-    /// The exit status.
+    /// `None` for a warning.
     pub fn status(&self) -> Option<Status> {
         self.status
     }
 
-    /// The code in the table and the JSON of `check`, such as `key-not-found`.
+    /// The code in `check`, such as `key-not-found`.
     pub fn check_code(&self) -> &'static str {
         self.code
     }
@@ -335,14 +315,13 @@ impl Problem {
         self.help.is_some()
     }
 
-    /// The headline of a problem that doesn't share its record with others.
+    /// The headline that this problem has if it doesn't share a record.
     pub fn text(&self) -> String {
         let first = self;
         Group { first, others: &[] }.text()
     }
 
-    /// The key by which [`records`] groups problems. Problems with the same key are printed as one,
-    /// with all their entries.
+    /// Problems with the same key share a record. `None` for a problem that never shares one.
     fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -375,11 +354,10 @@ impl Problem {
     }
 }
 
-/// Turns problems into records. Problems with the same reason share one record, which lists all
-/// their entries.
+/// Turns problems into records. Problems with the same reason share one.
 pub fn records<'p>(problems: impl IntoIterator<Item = &'p Problem>) -> Vec<Record> {
-    // A problem without a group key gets a record of its own. It is grouped by its position in the
-    // list, which is unique.
+    // A problem without a group key gets a record of its own: its unique position in the list is
+    // the key.
     let groups = grouped(
         problems
             .into_iter()
@@ -411,8 +389,8 @@ impl<'p> Group<'_, 'p> {
         iter::once(self.first).chain(self.others.iter().copied())
     }
 
-    /// Builds the record for the group. Its headline, its entries and the help about missing keys
-    /// cover all of the problems. Everything else comes from the first one.
+    /// The headline, the entries and the help about missing keys cover all problems of the group.
+    /// Everything else comes from the first problem.
     fn record(&self) -> Record {
         let common = self.first.clone();
         let lines = self.entry_lines();
@@ -454,7 +432,6 @@ impl<'p> Group<'_, 'p> {
         }
     }
 
-    /// The entries that the problems affect, each with its line in the record.
     fn entry_lines(&self) -> Vec<(&'p Subject, String)> {
         let are_secrets_in_headline =
             self.first.headline.names_secret() && self.secrets().len() == 1;
@@ -483,7 +460,6 @@ impl<'p> Group<'_, 'p> {
         lines
     }
 
-    /// The headline of the record.
     fn text(&self) -> String {
         let common = self.first;
         let name = common.about.as_ref().map_or("", |about| &about.name);
@@ -517,7 +493,6 @@ impl<'p> Group<'_, 'p> {
             .collect()
     }
 
-    /// The missing keys of one secret, in alphabetical order.
     fn missing_keys(&self) -> Vec<&'p MissingKey> {
         let mut keys = BTreeSet::new();
         for problem in self.problems() {
@@ -530,7 +505,6 @@ impl<'p> Group<'_, 'p> {
 }
 
 impl Headline {
-    /// True if the headline names the secret. Then the lines about the entries don't have to.
     fn names_secret(&self) -> bool {
         match self {
             Self::OfSecret(_) | Self::OfMissingKey(_) | Self::OfSecrets { .. } => true,
@@ -540,7 +514,6 @@ impl Headline {
 }
 
 impl MissingKey {
-    /// A predicate that says which keys the secret lacks: `has no key "user"`.
     fn predicate(keys: &[&Self]) -> String {
         let names: Vec<String> = keys
             .iter()
@@ -553,8 +526,8 @@ impl MissingKey {
         }
     }
 
-    /// The help about missing keys. Suggests similar keys, if there are any. Also lists the
-    /// existing keys, unless only one key is missing and a similar key is suggested for it.
+    /// Suggests similar keys. Also lists the existing keys, unless a single missing key has a
+    /// suggestion.
     fn help(keys: &[&Self]) -> Option<String> {
         let existing_keys = &keys.first()?.existing_keys;
         let mut similar = Vec::new();
@@ -573,8 +546,7 @@ impl MissingKey {
     }
 }
 
-/// Joins two parts of a help text as sentences: ends the first part with a full stop, unless it
-/// already ends a sentence, and capitalizes the first letter of the second part.
+/// Joins two parts of a help as sentences, with a full stop and a capital letter where needed.
 pub fn as_sentences(first: &str, second: &str) -> String {
     let is_sentence = first.ends_with(['.', '?', '!']);
     let end = if is_sentence { "" } else { "." };
@@ -582,8 +554,7 @@ pub fn as_sentences(first: &str, second: &str) -> String {
     format!("{first}{end} {}{rest}", initial.to_uppercase())
 }
 
-/// Groups items by key. The groups are in the order of their first items, and the items of a group
-/// keep their order.
+/// Groups items by key, in the order of each group's first item.
 pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();
     let mut positions = BTreeMap::new();
@@ -598,8 +569,6 @@ pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Ve
 }
 
 impl About {
-    /// The parts of the locator that identify the secret and its version, without the region and
-    /// role.
     fn key(&self) -> SecretKey<'_> {
         let locator = &self.locator;
         SecretKey {
@@ -609,7 +578,7 @@ impl About {
         }
     }
 
-    /// Describes a secret by its name, without its version.
+    /// The secret's name, without its version.
     pub fn without_version(locator: &Locator) -> Box<Self> {
         Box::new(Self {
             locator: locator.clone(),
@@ -617,7 +586,7 @@ impl About {
         })
     }
 
-    /// Describes a secret by its name, followed by its version unless that is the default one.
+    /// The secret's name, with its version unless that is the default one.
     pub fn new(locator: &Locator) -> Box<Self> {
         let Locator { store, version, .. } = locator;
         let mut fields = Vec::new();

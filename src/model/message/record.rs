@@ -1,17 +1,15 @@
 //! Records are the errors, warnings and notes that secrets-exec prints.
 //!
-//! Code that finds something to warn about doesn't print it, but returns a complete record.
-//! `problem` turns problems into records. `report` lays all records out as text or JSON, and prints
-//! them. The message, the entries, the notes and the help of a record are separate, so no code has
-//! to take a message apart.
+//! Code that finds something to warn about returns a record, and `report` prints all records as
+//! text or JSON. No code has to take a message apart, because a record keeps its entries, notes and
+//! help separately.
 
 use std::mem::take;
 
 use serde_json::Value;
 
-/// The label before a record, such as `error`, or before a line below it, such as `help`.
-///
-/// A variant's number is its SGR colour code (ECMA-48).
+/// The label before a record, or before a line below it. Its number is the code of its colour in a
+/// terminal (SGR in ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
     Error = 31,
@@ -19,19 +17,15 @@ pub enum Label {
     #[default]
     Note = 34,
     Help = 36,
-    /// The last line of a report about several errors. Text output shows it without a label.
+    /// The last line of a report about several errors, without a label in text output.
     Summary = 0,
-    /// A line of a table that `check` prints. JSON output leaves out lines without additional
-    /// members.
+    /// A line of `check`'s table. JSON output leaves it out if it has no additional members.
     Row = 39,
 }
 
 impl Label {
-    /// The label as a word. In JSON, it is the default `event` and, for errors and warnings, the
-    /// `level`.
-    ///
-    /// A summary is an `error`, because it follows errors. A row is `resolved`, because it shows
-    /// how a value was resolved.
+    /// The label as a word. In JSON, it is the default `event`, and the `level` of an error or a
+    /// warning.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -43,21 +37,20 @@ impl Label {
     }
 }
 
-/// An error, a warning or a note to print. No part of it contains the value of a secret. Only the
-/// methods in this file can change it.
+/// An error, a warning or a note. No part of it contains the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Record(Parts);
 
-/// The parts of a record. They are read-only: no record can be made from them.
+/// The parts of a record, only for reading: other code can't make a record from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     pub label: Label,
     pub message: String,
     pub event: &'static str,
-    /// Additional members of the JSON object. Text output doesn't show them.
+    /// Additional members of the JSON object.
     pub json_members: Vec<(&'static str, Value)>,
-    /// The variables or files that the record is about or, for the cache, the secrets.
+    /// The affected variables, files or, for the cache, secrets.
     pub entries: Vec<String>,
     /// True if text output lists only the first few entries.
     pub is_abridged: bool,
@@ -110,7 +103,7 @@ impl Record {
         self.with_some(name, Some(value))
     }
 
-    /// Adds a member to the JSON object, unless `value` is `None`.
+    /// Like [`Self::with`], but ignores `None`.
     pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         self.0
             .json_members
@@ -139,7 +132,7 @@ impl Record {
         self
     }
 
-    /// Adds AWS's own message, if there is one.
+    /// Adds AWS's own message.
     pub fn with_aws_says(mut self, message: Option<String>) -> Self {
         self.0.aws_says = message;
         self
@@ -155,8 +148,8 @@ impl Record {
         self
     }
 
-    /// If the record has exactly one entry, moves its name from a separate line to the end of the
-    /// message, as in `… for DB_HOST`.
+    /// Names a single entry at the end of the message, as in `… for DB_HOST`, instead of on a line
+    /// of its own.
     pub fn naming_only_entry(mut self) -> Self {
         let [entry] = self.0.entries.as_slice() else {
             return self;
@@ -172,13 +165,13 @@ impl Record {
         self.with(name, value)
     }
 
-    /// Makes text output list only the first few entries.
+    /// Lists only the first few entries in text output.
     pub fn abridged(mut self) -> Self {
         self.0.is_abridged = true;
         self
     }
 
-    /// Makes secrets-exec print the warning even with `-qq`.
+    /// Prints the warning even with `-qq`.
     pub fn ignoring_quiet(mut self) -> Self {
         self.0.ignores_quiet = true;
         self

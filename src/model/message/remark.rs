@@ -1,10 +1,8 @@
 //! Remarks on values that somebody probably stored by mistake, such as a password with a carriage
-//! return at its end.
+//! return at its end. `resolve` turns them into findings.
 //!
 //! A value is examined in its plain form: after decoding and filters such as `trim`, and before
-//! encoding. So `{{ pw | trim }}` gets no remark about a line feed at the end of `pw`. In a
-//! template, each value is examined on its own. `resolve` collects the remarks on a value and makes
-//! findings of them.
+//! encoding. In a template, each value is examined on its own.
 
 use std::collections::BTreeMap;
 
@@ -17,56 +15,50 @@ use crate::model::fault::{character_name, quoted_character, unseen_ends};
 use crate::model::reference::Reference;
 use crate::model::shown::{shown, some_of};
 
-/// Something that looks like a mistake in a value, although it is legal.
+/// A legal value that is probably a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Remark {
     Empty,
     Blank,
-    /// The value is a single line that begins with this invisible character, such as a space.
+    /// A single-line value begins with this invisible character, such as a space.
     Begins(char),
-    /// The value is a single line that ends with this invisible character, often a line feed.
+    /// A single-line value ends with this invisible character, often a line feed.
     Ends(char),
-    /// The value ends with a line feed from the template itself, as with `template: |`.
+    /// The line feed at the end is from the template itself, as with `template: |`.
     TemplateLineFeed,
-    /// The value is a single line that contains an escape character, as in a terminal's color
-    /// codes.
+    /// A single-line value contains an escape character, as in a terminal's color codes.
     Escape,
-    /// The quotes around the value are part of it: it is a JSON string, or a text in single quotes.
+    /// The value is a JSON string, or a text in single quotes.
     Quoted,
-    /// The value looks like a reference to another secret. secrets-exec doesn't resolve references
-    /// inside values.
+    /// The value looks like a reference, but secrets-exec doesn't resolve references in values.
     Reference,
-    /// A line of the value begins with the variable's own name, such as `DB_HOST=` in DB_HOST.
+    /// A line begins with the variable's own name, such as `DB_HOST=` in DB_HOST.
     OwnName,
-    /// The value looks like a private key or certificate in PEM format, but programs can't read it
-    /// (see [`broken_pem`]).
+    /// A private key or certificate that programs can't read as PEM (see [`broken_pem`]).
     BrokenPem {
         note: &'static str,
         help: &'static str,
     },
-    /// The value is a private key or certificate in PEM format, encoded as base64.
+    /// A private key or certificate in PEM format, as base64.
     EncodedPem,
-    /// The value is part of a URL, and contains a character that cuts it short there. `None` if the
-    /// character isn't ASCII punctuation, so that messages don't show it.
+    /// This character cuts the value short in a URL. `None` if messages mustn't show it, because it
+    /// isn't ASCII punctuation or isn't in the value itself.
     CutsUrl(Option<char>),
-    /// The value contains a character that cuts it short in the surrounding text: a quote or a
-    /// backslash inside quotes, or the separator of a list such as `user=app;password=…`.
+    /// This character cuts the value short in the surrounding text: a quote or a backslash inside
+    /// quotes, or the separator of a list such as `user=app;password=…`.
     CutsText(char),
-    /// The surrounding text is JSON, and the value makes it invalid, probably because of this
-    /// character.
+    /// The value makes the surrounding JSON invalid, probably because of this character.
     BreaksJson(Option<char>),
 }
 
-/// The remarks on an entry's value, each with the parts that it is about.
-///
-/// The parts are `{{ … }}` in a template, or references in a variable. Without any parts, the
-/// remark is about the whole value.
+/// The remarks on a value. Each has the parts that it is about: the `{{ … }}` of a template, or the
+/// references in a variable. Without any, the remark is about the whole value.
 pub type Remarks = BTreeMap<Remark, Vec<String>>;
 
-/// Something about an entry, or a key of an `env-from` entry, that is probably a mistake.
+/// A probable mistake in an entry, or in a key of an `env-from` entry.
 #[derive(Debug)]
 pub struct Finding {
-    /// The short text after the entry's status in the table that `check` prints.
+    /// The text after the entry's status in `check`'s table.
     pub note: String,
     /// The warning.
     pub problem: Problem,
@@ -76,18 +68,16 @@ pub struct Finding {
 /// When a warning is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// Once the values have been read, by `check`, too.
+    /// Once the values have been read, even by `check`.
     OnceRead,
-    /// Once the value is used: put into an environment, written to a file or printed. `check` only
-    /// shows the note.
+    /// Once the value is used. `check` only shows the note.
     OnceUsed,
     /// Never, because the note is enough.
     InNote,
 }
 
 impl Finding {
-    /// A finding about an entry. `text` is a sentence that doesn't name the entry, because messages
-    /// add its name.
+    /// `text` is a sentence without the entry's name, which messages add.
     pub fn new(note: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             note: note.into(),
@@ -103,8 +93,8 @@ impl Finding {
 }
 
 impl Remark {
-    /// The remarks on a value, or on part of a value. Some of them may not matter for this
-    /// target, so the caller must check [`Self::applies_to`]. A binary value gets no remarks.
+    /// The remarks on a value or a part of it. The caller must ignore those for which
+    /// [`Self::applies_to`] is false. A binary value gets no remarks.
     pub fn about(value: &[u8], target: &Target) -> Vec<Self> {
         let text = match str::from_utf8(value) {
             Ok("") => return vec![Self::Empty],
@@ -142,7 +132,7 @@ impl Remark {
         remarks
     }
 
-    /// The finding about an entry's value or, unless `parts` is empty, about these parts of it.
+    /// The finding about an entry's value, or about `parts` of it.
     pub fn finding(self, parts: &[String], subject: &Subject) -> Finding {
         let shown_parts: Vec<String> = parts.iter().map(|part| shown(part)).collect();
         let parts_text = some_of(&shown_parts);
@@ -181,7 +171,7 @@ impl Remark {
                 cuts(found, "URL").help(write("urlencode"))
             }
             Self::CutsText(c) => cuts(quoted_character(c), "text").help(match c {
-                // .NET and JDBC read such a value in double quotes.
+                // .NET and JDBC accept a `;` if the value is in double quotes.
                 ';' => write("replace('\"', '\"\"')") + " in double quotes",
                 ',' => write("replace(',', '\\\\,')") + ", if the format has this escape",
                 '&' => write("urlencode"),
@@ -195,7 +185,7 @@ impl Remark {
             }
             .help(write("tojson") + " without quotes around it"),
         };
-        // The keys of an object are mostly switches.
+        // Most keys of an object are switches, for which an empty value is normal.
         let is_expected = subject.kind == SubjectKind::EnvFromKey && self.is_blank();
         finding.told = if is_expected {
             Told::InNote
@@ -215,12 +205,12 @@ impl Remark {
         finding
     }
 
-    /// True if the remark is about an empty or blank value.
+    /// True for an empty or blank value.
     pub fn is_blank(&self) -> bool {
         matches!(self, Self::Empty | Self::Blank)
     }
 
-    /// True if the remark matters for this target. In a file, a trailing line feed is normal. In a
+    /// True if the remark is useful for this target. A trailing line feed is normal in a file. In a
     /// variable, a key or certificate may have any form, because programs expect different ones.
     pub fn applies_to(self, target: &Target) -> bool {
         let is_file = !matches!(target, Target::Env(_));
@@ -242,7 +232,6 @@ impl Remark {
     }
 }
 
-/// The finding about an invisible character at an end of a value.
 fn end(c: char, at: &str) -> Finding {
     let name = character_name(c);
     let note = format!("a {name} at its {at}");
@@ -250,10 +239,9 @@ fn end(c: char, at: &str) -> Finding {
         .help(format!("store it without the {name}"))
 }
 
-/// The remarks on invisible characters at the ends of a line, and on an escape character in it.
-///
-/// `text` is the line, possibly followed by a line feed. A JSON object or array gets no remarks,
-/// because whitespace around it doesn't matter.
+/// Remarks on invisible characters at the ends of a line, or on an escape character in it. `text`
+/// is the line, possibly with a line feed. A JSON object or array gets no remarks, because
+/// whitespace around it doesn't matter.
 fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     let (first, last) = unseen_ends(line);
     let mut remarks = Vec::new();
@@ -279,13 +267,8 @@ pub(super) fn is_object_or_array(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// Finds the fault of a text that begins with `-----BEGIN`, but that programs can't read as PEM.
-///
-/// A BEGIN or END marker isn't on a line of its own, or an END is missing: certificates were joined
-/// without a line break, lines are indented, or a key has lost its line breaks.
-///
-/// An OpenSSH key with a carriage return after a marker, or without a trailing line feed, has a
-/// fault, too, because ssh refuses it. A text signed with PGP isn't PEM, and has none.
+/// Finds the fault of a PEM text that programs can't read: certificates were joined without a line
+/// break, lines are indented, or a key has lost its line breaks. A text signed with PGP isn't PEM.
 fn broken_pem(text: &str) -> Option<Remark> {
     let trimmed = text.trim();
     if !trimmed.starts_with("-----BEGIN") || trimmed.starts_with("-----BEGIN PGP SIGNED") {
@@ -302,7 +285,7 @@ fn broken_pem(text: &str) -> Option<Remark> {
         } else {
             Some(line.trim_end())
         };
-        // The words between the dashes: `BEGIN` or `END`, and the label.
+        // `BEGIN` or `END`, and the label: `BEGIN PRIVATE KEY`.
         let words = marker.and_then(|marker| marker.strip_prefix("-----")?.strip_suffix("-----"));
         match words {
             Some(words) if !words.contains("-----") => {
@@ -338,17 +321,15 @@ fn broken_pem(text: &str) -> Option<Remark> {
     Some(Remark::BrokenPem { note, help })
 }
 
-/// True if an invisible character at the beginning or end of a text is probably a mistake.
-///
-/// `rest` is the text without it. A space is a mistake only if the rest is a single word of at
-/// least eight characters, because people want the space in `Bearer ` and `, `.
+/// True if an invisible character is probably a mistake. A space is a mistake only if `rest`, the
+/// text without it, is a single word of at least eight characters, because people want the space in
+/// `Bearer ` and `, `.
 fn is_odd(c: char, rest: &str) -> bool {
     c != ' ' || (rest.chars().count() >= 8 && !rest.contains(char::is_whitespace))
 }
 
-/// True if a value is UTF-16 text: it begins with a byte order mark, followed by a Latin letter or
-/// a digit. The byte order mark isn't enough, because other binary values can begin with the same
-/// bytes.
+/// True for a byte order mark, followed by a Latin letter or a digit. The mark by itself isn't
+/// enough, because binary values can begin with the same bytes.
 pub fn is_utf16_text(value: &[u8]) -> bool {
     matches!(value, [0xff, 0xfe, _, 0, ..] | [0xfe, 0xff, 0, ..])
 }

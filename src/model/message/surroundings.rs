@@ -1,33 +1,29 @@
 //! Finds values that break the text around them. If the password in
-//! `Password={{ db.password }};Encrypt=True` contains a `;`, for example, the program reads only
-//! the part before it.
+//! `Password={{ db.password }};Encrypt=True` contains a `;`, the program reads only the part before
+//! it.
 
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::remark::{Remark, is_object_or_array};
 
-/// The syntax of the text around a lookup.
+/// The syntax of the text around a lookup (a `{{ … }}`).
 #[derive(Clone, Copy, PartialEq)]
 pub enum Syntax {
-    /// The text isn't a JSON object.
+    /// Any text that isn't a JSON object.
     Text,
     /// The lookup is a string in JSON, or a part of one.
     JsonString,
-    /// The lookup stands for something else in JSON, such as a number.
+    /// The lookup is another JSON value, such as a number.
     JsonValue,
 }
 
-/// Finds a remark if a value breaks the text around it.
+/// The remark on a value that breaks the text around it.
 ///
-/// `printed` is what the filters made of the `value` that was read. `is_escaped` is true if one of
-/// them may escape characters.
-///
-/// For `Password={{ db.password }};Encrypt=True`, `before` is `Password=` and `after` is
-/// `;Encrypt=True`. If the text contains other lookups, a `1` replaces each of them.
-///
-/// Ignores blanks at either end of the value, which get remarks of their own, and JSON objects and
-/// arrays, whose quotes are intentional.
+/// `printed` is what the filters made of `value`, and `is_escaped` is true if one of them may
+/// escape characters. `before` and `after` are the text around the lookup, with a `1` for every
+/// other lookup. Blanks at either end of the value are ignored, because they get remarks of their
+/// own. JSON objects and arrays are ignored, too, because their quotes are intentional.
 pub fn surroundings_remark(
     value: &[u8],
     printed: &[u8],
@@ -36,7 +32,7 @@ pub fn surroundings_remark(
     syntax: Syntax,
 ) -> Option<Remark> {
     let printed = str::from_utf8(printed).ok()?.trim();
-    // A filter may have added a character that the value doesn't have.
+    // A filter may have added a character that the value doesn't have. Messages don't show it.
     let is_from_value = |c: &char| !is_escaped || value.contains(&(*c as u8));
     if printed.is_empty() || is_object_or_array(printed) {
         return None;
@@ -49,7 +45,8 @@ pub fn surroundings_remark(
     let breaks_json = match syntax {
         Syntax::Text => false,
         Syntax::JsonString => !is_json(&["\"", printed, "\""]),
-        // In `[{{ db.hosts }}]`, the value may be `1,2`.
+        // In `[{{ db.hosts }}]`, the value may be `1,2`, which is JSON only together with the text
+        // around it.
         Syntax::JsonValue => !is_json(&[printed]) && !is_json(&[before, printed, after]),
     };
     if breaks_json {
@@ -65,13 +62,14 @@ pub fn surroundings_remark(
     let end = match quote {
         Some('"') if !is_escaped || syntax == Syntax::Text => '"',
         Some('\'') => '\'',
-        // A filter has put the value in quotes.
+        // A filter has put the value in quotes, so nothing cuts it short.
         _ if is_escaped && printed.starts_with('"') => return None,
         _ => separator((before, after))?,
     };
     let mut rest = Zeroizing::new(printed.to_owned());
     if is_escaped {
-        // The escapes of a shell, SQL and C, in an order in which none hides another.
+        // Remove the escapes of a shell, SQL and C. Here, E stands for `end`. The order matters,
+        // because removing one escape could break another.
         for escape in ["E\\EE", "EE", "\\\\", "\\E"] {
             rest = Zeroizing::new(rest.replace(&escape.replace('E', &end.to_string()), ""));
         }
@@ -87,14 +85,11 @@ fn is_json(parts: &[&str]) -> bool {
     serde_json::from_str::<IgnoredAny>(&text).is_ok()
 }
 
-/// Finds the first character that should be percent-encoded in a value that is part of a URL.
-///
-/// `None` if there is no such character, or if the value isn't in a login or in a query parameter.
+/// The first character that should be percent-encoded in a login or a query parameter of a URL.
 ///
 /// - In a login (`https://user:password@`), RFC 3986, section 3.2.1, lists the legal characters. A
 ///   colon ends the user name, so it is legal only in the password, right before the `@`.
 /// - In a query (`?password=`), `&` and `#` end a value.
-/// - In either case, two hexadecimal digits must follow a percent sign.
 fn end_in_url(value: &str, (before, after): (&str, &str)) -> Option<char> {
     let ends_login = |c: char| c.is_whitespace() || "/?#\"'".contains(c);
     let rest = after.split(ends_login).next()?;
@@ -124,11 +119,10 @@ fn end_in_url(value: &str, (before, after): (&str, &str)) -> Option<char> {
     Some(end)
 }
 
-/// Finds the separator (`;`, `&` or `,`) of a list such as `user=app;password={{ db.password }}`.
+/// The separator (`;`, `&` or `,`) of a list such as `user=app;password={{ db.password }}`.
 ///
-/// The arguments are the text before and after the placeholder. The separator follows the
-/// placeholder or, if the placeholder ends its line, comes before `password=`. A single pair counts
-/// as a list only if a `;` follows it.
+/// It follows the `{{ … }}` or, if that ends the line, comes before `password=`. A single pair is
+/// treated as a list only if a `;` follows it.
 fn separator((before, after): (&str, &str)) -> Option<char> {
     let pairs = before.strip_suffix('=')?.rsplit('\n').next()?;
     let rest = after.lines().next().unwrap_or_default();

@@ -1,13 +1,12 @@
-//! The options that can be set in three kinds of places: as a flag, in a variable `SECRETS_EXEC_*`,
-//! and under `defaults:` in a declaration.
+//! The options that can be set as a flag, in a variable `SECRETS_EXEC_*`, and under `defaults:` in
+//! a declaration. `option_table` has one row for each.
 //!
-//! `option_table` lists the options, one row for each, and has the parsers of their values. Each
-//! place is read into a [`TypedOptions`]. Then the places are merged by precedence, and the result
-//! becomes [`Options`], which has the default of every option that isn't set.
+//! Each of these places is read into a [`TypedOptions`]. The places are merged by precedence, and
+//! the result becomes [`Options`], which has the default of every option that isn't set.
 //!
-//! Some options exclude each other. It is an error to set both in the same place. In different
-//! places, the one with lower precedence is turned off. For example, `--local` on a laptop turns
-//! off the cache of a declaration.
+//! Options that exclude each other can't be set in the same place. In different places, the option
+//! with lower precedence is turned off. For example, `--local` on a laptop turns off the cache of a
+//! declaration.
 
 mod option_table;
 
@@ -25,27 +24,21 @@ use crate::model::retention::Retention;
 use crate::model::shown::is_in_quotes;
 use crate::model::url::{HttpUrl, is_loopback};
 
-/// The default of `--timeout` outside Lambda.
+/// The default of `--timeout`. The constants below are also defaults.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default of `--timeout` in Lambda, which allows only 10 seconds for the init phase.
+/// Lambda allows only 10 seconds for the init phase.
 const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
 
-/// The default of `--cache-stale`.
 const CACHE_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The default of `--poll-interval`.
 const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
 impl OptionSpec {
-    /// Sets the option to the values from one place. An empty list, such as `pass: []` in a
-    /// declaration, is a value, too.
-    ///
-    /// Returns a fault for each value that is empty, has a character that is easy to overlook, or
-    /// isn't accepted by the option. Its text is a predicate about the option.
+    /// Parses and stores the option's values. An empty list, such as `pass: []`, is a value, too.
+    /// The text of each fault is a predicate, and the caller adds the option as its subject.
     pub fn set_all(
         &self,
         options: &mut TypedOptions,
@@ -66,7 +59,7 @@ impl OptionSpec {
                     continue;
                 }
                 let mut fault = wrong_value(&text, expected);
-                // If only the unit of a duration is missing, as in `30`, suggest seconds: `30s`.
+                // If only the unit is missing, as in `30`, suggest seconds.
                 let corrected = format!("{text}s");
                 let unused = &mut TypedOptions::default();
                 if self.takes == Takes::Text("DURATION")
@@ -89,9 +82,8 @@ fn refused_host(option: OptionId, place: &Place, hosts: &str) -> Problem {
     Problem::configuration(text).help(format!("name the file with -f {file}, or set {variable}"))
 }
 
-/// The fault of a text that [`parse_pattern`] refuses. The help depends on how `place` separates
-/// patterns. A shell may have put a password in a pattern's place, so the fault quotes only
-/// capitals.
+/// The fault of a text that [`parse_pattern`] refuses. It quotes only a text without lowercase
+/// letters, because a shell may have replaced the pattern with a password.
 pub fn refused_pattern(text: &str, place: &Place) -> Fault {
     if is_in_quotes(text) {
         return wrong_value(text, "");
@@ -105,7 +97,7 @@ pub fn refused_pattern(text: &str, place: &Place) -> Fault {
         Fault::new("has a text that isn't a name pattern")
     };
 
-    // The name pattern that a regular expression stands for. The expression matches anywhere.
+    // Translate a regular expression, which matches anywhere in a name, into a name pattern.
     let mut glob = text.replace(".*", "*").replace(".+", "*");
     if let Some(start) = glob.strip_prefix('^') {
         glob = format!("{}*", start.trim_end_matches('*'));
@@ -127,17 +119,15 @@ pub fn refused_pattern(text: &str, place: &Place) -> Fault {
     ))
 }
 
-/// All options, merged from flags, variables and declarations, with defaults for those that aren't
-/// set. The options for AWS are separate ([`AwsOptions`]).
+/// The merged options, with defaults. The options for AWS are separate ([`AwsOptions`]).
 #[derive(Debug)]
 pub struct Options {
     pub source: SourceOption,
-    /// `--cache` and the options that need it. Only [`SourceOption::Aws`] can have a cache.
+    /// Only [`SourceOption::Aws`] can have a cache.
     pub cache: Option<CacheOptions>,
     pub timeout: Duration,
     pub wait: Option<Duration>,
-    /// `--clean-env`, `--pass` and `--unset`, which select the inherited variables that the command
-    /// gets.
+    /// `--clean-env`, `--pass` and `--unset`.
     pub retention: Retention,
     pub keep_existing: bool,
     pub verbose: bool,
@@ -145,13 +135,12 @@ pub struct Options {
     pub trace: bool,
     pub quiet: Quiet,
     pub notify_ready: bool,
-    /// `--on-rotation` and the options that need it. `None` means that secrets-exec becomes the
-    /// command, instead of staying around to watch the secrets.
+    /// `None` means that secrets-exec becomes the command, instead of staying to watch the secrets.
     pub rotation: Option<Placed<RotationOptions>>,
     pub log_format: LogFormat,
 }
 
-/// The source of all values of a launch: AWS, the Secrets Manager Agent, or a local file.
+/// The source of all values of a launch.
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
@@ -159,16 +148,16 @@ pub enum SourceOption {
     Local(Placed<PathBuf>),
 }
 
-/// The options for AWS. They take precedence over AWS's own variables and profiles.
+/// The options for AWS, which take precedence over AWS's own variables and profiles.
 #[derive(Clone, Debug, Default)]
 pub struct AwsOptions {
     pub region: Option<Placed<Region>>,
-    /// The fallback regions, in the order in which they are tried.
+    /// The regions in the order in which they are tried.
     pub fallback_regions: Vec<Placed<Region>>,
     pub profile: Option<Placed<String>>,
     pub role: Option<Role>,
     pub endpoint_url: Option<Placed<HttpUrl>>,
-    /// A PEM file of root certificates to trust instead of the default ones.
+    /// A PEM file of root certificates that replace the default ones.
     pub ca_bundle: Option<Placed<PathBuf>>,
     pub key_exchange: KeyExchange,
 }
@@ -178,24 +167,23 @@ pub struct CacheOptions {
     pub directory: Placed<PathBuf>,
     /// The maximum age of a cached answer that is used without asking AWS.
     pub ttl: Duration,
-    /// The maximum age of a cached answer that is used if AWS is unavailable.
+    /// The maximum age if AWS is unavailable.
     pub stale: Duration,
 }
 
-/// The action to take when a secret changes, with the signals and times involved.
+/// The action when a secret changes, with its signals and times.
 #[derive(Debug)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,
     pub stop_signal: SignalNumber,
     pub poll_signal: Option<SignalNumber>,
     pub poll_interval: Duration,
-    /// `--grace`: how long the command may take to stop. If this is zero, the command is killed
-    /// immediately.
+    /// How long the command may take to stop before it is killed. Zero kills it immediately.
     pub grace: Duration,
 }
 
-/// Options that require another option: in each pair, the first can't be used without the second.
-/// The string is the value that the help text suggests for the second, as in `--role-arn ARN`.
+/// The first option requires the second. The string is the second's value in the help:
+/// `--role-arn ARN`.
 const NEEDS: [(OptionId, OptionId, &str); 7] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::CacheTtl, OptionId::Cache, " DIR"),
@@ -206,8 +194,7 @@ const NEEDS: [(OptionId, OptionId, &str); 7] = [
     (OptionId::PollSignal, OptionId::OnRotation, " restart"),
 ];
 
-/// Pairs of options that can't be used together, with the reason that follows "because" in the
-/// message.
+/// Options that can't be used together, and the text after "because" in the message.
 const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (
         OptionId::EndpointUrl,
@@ -228,16 +215,15 @@ const CACHED: &str = "the cache only keeps answers from AWS itself";
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// Fills in a default for every option that isn't set. Call this even if
-    /// [`Self::unmet_requirements`] returns errors, because the result determines the format in
-    /// which they are printed.
+    /// Fills in the defaults. Call this even if [`Self::unmet_requirements`] returns errors,
+    /// because the result has the format in which they are printed.
     pub fn to_options(&self, inherited: &Inherited) -> Options {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
             Some(_) => TIMEOUT_IN_LAMBDA,
             None => TIMEOUT,
         };
-        // `--quiet` hides all notes, including those that `--verbose` prints.
+        // `--quiet` hides all notes, including those of `--verbose`.
         let quiet = value(&self.quiet).unwrap_or_default();
         let verbose = value(&self.verbose).unwrap_or_default();
         Options {
@@ -260,8 +246,8 @@ impl TypedOptions {
         }
     }
 
-    /// Chooses where all values come from. If one place sets both a local file and an agent, the
-    /// launch fails anyway, so it doesn't matter which of the two is returned.
+    /// Checks the local file first. The order doesn't matter, because the launch fails if one place
+    /// sets both a file and an agent.
     fn source(&self) -> SourceOption {
         match (&self.local, &self.agent) {
             (Some(file), _) => SourceOption::Local(file.clone()),
@@ -273,7 +259,7 @@ impl TypedOptions {
         }
     }
 
-    /// The options for AWS, with the external id as part of the role.
+    /// The options for AWS. The external id becomes part of the role.
     pub fn aws(&self) -> AwsOptions {
         AwsOptions {
             region: self.region.clone(),
@@ -297,7 +283,6 @@ impl TypedOptions {
         })
     }
 
-    /// The options for rotations, with the place where `--on-rotation` is set.
     fn rotation(&self) -> Option<Placed<RotationOptions>> {
         let on_rotation = self.on_rotation.as_ref()?;
         let options = RotationOptions {
@@ -310,8 +295,9 @@ impl TypedOptions {
         Some(Placed::new(options, &on_rotation.place))
     }
 
-    /// The errors about hosts in a declaration that was found, not named: it gets the user's
-    /// credentials, and may come from a repository that somebody cloned.
+    /// The errors about hosts in a declaration that secrets-exec found in the working directory,
+    /// although the user didn't name it. Such a declaration may come from a cloned repository, and
+    /// its hosts would get the user's credentials.
     pub fn refused_hosts(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(url) = &self.endpoint_url
@@ -329,8 +315,8 @@ impl TypedOptions {
         problems
     }
 
-    /// Reports every pair of options that are both set, but exclude each other. Call this before
-    /// options from several places, such as the command line and a declaration, are merged.
+    /// The errors about options in one place that exclude each other. Call this before options from
+    /// several places are merged.
     pub fn exclusions(&self) -> impl Iterator<Item = Problem> {
         EXCLUSIONS.into_iter().filter_map(|(option, other, why)| {
             let place = self.on(option)?;
@@ -340,13 +326,10 @@ impl TypedOptions {
         })
     }
 
-    /// Turns off options that can't be used with `higher`, the options of a place with higher
-    /// precedence.
-    ///
-    /// - Each of these options gets a note or a warning, except for `quiet`.
-    /// - Options that need one of them are turned off, too, without a note.
-    /// - The patterns of `pass` are moved to `ignored_pass` instead.
-    /// - On systems other than Linux, options that require Linux are turned off with a note.
+    /// Turns off the options that can't be used on this system, or together with `higher`, the
+    /// options of a place with higher precedence. Each gets a note or a warning, with three
+    /// exceptions: `quiet`, `pass` (its patterns move to `ignored_pass`), and options that are
+    /// turned off only because they need another one.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -360,12 +343,11 @@ impl TypedOptions {
         }
 
         if value(&higher.verbose) > Some(0) {
-            // It is obvious that `--verbose` turns off `--quiet`, so there's no note about it.
+            // It is obvious that `--verbose` turns off `--quiet`, so this gets no note.
             self.turn_off(OptionId::Quiet);
         }
 
-        // An external id is sent only with a role from the same place, and a `pass` can't weaken a
-        // `clean-env` from a place with higher precedence.
+        // An external id is sent only with a role from the same place.
         if let Some(role) = higher.on(OptionId::RoleArn)
             && let Some(name) = self.turn_off(OptionId::ExternalId)
         {
@@ -396,8 +378,8 @@ impl TypedOptions {
         }
     }
 
-    /// Turns off an option and all options that need it. Returns the place where the option was
-    /// set, or `None` if it wasn't on.
+    /// Turns off an option, and all options that need it. Returns the place where the option was
+    /// on.
     fn turn_off(&mut self, option: OptionId) -> Option<Place> {
         let place = self.on(option)?.clone();
         self.unset(option);
@@ -409,10 +391,9 @@ impl TypedOptions {
         Some(place)
     }
 
-    /// Finds the place where an option is turned on.
-    ///
-    /// Only `agent` and `clean-env` (`0` or `false`) and `fallback-region` (an empty list) have
-    /// such a value. Any other option that is set is on, even `quiet` with `0`.
+    /// The place where an option is turned on. Only `agent` and `clean-env` (`0` or `false`) and
+    /// `fallback-region` (an empty list) can be set to off. Any other option that is set is on,
+    /// even `quiet` with `0`.
     fn on(&self, option: OptionId) -> Option<&Place> {
         let without_fallback = value(&self.fallback_regions).is_some_and(|list| list.is_empty());
         let is_off = (option == OptionId::Agent && value(&self.agent) == Some(AgentChoice::Off))
@@ -421,11 +402,9 @@ impl TypedOptions {
         if is_off { None } else { self.place(option) }
     }
 
-    /// Reports every option that is set without another option that it needs.
-    ///
-    /// On systems other than Linux, also reports flags that require Linux. Variables and
-    /// declarations needn't be checked for them: [`Self::turn_off_below`] has already turned off
-    /// these options, so that the same declaration can be used on a Mac.
+    /// Reports options without another one that they need and, outside Linux, flags that require
+    /// Linux. In variables and declarations, [`Self::turn_off_below`] has already turned off the
+    /// options that require Linux, so that the same declaration can be used on a Mac.
     pub fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
         for (option, needed, value) in NEEDS {

@@ -30,9 +30,9 @@ pub struct OptionSpec {
     pub short: Option<char>,
     pub topic: Topic,
     pub takes: Takes,
-    /// Parses a value and stores it in the option's field. If the option can be repeated
-    /// ([`Takes::Texts`]), appends the value to the list in that field. Without a value, makes an
-    /// empty list.
+    /// Parses a value, and stores it in the option's field of [`TypedOptions`]. If the option can
+    /// be repeated ([`Takes::Texts`]), the field is a list, and the value is appended. `None` only
+    /// creates the empty list.
     pub(super) set: fn(&mut TypedOptions, Option<&OsStr>, &Place) -> Parsed<()>,
     pub help: &'static str,
     pub heading: &'static str,
@@ -42,7 +42,7 @@ pub struct OptionSpec {
 /// ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// All other options, such as `--region`. No subcommand ignores these.
+    /// Any option without a more specific topic, such as `--region`. No subcommand ignores these.
     General,
     /// Requests to AWS: endpoints, time limits, the cache. `policy` ignores these options, because
     /// it doesn't send requests.

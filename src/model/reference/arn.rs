@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
 
-/// An Amazon Resource Name: text that begins with `arn:` and has six fields.
+/// Text that begins with `arn:` and has six fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn(String);
 
 impl Arn {
-    /// Parses an ARN. The content of its fields isn't checked.
+    /// Doesn't check the content of the fields.
     pub fn parse(text: &str) -> Option<Self> {
         if !Self::has_prefix(text) || text.splitn(6, ':').count() < 6 {
             return None;
@@ -22,8 +22,7 @@ impl Arn {
         Some(Self(text.to_owned()))
     }
 
-    /// Creates an ARN from the fields after `arn`: partition, service, region, account and
-    /// resource. Only the resource may contain colons.
+    /// Joins the fields after `arn`. Only the last one, the resource, may contain colons.
     pub fn new(fields: [&str; 5]) -> Self {
         Self(format!("arn:{}", fields.join(":")))
     }
@@ -45,13 +44,11 @@ impl Arn {
         self.field(5)
     }
 
-    /// The region.
     pub fn region(&self) -> Option<Region> {
         Region::parse(self.field(3))
     }
 
-    /// The account. `None` if the field isn't 12 digits: for example, it is empty for AWS's public
-    /// parameters.
+    /// `None` if the ARN has no account id, such as the ARN of a public parameter of AWS.
     pub fn account(&self) -> Option<&str> {
         let account = self.field(4);
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -60,7 +57,7 @@ impl Arn {
         Some(account)
     }
 
-    /// True if the partition looks like one of AWS's, such as `aws`, `aws-cn` or `aws-us-gov`.
+    /// True if the partition looks like one of AWS's, such as `aws-cn`.
     pub(super) fn has_partition(&self) -> bool {
         let partition = self.partition();
         partition.starts_with("aws")
@@ -75,9 +72,8 @@ impl Arn {
         Self::new([field(1), field(2), region.as_str(), field(4), field(5)])
     }
 
-    /// The resource of this ARN, if both ARNs have the same partition, region and account. Their
-    /// services may differ, because a secret keeps its own ARN when it is read through Parameter
-    /// Store.
+    /// The resource, if both ARNs have the same partition, region and account. Their services may
+    /// differ, because a secret keeps its own ARN when it is read through Parameter Store.
     pub fn resource_in_account_of(&self, other: &Self) -> Option<&str> {
         for index in [1, 3, 4] {
             if self.field(index) != other.field(index) {
@@ -87,7 +83,7 @@ impl Arn {
         Some(self.resource())
     }
 
-    /// The field with this index: 0 is `arn`, and 5 is the resource.
+    /// 0 is `arn`, and 5 is the resource.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
@@ -99,26 +95,23 @@ impl fmt::Display for Arn {
     }
 }
 
-/// The code of an AWS region, such as `us-east-1`. Emulators of AWS may use other codes.
+/// The code of a region, such as `us-east-1`. Emulators of AWS may use other codes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
-/// An AWS partition: a group of regions with separate accounts, such as the regions in China. They
-/// have the same partition in ARNs, and their host names have the same endings.
+/// A group of regions with separate accounts, such as the regions in China.
 #[derive(Debug)]
 struct Partition {
-    /// The partition in an ARN, such as `aws-cn`.
+    /// As in an ARN: `aws-cn`.
     name: &'static str,
-    /// The endings of AWS's host names in this partition: the usual ending, and the one for dual
-    /// stack (IPv4 and IPv6).
+    /// The endings of AWS's host names: the usual one, and the one for dual stack (IPv4 and IPv6).
     domains: [&'static str; 2],
-    /// The region codes, separated by spaces. They are suggested for misspelled codes, and aren't
-    /// masked in logs.
+    /// The known codes. They are suggested for misspelled ones, and aren't masked in logs.
     regions: &'static str,
 }
 
-/// All partitions, beginning with the commercial one. The SDK has the same table, but doesn't make
-/// it public. A test compares this table with botocore's.
+/// The commercial partition comes first. The SDK has the same table, but doesn't make it public. A
+/// test compares this one with botocore's.
 const PARTITIONS: &[Partition] = &[
     partition(
         "aws",
@@ -178,7 +171,6 @@ const fn partition(
     }
 }
 
-/// The codes of all AWS regions in [`PARTITIONS`].
 fn known_regions() -> impl Iterator<Item = &'static str> {
     PARTITIONS
         .iter()
@@ -194,10 +186,8 @@ pub fn aws_domain(host: &str) -> Option<&'static str> {
 }
 
 /// True for the host name of an API in a region, such as `secretsmanager.us-east-1.amazonaws.com`,
-/// its FIPS endpoint or its VPC endpoint. `api` is its name in host names.
-///
-/// Other names in these domains, such as those of buckets and load balancers, belong to AWS's
-/// customers.
+/// its FIPS endpoint or its VPC endpoint. Other names in these domains, such as those of buckets,
+/// belong to AWS's customers.
 pub fn is_aws_api(host: &str, api: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let host = host.strip_suffix('.').unwrap_or(&host);
@@ -221,11 +211,11 @@ pub fn is_aws_api(host: &str, api: &str) -> bool {
 }
 
 impl Region {
-    /// A description of valid regions, for the message "… must be …".
+    /// Completes the message "… must be …".
     pub const EXPECTED: &str = "a region code in lower case, such as us-east-1";
 
-    /// Parses a region code. Any lower-case label of a host name (RFC 1123, section 2.1) is
-    /// accepted, because a fixed list would exclude new regions.
+    /// Accepts any lower-case label of a host name (RFC 1123, section 2.1), because a fixed list
+    /// would exclude new regions.
     pub fn parse(text: &str) -> Option<Self> {
         let is_label = (1..=63).contains(&text.len())
             && text.trim_matches('-') == text
@@ -242,13 +232,12 @@ impl Region {
         &self.0
     }
 
-    /// True if the code looks like one of AWS's, such as `us-east-1` or `us-gov-west-1`.
+    /// True if the code looks like one of AWS's.
     pub fn has_known_form(&self) -> bool {
         area_of(&self.0).is_some()
     }
 
-    /// Finds the partition by the region's area, such as `us-gov`. `None` if no known region is in
-    /// this area, or if the code doesn't look like one of AWS's.
+    /// The partition that has regions in this region's area. An area is, for example, `us-gov`.
     fn partition(&self) -> Option<&'static Partition> {
         let area = area_of(&self.0)?;
         PARTITIONS.iter().find(|partition| {
@@ -259,13 +248,13 @@ impl Region {
         })
     }
 
-    /// The name of the region's partition in ARNs. If the partition isn't known, this is `aws`, the
-    /// commercial one.
+    /// The partition's name in ARNs. If the partition isn't known, the commercial one is assumed:
+    /// `aws`.
     pub fn partition_name(&self) -> &'static str {
         self.partition().map_or("aws", |partition| partition.name)
     }
 
-    /// True if the region is in an area of the commercial partition (`aws`), such as `us` or `eu`.
+    /// True if the region is in an area of the commercial partition.
     pub fn is_commercial(&self) -> bool {
         self.partition().is_some_and(|found| found.name == "aws")
     }
@@ -274,12 +263,12 @@ impl Region {
         known_regions().any(|known| known == code)
     }
 
-    /// Suggests the known region with the most similar code: `did you mean "eu-central-1"?`.
+    /// Suggests the most similar region: `did you mean "eu-central-1"?`.
     pub fn similar_region(&self) -> Option<String> {
         nearest(&self.0, known_regions()).map(did_you_mean)
     }
 
-    /// The help text for a code that probably misspells a known region.
+    /// Help for a code that probably misspells a known region.
     pub fn misspelling_remedy(&self) -> Option<String> {
         if Self::is_known(&self.0) {
             return None;
@@ -289,7 +278,7 @@ impl Region {
             .map(did_you_mean)
     }
 
-    /// The help text for a region code that doesn't look like one of AWS's.
+    /// Help for a code that doesn't look like one of AWS's.
     pub fn form_remedy(&self) -> Option<String> {
         if self.has_known_form() {
             return None;
@@ -299,8 +288,8 @@ impl Region {
     }
 }
 
-/// Finds the area in a region code: `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of
-/// AWS's codes have the form AREA-DIRECTION-NUMBER.
+/// `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. AWS's codes have the form
+/// AREA-DIRECTION-NUMBER.
 fn area_of(code: &str) -> Option<&str> {
     let (words, number) = code.rsplit_once('-')?;
     let (area, _) = words.rsplit_once('-')?;
@@ -324,7 +313,7 @@ impl fmt::Display for Region {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Role {
     pub arn: Arn,
-    /// The external id, if the role's trust policy requires one.
+    /// Needed only if the role's trust policy requires it.
     pub external_id: Option<String>,
 }
 
@@ -334,7 +323,7 @@ impl Role {
     pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, where a path may precede NAME. Rejects
-    /// asterisks, because in a policy they would be wildcards.
+    /// asterisks, which are wildcards in a policy.
     pub fn parse(text: &str, external_id: Option<String>) -> Option<Self> {
         let arn = Arn::parse(text)?;
         let name = arn.resource().strip_prefix("role/")?;
@@ -353,7 +342,7 @@ impl Role {
         Some(Self { arn, external_id })
     }
 
-    /// Checks that a text can be an external id (`ExternalId` of AssumeRole), and returns it.
+    /// Checks an external id (`ExternalId` of AssumeRole).
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
         let is_legal = text
             .bytes()

@@ -1,8 +1,5 @@
 //! A resolved reference: a locator, which is one request, and a selector, which picks the value
-//! from the answer. An alias is a short name for a locator. Aliases are declared under `secrets:`.
-//!
-//! A locator includes the version to read. For a secret, this is a staging label or a version id,
-//! and for a parameter a label or a version number.
+//! from the answer. An alias, declared under `secrets:`, is a short name for a locator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,20 +17,20 @@ use crate::model::shown::{has_credential, shown, text_or};
 /// One request: for a version of a secret or parameter, or for all parameters below a path.
 /// References with the same locator share one request.
 ///
-/// `R` is the type of its region: `Option<Region>`, where `None` is the default region, or
-/// [`Region`], once the default is known.
+/// `R` is `Option<Region>`, where `None` is the default region. Once the region is known, `R` is
+/// [`Region`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator<R = Option<Region>> {
     pub store: Store,
     pub id: SecretId,
     /// The region to ask.
     pub region: R,
-    /// The role to assume for this request. `None` for the default role, if there is one.
+    /// `None` for the default role, if there is one.
     pub role: Option<Role>,
     pub version: Version,
 }
 
-/// Names the request in a progress line: `secret prod/db in us-east-1`, `parameters below /prod/`.
+/// For a progress line: `secret prod/db in us-east-1`, `parameters below /prod/`.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_without_region(f)?;
@@ -63,8 +60,8 @@ impl<R> Locator<R> {
         }
     }
 
-    /// Only the name in an ARN is shown. Credentials are masked later, when the progress line is
-    /// actually printed, which never happens in a fast launch.
+    /// Of an ARN, shows only the name. Credentials aren't masked until a progress line is printed:
+    /// masking takes time, and a fast launch never prints one.
     fn fmt_without_region(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.id.name();
         let id = match split_random_ending(name) {
@@ -80,8 +77,7 @@ impl<R> Locator<R> {
         }
     }
 
-    /// The id as written in a reference: `prod/db`, an ARN, or `ssm:` followed by a parameter's
-    /// name.
+    /// The id as written in a reference: `prod/db`, an ARN, or `ssm:` and a parameter's name.
     pub fn written_id(&self) -> String {
         match &self.id {
             SecretId::Name(name) => format!("{}{name}", self.store.prefix()),
@@ -89,20 +85,19 @@ impl<R> Locator<R> {
         }
     }
 
-    /// True if messages mask a part of the id or the version, because it looks like a credential.
+    /// True if messages mask a part of the id or the version.
     pub fn is_masked(&self) -> bool {
         self.version.stage().is_some_and(has_credential)
             || self.version.id().is_some_and(has_credential)
             || has_credential(&self.id.to_string())
     }
 
-    /// Like [`Self::written_id`], but with credentials masked, for messages.
+    /// [`Self::written_id`] for messages.
     pub fn shown_id(&self) -> String {
         shown(&self.written_id())
     }
 
-    /// Names the secret in a sentence, with credentials masked: `the secret "prod/db"`, `the path
-    /// "/prod/"`.
+    /// For a sentence, with credentials masked: `the secret "prod/db"`, `the path "/prod/"`.
     pub fn noun(&self) -> String {
         let id = shown(&self.id.to_string());
         if self.is_path() {
@@ -111,13 +106,13 @@ impl<R> Locator<R> {
         format!("the {} \"{id}\"", self.store)
     }
 
-    /// The noun for a key of the document in messages: `parameter` for a path, and otherwise `key`.
+    /// What messages call a key of the document.
     pub fn key_noun(&self) -> &'static str {
         if self.is_path() { "parameter" } else { "key" }
     }
 
-    /// The requested path, or `None` for a secret or a single parameter. A path ends with a slash,
-    /// or with `/*` to leave out deeper levels. A parameter's name ends with neither.
+    /// `None` for a secret or a single parameter. A path ends with a slash, or with `/*` to leave
+    /// out deeper levels. A parameter's name ends with neither.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         let name = self.id.name().trim_end_matches('*');
         if self.store != Store::ParameterStore || !name.ends_with('/') {
@@ -132,8 +127,7 @@ impl<R> Locator<R> {
     }
 }
 
-/// A reference whose alias and variables have been replaced. It says what to request, and what to
-/// take from the answer.
+/// A reference whose alias and variables have been replaced.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {
     pub locator: Locator,
@@ -141,8 +135,7 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Accepts the reference if it stands for a single secret or parameter. `written` is the
-    /// reference or alias as the user wrote it. The error's help text repeats it.
+    /// Refuses a path. `written` is the reference or alias as the user wrote it, for the help.
     pub fn single(self, written: &dyn fmt::Display) -> Result<Self, Fault> {
         let Some(path) = self.locator.path() else {
             return Ok(self);
@@ -161,16 +154,15 @@ impl SecretRef {
 pub enum Selector {
     /// The whole secret, byte for byte.
     Whole,
-    /// The value of a top-level key in a JSON object. A dot in the key has no special meaning.
+    /// A top-level key in a JSON object. A dot in the key has no special meaning.
     Key(String),
-    /// The value that a JSONPath (RFC 9535) matches. There must be exactly one.
+    /// A JSONPath, which must match exactly one value.
     Path(JsonPath),
 }
 
 impl Selector {
-    /// Parses KEY, which is empty, a top-level key, or a JSONPath that begins with `$`. `None` if
-    /// the JSONPath isn't valid, or if a top-level key contains `${`, because variables aren't
-    /// replaced in KEY.
+    /// Parses KEY. `None` if it is an invalid JSONPath, or a top-level key with `${`, because
+    /// variables aren't replaced in KEY.
     pub fn parse(key: &str) -> Option<Self> {
         if key.is_empty() {
             return Some(Self::Whole);
@@ -181,7 +173,7 @@ impl Selector {
         JsonPath::parse(key).map(Self::Path)
     }
 
-    /// KEY with credentials masked, for messages.
+    /// The field KEY for messages, with credentials masked.
     pub fn shown(&self) -> String {
         shown(&self.to_string())
     }
@@ -197,7 +189,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// A JSONPath (RFC 9535): the text that the user wrote, and the parsed query.
+/// A JSONPath (RFC 9535) and its parsed query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonPath {
     text: String,
@@ -209,21 +201,20 @@ impl JsonPath {
         &self.query
     }
 
-    /// The path's text with credentials masked, for messages.
+    /// The path for messages.
     pub fn shown(&self) -> String {
         shown(&self.text)
     }
 
-    /// Parses a JSONPath, which begins with `$`. `None` if it isn't valid, if one of its regular
-    /// expressions doesn't compile, or if it has more than seven `(`: jsonpath_rust takes
-    /// exponential time to parse nested functions.
+    /// `None` if the path or one of its regular expressions is invalid, or if it has more than
+    /// seven `(`, because jsonpath_rust takes exponential time to parse nested functions.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.starts_with('$') || text.matches('(').count() > 7 {
             return None;
         }
         let query = parse_json_path(text).ok()?;
-        // A regular expression is the last argument of a function, and `\\` in a string is one
-        // backslash.
+        // Check the regular expressions. Each is the last argument of a function, and `\\` in a
+        // string is one backslash.
         let argument = Regex::new(r#",\s*["']((?:[^"'\\]|\\.)*)["']\s*\)"#).ok()?;
         for found in argument.captures_iter(text) {
             Regex::new(&found[1].replace(r"\\", r"\")).ok()?;
@@ -234,39 +225,38 @@ impl JsonPath {
         })
     }
 
-    /// True if the path begins with a name, as in `$.password`, `$..password` or `$['user',
-    /// 'password']`.
+    /// True for `$.password`, `$..password` and `$['user', 'password']`.
     pub fn begins_with_name(&self) -> bool {
         let first = self.text.trim_start_matches(['$', '.', '[', ' ']);
-        // Anything else is an index, a slice, a wildcard or a filter.
+        // A path that doesn't begin with a name begins with an index, a slice, a wildcard or a
+        // filter.
         !first.is_empty() && !first.starts_with(|c: char| c.is_ascii_digit() || "-:*?".contains(c))
     }
 }
 
-/// A short name for a secret, declared under `secrets:`. It can have a version, a region and a
-/// role.
+/// A short name for a secret, declared under `secrets:`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alias {
-    /// A secret's name or ARN, or `ssm:` followed by the name of a parameter or a path. It may
-    /// contain `${NAME}`, but can't be another alias.
+    /// A secret's name or ARN, or `ssm:` and a parameter's name or a path. It may contain
+    /// `${NAME}`, but can't be the name of another alias.
     pub id: String,
-    /// The version to read, unless the reference has a version of its own.
+    /// The version to read, unless the reference has one.
     pub version: Version,
-    /// The region to ask, unless `id` is an ARN, which has a region of its own.
+    /// The region to ask, unless `id` is an ARN.
     pub region: Option<Region>,
     pub role: Option<Role>,
-    /// The place where the alias is declared, for messages: a file and a line, as in `prod.yaml:3`.
+    /// The place of the alias for messages, such as `prod.yaml:3`.
     pub place: String,
 }
 
 /// The aliases by name. An alias takes precedence over a secret of the same name.
 pub type Aliases = BTreeMap<String, Alias>;
 
-/// Names that an alias can't have: the prefixes of references, and `env`, which stands for
-/// inherited variables in templates.
+/// Words that can't be aliases: prefixes of references, and `env`, which stands for inherited
+/// variables in templates.
 const RESERVED: [&str; 3] = ["arn", "ssm", "env"];
 
-/// Checks that a text can be the name of an alias.
+/// Checks the name of an alias.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     if name.contains('/') {
         return Err("isn't a valid alias: put the alias first, as in ALIAS: SECRET");
@@ -282,24 +272,21 @@ pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The version of a secret or parameter to read. The default is the secret's version with the label
-/// AWSCURRENT, or the parameter's newest version.
+/// The version to read. By default, the secret's version with the label AWSCURRENT, or the
+/// parameter's newest version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     id: Option<String>,
-    /// The label to look for. A parameter can have a label or an id, but not both
-    /// ([`Self::validate`]).
+    /// A parameter can have a label or an id, but not both ([`Self::validate`]).
     label: Option<String>,
 }
 
 pub const AWSCURRENT: &str = "AWSCURRENT";
 
-/// The maximum length of a staging label in characters (`SecretVersionStageType` in AWS's API
-/// reference).
+/// In characters (`SecretVersionStageType` in AWS's API reference).
 const MAX_STAGE_LENGTH: usize = 256;
 
-/// The allowed lengths of a version id in characters (`SecretVersionIdType` in AWS's API
-/// reference).
+/// In characters (`SecretVersionIdType` in AWS's API reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
 impl Version {
@@ -319,8 +306,8 @@ impl Version {
             (ParameterStore, Some(label), _) if label.starts_with(|c: char| c.is_ascii_digit()) => {
                 "has a label that begins with a digit (write one more colon before a version: ssm:/NAME:::3)"
             }
-            // AWS's version numbers are signed 64-bit integers. A plus sign, which `parse` accepts,
-            // isn't allowed.
+            // AWS's version numbers are signed 64-bit integers without a plus sign, which `parse`
+            // accepts.
             (ParameterStore, _, Some(id))
                 if id.starts_with('+') || !id.parse::<i64>().is_ok_and(|n| n > 0) =>
             {
@@ -335,14 +322,13 @@ impl Version {
         label: None,
     };
 
-    /// Creates a version from the fields STAGE and VERSION-ID. AWSCURRENT without a VERSION-ID is
-    /// the same as no version.
+    /// AWSCURRENT without a VERSION-ID is the same as no version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         let label = stage.filter(|stage| id.is_some() || stage != AWSCURRENT);
         Self { id, label }
     }
 
-    /// The staging label to request: AWSCURRENT by default.
+    /// The staging label to request.
     pub fn stage(&self) -> Option<&str> {
         if self.id.is_some() {
             return self.label();
@@ -350,14 +336,13 @@ impl Version {
         Some(self.label().unwrap_or(AWSCURRENT))
     }
 
-    /// The label that was asked for. `None` if there is no label, or if it is only the default:
-    /// AWSCURRENT without a version id.
+    /// The label in the reference or the alias. `None` for the default.
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
     }
 
-    /// True if an answer with this id and these labels is for the requested version. If the id or
-    /// the labels are missing from the answer, they aren't compared.
+    /// True if an answer with this id and these labels is for the requested version. If the answer
+    /// has no id or no labels, they aren't checked.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
         let has_id = self
             .id()

@@ -1,10 +1,6 @@
 //! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they
-//! stand for. In references and in the paths of files, `${NAME}` and `${NAME:-default}` are
-//! replaced with inherited variables.
-//!
-//! A [`Reference`] is the text split into fields. With the aliases and the inherited variables, it
-//! becomes a [`SecretRef`], which consists of a [`Locator`] (one request) and a [`Selector`] (one
-//! value in the document):
+//! stand for. A [`Reference`] is the text split into fields. With the aliases and the inherited
+//! variables, it becomes a [`SecretRef`]:
 //!
 //! ```text
 //! "db:password:AWSPREVIOUS"                               the text
@@ -41,44 +37,40 @@ use crate::model::fault::{
 };
 use crate::model::shown::{is_in_quotes, without_tokens};
 
-/// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced
-/// yet.
-///
-/// Parsing the printed form of a reference results in the same reference.
+/// A reference split into fields. Aliases and `${NAME}` haven't been replaced yet. The printed form
+/// parses to the same reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// The SECRET field: a name, an ARN, an alias, or `ssm:` followed by the name of a parameter or
-    /// a path.
+    /// A name, an ARN, an alias, or `ssm:` and the name of a parameter or a path.
     pub secret: String,
     pub selector: Selector,
-    /// The fields STAGE and VERSION-ID. `None` if both are empty. In that case, the alias's version
-    /// applies or, without an alias, the current version.
+    /// STAGE and VERSION-ID. If both are empty, the alias's version applies or, without an alias,
+    /// the current version.
     pub version: Option<Version>,
 }
 
-/// The help text for a reference with too many fields, or with a version that AWS doesn't allow.
+/// The help for too many fields, or a version that AWS doesn't allow.
 const PARTS_REMEDY: &str =
     "write SECRET:KEY:STAGE:VERSION-ID (for a parameter: ssm:NAME:KEY:LABEL:VERSION)";
 
-/// The help text for a secret's name that is written like a path, such as `prod/app/`. Secrets
-/// Manager has no paths.
+/// The help for a secret's name that is written like a path, such as `prod/app/`.
 pub const NO_PATHS: &str = "Secrets Manager has no paths: name each secret. For parameters, read the path with --env-from ssm:/PATH/";
 
-/// The help text for a character that can't be part of any name.
+/// The help for a character that can't be part of any name.
 const FORMS: &str = "a secret is written SECRET:KEY, without quotes, a parameter ssm:/NAME, and plain text NAME: { value: … }. A variable in it is written ${NAME}";
 
-/// The help text for a `${` that doesn't begin a valid `${NAME}` or `${NAME:-default}`.
+/// The help for a `${` that doesn't begin a valid placeholder.
 const VARIABLE_HELP: &str = "an inherited variable is written ${NAME} or ${NAME:-default}";
 
 impl Reference {
-    /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
+    /// Parses a reference. Only SECRET is required.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let (secret, after_secret) = split_secret(text);
         let (key, after_key) = after_secret.map_or(("", None), split_key);
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
-        // Most references are ordinary, so this quick check saves time.
+        // Most references are ordinary, so a quick check saves them the slow `misread_text`.
         if !is_ordinary(text)
             && let Some(fault) = misread_text(text, secret, key)
         {
@@ -88,8 +80,8 @@ impl Reference {
         if after_version.is_some() {
             return Err(Fault::new("has too many colon-separated fields").help(PARTS_REMEDY));
         }
-        // If the shell has no variable KEY, `"prod/db:$KEY"` would read the whole secret. Three
-        // colons after an ARN are fine, because ECS writes them.
+        // If the shell has no variable KEY, `"prod/db:$KEY"` would read the whole secret, so refuse
+        // a reference with only colons. But allow the three colons that ECS writes after an ARN.
         let is_usual =
             after_secret == Some("::") && (Arn::has_prefix(secret) || is_placeholder(secret));
         if !is_usual && after_secret.is_some_and(|fields| fields.trim_matches(':').is_empty()) {
@@ -104,10 +96,8 @@ impl Reference {
         })
     }
 
-    /// True for a text that was certainly meant as a reference, even if it is malformed.
-    ///
-    /// This is an ARN followed by a KEY, a STAGE or a VERSION-ID, or any text with one of
-    /// CloudFormation's dynamic references, such as `{{resolve:ssm:name}}`.
+    /// True for a text that was certainly meant as a reference, even if it is malformed: an ARN
+    /// with further fields, or CloudFormation's `{{resolve:ssm:name}}`.
     pub fn is_meant_by(text: &str) -> bool {
         let (secret, fields) = split_secret(text);
         let is_arn_with_fields = Arn::has_prefix(text)
@@ -117,7 +107,7 @@ impl Reference {
         is_arn_with_fields || text.contains("{{resolve:s")
     }
 
-    /// The SECRET field, if all other fields are empty. Otherwise `None`.
+    /// The id of the secret, if the reference has no other fields.
     pub fn only_secret(&self) -> Option<&str> {
         if self.selector != Selector::Whole || self.version.is_some() {
             return None;
@@ -125,9 +115,7 @@ impl Reference {
         Some(&self.secret)
     }
 
-    /// Turns the reference into a request, and a selector that picks the value from the answer.
-    ///
-    /// `alias` is the alias that SECRET names.
+    /// Turns the reference into a request and a selector. `alias` is the alias that SECRET names.
     pub fn locate(&self, alias: Option<&Alias>, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let id = alias.map_or(&self.secret, |alias| &alias.id);
         let mut locator = locate_id(id, inherited)?;
@@ -163,15 +151,14 @@ impl fmt::Display for Reference {
         let version = self.version.as_ref();
         let stage = version.and_then(Version::stage).unwrap_or("");
         let id = version.and_then(Version::id).unwrap_or("");
-        // Drop trailing empty fields. SECRET itself ends with a colon only if it is an incomplete
-        // ARN.
+        // All trimmed colons are those of empty fields, because SECRET itself ends with a colon
+        // only if it is an incomplete ARN, which is invalid anyway.
         let fields = format!(":{}:{stage}:{id}", self.selector);
         write!(f, "{}{}", self.secret, fields.trim_end_matches(':'))
     }
 }
 
-/// True for an ordinary reference, such as `prod/db:password`, in which [`misread_text`] would find
-/// nothing. Most references are ordinary.
+/// True for a reference in which [`misread_text`] would find nothing.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
     name.contains('/')
@@ -179,27 +166,27 @@ fn is_ordinary(text: &str) -> bool {
         && text.chars().all(|c| c == ':' || is_name_character(c))
 }
 
-/// The error for a text that was meant for another place or tool, such as a URL or a template, or
-/// that has a character that is easy to overlook.
+/// The error for a text that was meant for another place or tool, or has a character that is easy
+/// to overlook.
 fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
     // `ssm://token` looks like another tool's syntax, but has its own help text.
     if Store::has_prefix(secret) && secret.contains("//") {
         return Some(two_slashes(text));
     }
-    // A JSONPath isn't searched for braces and URLs, because its brackets can contain anything.
+    // The brackets of a JSONPath can contain anything, so don't search the JSONPath for braces and
+    // URLs.
     let (searched, plain_key) = match JsonPath::parse(key) {
         Some(_) => (text.replacen(key, "", 1), ""),
         None => (text.to_owned(), key),
     };
-    // Look for JSON before spaces, because JSON contains spaces, too.
+    // JSON contains spaces, which `overlooked_in_fields` may report, so look for JSON first.
     several_lines(text, VALUE_REMEDY)
         .or_else(|| foreign_syntax_error(&searched))
         .or_else(|| overlooked_in_fields([secret, plain_key]))
 }
 
-/// Finds NAME in an id that is nothing but `${NAME:-}`.
-///
-/// For a parameter or path, the id is `ssm:${NAME:-}`, possibly with a trailing `/` or `/*`.
+/// NAME in an id that is nothing but `${NAME:-}` or, for a parameter, `ssm:${NAME:-}`. A path also
+/// ends with `/` or `/*`.
 pub fn optional_variable(id: &str) -> Option<&str> {
     let (store, name) = Store::split_prefix(id);
     let path = name.strip_suffix("/*").or(name.strip_suffix('/'));
@@ -213,8 +200,8 @@ pub fn optional_variable(id: &str) -> Option<&str> {
         .filter(|name| is_name(name))
 }
 
-/// Expands every `${NAME}` in the name or ARN of a secret, and creates a locator for the current
-/// version, without a role. A colon in a variable's value doesn't begin a new field.
+/// Expands an id, and creates a locator for the current version. A colon in a variable's value
+/// doesn't begin a new field.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let is_only_variable = is_placeholder(text);
     let mut names = Vec::new();
@@ -238,7 +225,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
             return error;
         }
         let names = names.join(" and ");
-        // The help text is dropped, because it may repeat an ARN from a variable's value.
+        // The help is dropped, because it may repeat an ARN from a variable's value.
         Fault::new(format!("{error} (after expanding {names})"))
     })?;
     Ok(Locator {
@@ -250,14 +237,13 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })
 }
 
-/// True if SECRET is a single placeholder, `${NAME}`: the first closing brace is the last
-/// character.
+/// True if SECRET is a single placeholder.
 fn is_placeholder(secret: &str) -> bool {
     secret.starts_with("${") && secret.find('}') == Some(secret.len() - 1)
 }
 
-/// The error for an id that uses an empty variable. If the variable is the whole id, the help text
-/// also suggests `${NAME:-}`, which leaves out the entry if the variable is empty.
+/// For the whole id, the help also suggests `${NAME:-}`, which leaves out the entry if the variable
+/// is empty.
 fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
     let help = if is_only_variable {
         format!("set {name}. If it may be empty, write ${{{name}:-}}")
@@ -267,18 +253,16 @@ fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
     Fault::new(format!("uses the variable {name}, which is empty")).help(help)
 }
 
-/// True if an empty variable removed a part of a name, or the whole name.
-///
-/// For example, `prod/${APP:-}` became `prod/`, or `ssm:/${APP:-}` became `ssm:/`. Reading a path
-/// that is too short, such as `ssm:/prod/`, would even return other programs' parameters.
+/// True if an empty variable removed a part of a name: `prod/${APP:-}` became `prod/`, or
+/// `ssm:/${APP:-}` became `ssm:/`. Reading a path that is too short would even return other
+/// programs' parameters.
 fn lacks_part(expanded: &str, written: &str) -> bool {
     let (_, name) = Store::split_prefix(expanded.trim_end_matches('*'));
     let ends_early = name.ends_with('/') && !written.trim_end_matches('*').ends_with('/');
     name.trim_matches('/').is_empty() || ends_early || name.contains("//")
 }
 
-/// Checks a SECRET before its variables are expanded. If it has placeholders, checks only the
-/// characters around them.
+/// Checks a SECRET whose variables haven't been expanded, so only the text around them is checked.
 fn validate_secret(text: &str) -> Result<(), Fault> {
     let literal = replace_placeholders(text, |_, _| Ok(""))?;
     // A path may end with `/*`. In `${DIR}*`, the slash may come from the variable.
@@ -288,7 +272,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     } else {
         &literal
     };
-    // Colons needn't be checked: SECRET contains them only in an ARN and after `ssm`.
+    // Colons need no check here: SECRET contains them only in an ARN and after `ssm`.
     if let Some(character) = checked.chars().find(|&c| c != ':' && !is_name_character(c)) {
         return Err(illegal_character(character));
     }
@@ -298,30 +282,25 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The error for a character that AWS doesn't allow in any name.
 fn illegal_character(character: char) -> Fault {
     let shown = quoted_character(character);
     let rule = "which AWS doesn't allow in the name of a secret or parameter";
     Fault::new(format!("contains {shown}, {rule}")).help(FORMS)
 }
 
-/// Splits a reference at the colon that ends SECRET, and returns SECRET and the fields after it.
-///
-/// This isn't the first colon if SECRET is an ARN or begins with `ssm:`. The fields are `None` if
-/// no colon follows SECRET.
+/// Splits a reference at the colon that ends SECRET. This isn't the first colon if SECRET is an ARN
+/// or begins with `ssm:`.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let mut fields_of_secret = if Store::has_prefix(text) {
         2
     } else if !Arn::has_prefix(text) {
         1
     } else if text.contains(":secretsmanager:") {
-        // An ARN has six fields. In the ARN of a secret, the last field contains a colon:
-        // `secret:NAME`.
+        // An ARN has six fields. A secret's last field contains a colon: `secret:NAME`.
         7
     } else {
         6
     };
-    // A colon in `${…}` doesn't separate fields.
     let mut is_in_placeholder = false;
     for (at, c) in text.char_indices() {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
@@ -335,15 +314,13 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-/// Splits a text at its first colon. Without a colon, returns the whole text and `None`.
+/// Splits a text at its first colon, if it has one.
 pub fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':')
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits the text after SECRET at the colon that ends KEY, and returns KEY and the fields after
-/// it. Colons in the brackets of a JSONPath don't end KEY. If no colon follows KEY, the fields are
-/// `None`.
+/// Splits the fields after SECRET at the colon that ends KEY, outside the brackets of a JSONPath.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     if !text.starts_with('$') {
         return split_colon(text);
@@ -354,7 +331,7 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The characters of a text that are outside of square brackets and quotes, each with its index.
+/// The characters outside of square brackets and quotes, each with its index.
 pub fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut depth = 0_usize;
     let mut quote = None;
@@ -399,7 +376,6 @@ pub fn parse_label(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Parses KEY: nothing, a top-level key, or a JSONPath such as `$.tls.key`.
 fn parse_selector(key: &str) -> Result<Selector, Fault> {
     Selector::parse(key).ok_or_else(|| {
         Fault::new("has a key with $ that isn't a valid JSONPath").help(
@@ -408,10 +384,10 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     })
 }
 
-/// Recognizes another tool's reference, a template, JSON, or a URL, and returns the error for it.
+/// The error for another tool's reference, a template, JSON, or a URL.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let mut found = foreign_prefix(text);
-    // Only with a slash: `secret:token` may mean the key `token` of a secret called "secret".
+    // Require a slash, because `secret:token` may mean the key `token` of a secret called "secret".
     if found.is_none() && text.contains('/') {
         found = foreign_words("word").find(|(word, _)| text.starts_with(word));
     }
@@ -439,8 +415,8 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     None
 }
 
-/// Replaces every `${NAME}` and `${NAME:-default}` in a SECRET or a file's path with the text that
-/// `value_of` returns for the name and the default.
+/// Replaces every `${NAME}` and `${NAME:-default}` with what `value_of` returns for the name and
+/// the default.
 fn replace_placeholders<'t>(
     text: &'t str,
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
@@ -473,8 +449,8 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     Ok(expanded.into_owned())
 }
 
-/// Variables whose values must not be sent as a part of a name: a declaration from somebody else
-/// could also choose the host.
+/// The variables whose values must not be sent as part of a name: a declaration from somebody else
+/// could also choose the host that gets them.
 const CREDENTIAL_VARIABLES: [&str; 4] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -482,13 +458,11 @@ const CREDENTIAL_VARIABLES: [&str; 4] = [
     "AWS_TOKEN",
 ];
 
-/// The value that replaces `${NAME}` in the name or ARN of a secret.
+/// The value that replaces `${NAME}` in an id. It can't be a credential, and can never begin with
+/// `ssm:`, which belongs before the placeholder.
 ///
-/// - It can't be a credential.
-/// - If the whole id is `${NAME}` (`is_only_variable`), the value may be an ARN.
-/// - Otherwise, it can't contain a colon, because it could then choose a different account, region
-///   or service.
-/// - It can never begin with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
+/// The value may be an ARN only if the placeholder is the whole id. Otherwise, the value can't
+/// contain a colon, because it could then choose a different account, region or service.
 fn part_of_id<'a>(
     name: &str,
     default: Option<&'a str>,
@@ -505,7 +479,8 @@ fn part_of_id<'a>(
             "looks like a token, which would be sent as a name",
         ));
     }
-    // `${DB:-prod/db:password}` was probably meant to use this reference unless DB is set.
+    // `${DB:-prod/db:password}` was probably meant to use `prod/db:password` unless DB is set, but
+    // a default can't have a KEY.
     let (secret, fields) = split_secret(value);
     if default == Some(value) && (fields.is_some() || Store::has_prefix(value)) {
         return Err(format!("has a colon in the default of ${{{name}:-…}}").into());
@@ -529,10 +504,8 @@ fn part_of_id<'a>(
     Ok(value)
 }
 
-/// A variable's value or, if it isn't set or is empty, the default from `${NAME:-default}`.
-///
-/// The default may itself be empty. Without a default, both cases are errors. `is_only_variable`
-/// affects only the help text for an empty value.
+/// The value of a variable or, if the variable is empty or not set, the default, which may be
+/// empty, too. `extent` affects only the help.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
@@ -560,7 +533,7 @@ fn variable_value<'a>(
     }
 }
 
-/// The error for a variable whose value can't be used. `defect` must not quote the value.
+/// `defect` must not quote the value.
 fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
     let fault: Fault = defect.into();
     fault.about(&format!("uses the variable {name}, whose value"))

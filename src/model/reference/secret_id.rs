@@ -1,6 +1,5 @@
-//! Names and ARNs of secrets and parameters, and the stores that they are in: Secrets Manager and
-//! Parameter Store. Also checks that an answer from AWS is for the requested secret
-//! ([`SecretId::is_answered_by`]).
+//! Names and ARNs of secrets and parameters, and their stores: Secrets Manager and Parameter Store.
+//! [`SecretId::is_answered_by`] checks that an answer is for the requested secret.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +8,10 @@ use super::arn::{Arn, Region};
 use crate::model::fault::Fault;
 use crate::model::shown::text_or;
 
-/// The prefix of a parameter in a reference, as in `ssm:/prod/level`.
+/// The prefix of a parameter in a reference.
 const PARAMETER_PREFIX: &str = "ssm:";
 
-/// The name or ARN of a secret or parameter. A name doesn't include the prefix `ssm:`, because the
-/// locator has a field of its own for the store.
+/// A name or ARN. The prefix `ssm:` isn't included, because the locator has a field for the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(Arc<str>),
@@ -24,24 +22,22 @@ pub enum SecretId {
 /// A path such as `/prod/`, which stands for the parameters below it.
 #[derive(Clone, Copy, Debug)]
 pub struct ParameterPath<'a> {
-    /// The path's name, with a trailing slash. A name taken from an ARN has no leading slash. Any
-    /// other name is kept as written.
+    /// Ends with a slash. It also begins with one, unless it comes from an ARN.
     pub name: &'a str,
-    /// True for `/path/`, which includes all levels. False for `/path/*`, which includes only
-    /// parameters directly below the path.
+    /// True for `/path/`, and false for `/path/*`, which includes only parameters directly below.
     pub is_recursive: bool,
 }
 
 impl ParameterPath<'_> {
-    /// True if the path includes a parameter. `rest` is what comes after the path in the
-    /// parameter's name: for `/prod/db/host` below `/prod/`, it is `db/host`.
+    /// `rest` is what follows the path in the parameter's name: `db/host` for `/prod/db/host` below
+    /// `/prod/`.
     pub fn includes(&self, rest: &str) -> bool {
         !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
     }
 }
 
 impl SecretId {
-    /// Parses a secret's name, `ssm:` followed by a parameter's name, or the ARN of either.
+    /// Parses a secret's name, `ssm:` and a parameter's name, or the ARN of either.
     pub fn parse(text: &str) -> Result<(Store, Self), Fault> {
         if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
@@ -83,10 +79,8 @@ impl SecretId {
         Some(arn)
     }
 
-    /// The id with which to request the same secret in another region.
-    ///
-    /// A name stays the same, and an ARN gets the new region. The ARN of a public parameter, which
-    /// has no account, is replaced with the parameter's name.
+    /// The id of the same secret in another region. The ARN of a public parameter, which has no
+    /// account, becomes the parameter's name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) => self.clone(),
@@ -97,7 +91,7 @@ impl SecretId {
         }
     }
 
-    /// The name itself. For an ARN, this is the resource without `secret:` or `parameter/`.
+    /// The name or, for an ARN, the resource without `secret:` or `parameter/`.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -111,8 +105,8 @@ impl SecretId {
         }
     }
 
-    /// True if this is an ARN with the ending of a secret's complete ARN: a hyphen and six
-    /// characters. Even then, it may be incomplete, because the name itself can end like this.
+    /// True for an ARN that ends like a secret's complete ARN. It may still be incomplete, because
+    /// a secret's name can end like this, too.
     pub fn may_be_complete(&self) -> bool {
         let name = self.name();
         self.arn().is_some()
@@ -124,35 +118,31 @@ impl SecretId {
     /// True if an answer with this name and ARN is for the requested secret. (Parameters are
     /// checked elsewhere.)
     ///
-    /// - The ARN in the answer must be the requested ARN, or contain the requested name. It may end
-    ///   with a hyphen and six random characters, even if the requested id doesn't.
-    /// - If the answer has a name, it must be the requested name, and also the name in the answer's
-    ///   ARN.
-    /// - An answer without an ARN is accepted only if it repeats the name that was requested.
+    /// The answer's ARN must be the requested ARN, or contain the requested name. It may have a
+    /// random ending that the request lacks. The answer's name must fit both the request and the
+    /// answer's ARN. If the answer has no ARN, only the requested name is accepted.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let Some(arn) = arn else {
             return self.arn().is_none() && name == Some(self.name());
         };
         let resource = match self {
-            // A name doesn't say which account the secret is in, so the account in the answer isn't
-            // checked.
+            // A name doesn't say which account the secret is in, so the account isn't checked.
             Self::Name(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
-        // The secret's name with the random ending: `prod/db-AbCdEf`.
+        // The name with the random ending: `prod/db-AbCdEf`.
         let Some(full_name) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
             return false;
         };
         let is_in_arn = |name: &str| {
             let rest = full_name.strip_prefix(name);
-            // Nothing is left if `name` comes from a complete ARN, which includes the random
-            // ending.
+            // Nothing is left if `name` comes from a complete ARN, which includes the ending.
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
         is_in_arn(self.name())
             && name.is_none_or(|name| {
-                // If a complete ARN was requested, `self.name()` has the random ending, but the
-                // answer's name doesn't.
+                // After a complete ARN, `self.name()` has the random ending, but the answer's name
+                // doesn't.
                 is_in_arn(name) && (name == self.name() || full_name == self.name())
             })
     }
@@ -167,17 +157,14 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// True for a hyphen and six letters or digits, such as `-AbCdEf`. AWS appends them to the name in
-/// a secret's ARN.
+/// True for a hyphen and six letters or digits, which AWS appends to the name in a secret's ARN.
 fn is_random_ending(text: &str) -> bool {
     text.strip_prefix('-')
         .is_some_and(|end| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// Splits off a random ending like the one in ARNs: `prod/db-CxwhVq` becomes `prod/db` and
-/// `-CxwhVq`.
-///
-/// The six characters must include a capital letter or a digit, so `prod/db-master` isn't split.
+/// Splits `prod/db-CxwhVq` into `prod/db` and `-CxwhVq`. The six characters must include a capital
+/// letter or a digit, so `prod/db-master` isn't split.
 pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
     let (before, ending) = name.split_at(name.rfind('-')?);
     let is_word = ending
@@ -190,13 +177,13 @@ pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
     Some((before, ending))
 }
 
-/// True for a character that is allowed in the name of a secret or parameter. AWS allows `!` only
-/// in the names of secrets that its own services create (`rds!cluster-…`).
+/// True for a character that AWS allows in a name. Only secrets of AWS's own services can have `!`
+/// (`rds!cluster-…`).
 pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
 
-/// True if AWS allows every character in the name. A parameter's path may end with `/*`.
+/// Checks the characters of a name. A parameter's path may end with `/*`.
 fn is_legal_name(store: Store, name: &str) -> bool {
     let checked = match store {
         Store::SecretsManager => name,
@@ -205,8 +192,8 @@ fn is_legal_name(store: Store, name: &str) -> bool {
     checked.chars().all(is_name_character)
 }
 
-/// The error for a parameter's name that contains a slash, but doesn't begin with one, which AWS
-/// doesn't allow: `ssm:prod/app/level`.
+/// The error for `ssm:prod/app/level`: a parameter's name that contains a slash must also begin
+/// with one.
 pub fn slash_fault(text: &str) -> Option<Fault> {
     let name = text.strip_prefix(PARAMETER_PREFIX)?;
     if !name.contains('/') || name.starts_with('/') {
@@ -222,7 +209,7 @@ pub(super) fn incomplete_arn() -> Fault {
 
 const ARN_REMEDY: &str = "copy the whole ARN: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
 
-/// Parses the ARN of a secret or parameter. The service in the ARN decides which store it is in.
+/// Parses the ARN of a secret or a parameter. The service in the ARN says which of the two it is.
 fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
     let store = Store::from_service(arn.service()).ok_or_else(|| {
@@ -234,8 +221,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     };
     let has_region = arn.region().is_some_and(|region| region.has_known_form());
     // Without an account, a field is probably missing, so the others are in the wrong places. Only
-    // AWS's public parameters have no account. An empty partition, as in `arn::secretsmanager:…`,
-    // is rejected below.
+    // AWS's public parameters have no account.
     let has_account = arn.account().is_some() || text.contains("::parameter/aws/service/");
     let has_fields = has_account && arn.has_partition() && has_region;
     let name = arn
@@ -252,10 +238,9 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     Ok((store, arn))
 }
 
-/// The maximum length of a parameter's name. AWS allows 1011 characters for the whole ARN, and at
+/// AWS allows 1011 characters for the whole ARN
+/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>). At
 /// least 44 of them come before the name: `arn:aws:ssm:us-east-1:123456789012:parameter`.
-///
-/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
 const ILLEGAL_CHARACTER: &str =
@@ -264,16 +249,14 @@ const ILLEGAL_CHARACTER: &str =
 /// The hint for a name with an empty part, such as `prod//db`.
 pub const EMPTY_PIECE: &str = "a shell variable was probably empty";
 
-/// True if a part of a secret's name is probably missing: between two slashes, as in `prod//db`, or
-/// before or after the only slash, as in `/db` and `prod/`.
+/// True for `prod//db`, `/db` and `prod/`, in which a part of the name is probably missing.
 pub fn has_empty_piece(name: &str) -> bool {
     let (before, after) = name.split_once('/').unwrap_or(("-", "-"));
     name.contains("//") || !after.contains('/') && (before.is_empty() || after.is_empty())
 }
 
-/// The error for two slashes in a row in a parameter's name. AWS allows them only in secrets'
-/// names. For another tool's `ssm://x`, and for `parameter//` in an ARN, the help text suggests a
-/// single slash.
+/// The error for two slashes in a row, which AWS allows only in secrets' names. For another tool's
+/// `ssm://x`, and for `parameter//` in an ARN, the help suggests a single slash.
 pub(super) fn two_slashes(text: &str) -> Fault {
     let defect = "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
     let help = if text.starts_with("ssm://") || text.contains(":parameter//") {
@@ -295,14 +278,14 @@ pub enum Store {
 }
 
 impl Store {
-    /// Finds the store by the name of its service in ARNs: `secretsmanager` or `ssm`.
+    /// Finds the store by its [`Self::service`].
     pub fn from_service(service: &str) -> Option<Self> {
         [Self::SecretsManager, Self::ParameterStore]
             .into_iter()
             .find(|store| store.service() == service)
     }
 
-    /// The name of the service in ARNs, host names and signatures.
+    /// The service's name in ARNs, host names and signatures.
     pub fn service(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager",
@@ -310,7 +293,7 @@ impl Store {
         }
     }
 
-    /// The prefix of a name in a reference: `ssm:` for a parameter, and nothing for a secret.
+    /// The prefix of a name in a reference.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::SecretsManager => "",
@@ -318,14 +301,13 @@ impl Store {
         }
     }
 
-    /// True if the text begins with `ssm:`, which means that it names a parameter or a path. An ARN
-    /// never begins like this.
+    /// True for the name of a parameter or a path, but not for an ARN, which never begins with
+    /// `ssm:`.
     pub fn has_prefix(text: &str) -> bool {
         text.starts_with(PARAMETER_PREFIX)
     }
 
-    /// Splits off the prefix that names the store: `ssm:/prod/level` becomes Parameter Store and
-    /// `/prod/level`. Without a prefix, the store is Secrets Manager. The text must not be an ARN.
+    /// `ssm:/prod/level` becomes Parameter Store and `/prod/level`. The text must not be an ARN.
     pub fn split_prefix(text: &str) -> (Self, &str) {
         match text.strip_prefix(PARAMETER_PREFIX) {
             Some(name) => (Self::ParameterStore, name),

@@ -12,7 +12,7 @@ use crate::model::reference::{
 };
 use crate::model::shown::{shown, text_or};
 
-/// The wording and exit status for a secret or a version that doesn't exist.
+/// The wording for a secret or a version that doesn't exist.
 pub(super) fn facts(missing: Missing) -> CauseFacts {
     match missing {
         // As printed: the secret "prod/db" doesn't exist in us-east-1
@@ -22,8 +22,8 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
             headline: "doesn't exist",
             ..OF_SECRET
         },
-        // This headline is for the current version. `FailedRequest::absence` builds the headlines
-        // for other versions.
+        // The headline for the current version. `FailedRequest::absence` words the headlines for
+        // other versions.
         Missing::Version => CauseFacts {
             code: "version-not-found",
             headline: "has no value yet: no version has the stage AWSCURRENT",
@@ -33,12 +33,11 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
-    /// The headline for a secret, parameter or path that doesn't exist, or doesn't have the
-    /// requested version.
+    /// The headline for a secret, parameter, path or version that doesn't exist.
     pub(super) fn headline_of_absence(&self, missing: Missing) -> Headline {
         let text = self.absence(missing);
-        // Several secrets can be missing for the same reason, such as a wrong region, so one error
-        // lists them all. A missing version or path always gets an error of its own.
+        // Absent secrets share an error, because they may have a common reason, such as a wrong
+        // region.
         let is_usual = self.absent_version().is_none() && !self.locator.is_path();
         if missing == Missing::Version || !is_usual {
             return Headline::OfSecret(text);
@@ -58,8 +57,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The headline without the name of the secret, parameter or path: `doesn't exist in
-    /// us-east-1`.
+    /// The headline after the name: `doesn't exist in us-east-1`.
     fn absence(&self, missing: Missing) -> String {
         let location = self.location();
         if self.locator.is_path() {
@@ -71,8 +69,8 @@ impl FailedRequest<'_> {
         };
         let is_local = self.circumstances.local_file.is_some();
         let is_secret = self.locator.store == Store::SecretsManager;
-        // AWS doesn't say whether a parameter is missing entirely, or just the version. Some
-        // emulators don't say so for secrets, either.
+        // AWS doesn't say whether a parameter is missing, or only its version. Some emulators don't
+        // even say this for secrets. So the last text mentions both.
         if missing == Missing::Version && is_secret {
             format!("has {no_version}{location}")
         } else if is_local {
@@ -82,8 +80,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Names the missing version, to be used at the end of a sentence: `no version with the stage
-    /// "AWSPREVIOUS"`.
+    /// `no version with the stage "AWSPREVIOUS"`, for the end of a sentence.
     fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
         if *version == Version::CURRENT {
@@ -100,8 +97,6 @@ impl FailedRequest<'_> {
         Some(text)
     }
 
-    /// The help text for a secret or parameter that doesn't exist. A local file contains every
-    /// secret there is, so if a secret in it has a similar name, the text suggests only that name.
     pub(super) fn help_for_absent_secret(&self) -> String {
         if let Some(settled) = self.settled_help() {
             return settled;
@@ -119,16 +114,13 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help text, if it is certain why the secret doesn't exist.
-    ///
-    /// That is certain if its name is an empty variable, is an alias that only a later file
-    /// declares, or is written like a path of secrets.
+    /// The help if it is certain why the secret doesn't exist: its name is an empty variable, an
+    /// alias that only a later file declares, or written like a path of secrets.
     fn settled_help(&self) -> Option<String> {
         if let Some((name, "")) = self.only_variable() {
             return Some(format!("set {name}, which is empty"));
         }
-        // The failure already has help text if the name is an alias that only a later file
-        // declares.
+        // For an alias that only a later file declares, the failure already has help.
         if self.failure.help.is_some() {
             return self.failure.help.clone();
         }
@@ -140,7 +132,7 @@ impl FailedRequest<'_> {
         Some(NO_PATHS.to_owned())
     }
 
-    /// The help text for a version of a secret or parameter that doesn't exist.
+    /// The help for a version that doesn't exist.
     pub(super) fn help_for_absent_version(&self) -> String {
         let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
         let operation = match self.locator.store {
@@ -152,7 +144,7 @@ impl FailedRequest<'_> {
             return list_versions;
         }
         match (self.locator.version.label(), self.locator.version.id()) {
-            // The secret has no current version, probably because it was created without a value.
+            // The secret was probably created without a value.
             (None, None) => {
                 let put = self.aws_command("secretsmanager put-secret-value");
                 format!("store a value: {put} --secret-string file://value.json")
@@ -165,7 +157,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help text for a secret that isn't in the local file: `add it to local.yaml: prod/db: …`.
+    /// The help for a local file: `add it to local.yaml: prod/db: …`.
     fn local_help(&self, file: &Path) -> String {
         let id = self.locator.written_id();
         let placeholder = match self.locator.store {
@@ -181,14 +173,13 @@ impl FailedRequest<'_> {
                 let key = text_or("KEY", key);
                 format!("{}: {{ {key}: … }}", text_or(placeholder, &id))
             }
-            // A JSONPath can't be written as a key, so the help text leaves the value open.
+            // A JSONPath can't be written as a key, so the line has only the name.
             Selector::Whole | Selector::Path(_) => format!("{}: …", text_or(placeholder, &id)),
         };
         format!("add it to {}: {line}", file.display())
     }
 
-    /// The hint for a secret's name with an empty part, such as `prod//db`: either that the
-    /// variable in the name ends with a slash, or that a shell variable was probably empty.
+    /// The hint for a name with an empty part, such as `prod//db`.
     pub(super) fn empty_piece_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager || !has_empty_piece(self.locator.id.name()) {
             return None;
@@ -200,8 +191,7 @@ impl FailedRequest<'_> {
         Some(hint)
     }
 
-    /// Finds the only `${NAME}` in the secret's name, and returns NAME and the value that replaced
-    /// it.
+    /// NAME and its value, if the secret's name has a single `${NAME}`.
     fn only_variable(&self) -> Option<(&str, &str)> {
         let (before, rest) = self.subject.reference()?.secret.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -211,10 +201,8 @@ impl FailedRequest<'_> {
         Some((name, value.strip_suffix(after)?))
     }
 
-    /// Explains how to write keys, parameters and plain text, in case the user meant that.
-    ///
-    /// That is likely if the reference has no KEY, as in `info`, or a number as its KEY, as in
-    /// `localhost:5432`.
+    /// Explains how to write a key, a parameter or plain text, in case the user meant one of these.
+    /// That is likely if the KEY is missing, as in `info`, or a number, as in `localhost:5432`.
     pub(super) fn other_forms(&self) -> Option<String> {
         let has_key = match &self.subject.written_reference()?.selector {
             Selector::Whole => false,
@@ -243,8 +231,8 @@ impl FailedRequest<'_> {
         ))
     }
 
-    /// Lists what to check if AWS has no such secret: `the name, the region (us-east-1, from
-    /// AWS_REGION) and the account (123456789012)`.
+    /// What the user should check:
+    /// `the name, the region (us-east-1, from AWS_REGION) and the account (123456789012)`.
     pub(super) fn what_to_check(&self) -> String {
         if self.locator.id.arn().is_some() {
             return "the name, the region and the account in the ARN, whose last six characters change if the secret is created again".to_owned();

@@ -16,7 +16,7 @@ const DENIED: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-/// The wording and exit status for each kind of denial.
+/// The wording and exit status of each denial.
 pub(super) fn facts(denial: Denial) -> CauseFacts {
     match denial {
         // As printed: access to the secret "prod/db" was denied
@@ -32,8 +32,8 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
             headline: "was denied by KMS",
             ..DENIED
         },
-        // AWS doesn't accept the Secrets Manager Agent's credentials. For credentials of our own,
-        // the cause would be `NoCredentials`.
+        // The credentials of the Secrets Manager Agent. If AWS refuses our own, the cause is
+        // `NoCredentials`.
         Denial::Credentials(_) => CauseFacts {
             code: CREDENTIALS_REFUSED,
             remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept",
@@ -43,10 +43,8 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
-    /// The help text if giving the caller a permission wouldn't be enough.
-    ///
-    /// That is the case if a policy explicitly denies the request, or if another policy, such as
-    /// the organization's, has to allow it, too.
+    /// The help if a permission for the caller isn't enough, because a policy explicitly denies the
+    /// request, or another policy, such as the organization's, must allow it, too.
     pub(super) fn policy_help(&self) -> Option<String> {
         Some(match self.failure.denied_by? {
             PolicyDenial::Explicit(kind) => format!(
@@ -58,8 +56,7 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// The help text that names the permission the caller needs: `allow the caller to use
-    /// secretsmanager:GetSecretValue (…)`.
+    /// Names the permission that the caller needs.
     pub(super) fn permission_help(&self, denial: Denial) -> String {
         use Operation::{Describe, Read};
         use Store::{ParameterStore, SecretsManager};
@@ -82,8 +79,8 @@ impl FailedRequest<'_> {
         };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // If the secret existed, AWS's message would contain its ARN, so the name may be wrong. For
-        // a parameter, the message is the same either way, so there is no reason to doubt the name.
+        // For an existing secret, AWS's message would contain the ARN. It doesn't, so the name may
+        // be wrong. For a parameter, the message is the same whether or not the parameter exists.
         if denial == Denial::PolicyOrMissing(Read) && store == SecretsManager {
             let check = self.what_to_check();
             let why = "because AWS also denies access to a secret that doesn't exist";

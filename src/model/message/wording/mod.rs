@@ -1,18 +1,12 @@
 //! The wording of messages about failed requests: headlines, notes and helps.
 //!
-//! The facts in a message come from [`FetchError`] and, if they are about the whole launch, from
-//! [`Circumstances`]. `absent` words the messages about secrets, parameters
-//! and versions that don't exist, `denied` those about denied access, and this file the rest. If
-//! AWS never answered, for example because the host couldn't be reached, the failure already has a
-//! headline.
+//! `absent` words the messages about secrets, parameters and versions that don't exist, `denied`
+//! those about denied access, and this file the rest. [`Cause::facts`] has one row for each cause.
+//! If AWS never answered, the headline comes from the code that noticed the failure.
 //!
-//! [`Cause::facts`] has one row for each cause: the wording, the code, the exit status, and whether
-//! secrets-exec tries again.
-//!
-//! A help has at most two parts: an observation, which is something that secrets-exec found out
-//! about this failure, and the general help for its cause. If the observation explains everything,
-//! the general help is left out. A help that repeats or corrects the user's reference is left out
-//! if messages mask a part of the reference.
+//! A help has at most two parts: what secrets-exec found out about this failure, and the general
+//! help for its cause, unless the first part explains everything. A help that repeats or corrects
+//! the user's reference is left out if messages mask a part of the reference.
 
 mod absent;
 mod denied;
@@ -30,8 +24,7 @@ use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
 impl FetchError {
-    /// Words this failure for one entry, which reads `reference`: the error, its help text, and
-    /// notes about the regions, the role and `--wait`.
+    /// Words this failure for an entry that reads `reference`.
     pub fn problem(
         &self,
         reference: &SecretRef,
@@ -61,7 +54,8 @@ impl FetchError {
             ));
         }
         let status = if circumstances.waited.is_some() {
-            // `--wait` only waits out failures that may be temporary.
+            // `--wait` only waits out failures that may be temporary, so a later launch may
+            // succeed.
             Status::Temporary
         } else {
             self.cause.facts().status
@@ -73,9 +67,9 @@ impl FetchError {
             .notes(notes)
             .help_if_some(request.help())
             .with_other_forms(request.other_forms());
-        // AWS's message about a denial names the secret. Denials of different secrets can be
-        // reported together even though their messages differ. If different policies are to blame,
-        // the help texts differ, which keeps the denials apart.
+        // AWS's message names the secret, so denials of different secrets can share a record
+        // although their messages differ. If different policies are to blame, the helps differ, so
+        // the denials get separate records.
         if let Denied(_) = self.cause {
             problem = problem.with_secret_in_answer();
         }
@@ -85,7 +79,7 @@ impl FetchError {
         problem
     }
 
-    /// Notes that say which error occurred in which region. Empty if only one region was tried.
+    /// The error in each region, if several were tried.
     fn region_notes(&self, noun: &str) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
@@ -103,11 +97,9 @@ impl FetchError {
 }
 
 impl FailedRequest<'_> {
-    /// True if AWS certainly received the secret's name.
-    ///
-    /// That is certain if, in at least one region, it answered that the secret doesn't exist or
-    /// that access is denied. After any other failure, AWS may not have seen the name: for example,
-    /// the request that failed may have been for credentials.
+    /// True if AWS certainly received the secret's name, because some region answered that the
+    /// secret is absent or that access is denied. Any other failure may have happened earlier, in a
+    /// request for credentials.
     fn aws_has_seen_name(&self) -> bool {
         if self.circumstances.local_file.is_some() {
             return false;
@@ -117,7 +109,7 @@ impl FailedRequest<'_> {
             .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
     }
 
-    /// The message's headline. If it names the secret, the name comes from [`Self::about`].
+    /// If the headline names the secret, the name comes from [`Self::about`].
     fn headline(&self) -> Headline {
         let error = self.failure;
         let text = error.text.clone();
@@ -138,25 +130,18 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The secret that the message is about. `None` if the failure has nothing to do with a
-    /// particular secret: for example, if no region is set.
     fn about(&self) -> Option<Box<About>> {
         let FetchError { cause, mention, .. } = *self.failure;
         if mention == Mention::Nowhere {
             return None;
         }
-        // If the secret doesn't exist, the headline ends with the version (`has no version with the
-        // stage "x"`), so the secret itself is named without the version.
+        // The headline itself ends with the version: `has no version with the stage "x"`.
         if let Absent(_) = cause {
             return Some(About::without_version(self.locator));
         }
         Some(About::new(self.locator))
     }
 
-    /// The help text for this failure, if there is any.
-    ///
-    /// For an absence, a denial or a deletion, it is tailored to the secret. For any other failure,
-    /// it is the failure's own help text or, without one, the general remedy for the cause.
     fn help(&self) -> Option<String> {
         let error = self.failure;
         match error.cause {
@@ -178,13 +163,12 @@ impl FailedRequest<'_> {
 }
 
 impl FetchError {
-    /// Describes the failure in a sentence that doesn't name the secret, without details such as
-    /// the request id.
+    /// A sentence that doesn't name the secret, without details such as the request id.
     pub fn sentence(&self) -> String {
         // AWS's message isn't a complete sentence, and neither is the rest of a headline that names
-        // the secret. The cause supplies a sentence into which the message or, without one, the
-        // rest is inserted. With `Nowhere`, the text is already complete, and says more than AWS's
-        // message: for example, which role couldn't be assumed.
+        // the secret, so the cause supplies a sentence around it. With `Nowhere`, the text is
+        // already complete, and says more than AWS's message: for example, which role couldn't be
+        // assumed.
         match (self.mention, &self.aws_says) {
             (Mention::InEntries, Some(_)) | (Mention::AsSubject | Mention::InHeadline(_), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())
@@ -193,8 +177,7 @@ impl FetchError {
         }
     }
 
-    /// The remedy that fits every failure with this cause, if there is one. Suggests raising
-    /// `AWS_MAX_ATTEMPTS` only if that limit kept secrets-exec from trying again.
+    /// Suggests raising `AWS_MAX_ATTEMPTS` only if that limit ended the attempts.
     fn general_remedy(&self) -> Option<String> {
         use OutageKind::{Service, Throttled, Timeout};
         let remedy = match (self.cause, self.limit) {
@@ -211,14 +194,14 @@ impl FetchError {
     }
 }
 
-/// The defaults for failures whose message begins with a server, such as an endpoint or a proxy,
-/// rather than with the secret.
+/// The facts for messages that begin with a server, such as an endpoint or a proxy, instead of the
+/// secret.
 const OF_SERVER: CauseFacts = CauseFacts {
     mention: Mention::InEntries,
     ..GENERAL
 };
 
-/// The defaults for outages of a host or of this machine, which affect every request.
+/// The facts for outages of a host or of this machine, which affect every request.
 const UNREACHABLE: CauseFacts = CauseFacts {
     code: "unreachable",
     status: Status::Temporary,
@@ -226,14 +209,13 @@ const UNREACHABLE: CauseFacts = CauseFacts {
     ..OF_SERVER
 };
 
-/// The defaults for outages that affect a single request: AWS answered, but didn't return a result.
+/// The facts for outages that affect a single request: AWS answered, but without a result.
 const ANSWERED: CauseFacts = CauseFacts {
     again: Again::Here { after: None },
     mention: OF_REQUEST,
     ..UNREACHABLE
 };
 
-/// The defaults for requests that AWS refuses.
 const REFUSED: CauseFacts = CauseFacts {
     mention: OF_REQUEST,
     headline: "was refused by AWS",
@@ -246,8 +228,7 @@ const RETRY: &str = "try again later, or allow more time with --timeout";
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
 
 impl Cause {
-    /// The facts that all failures with this cause share: the wording, the code, the exit status,
-    /// and whether to try again.
+    /// The facts that all failures with this cause share.
     pub fn facts(self) -> CauseFacts {
         match self {
             Absent(missing) => absent::facts(missing),
@@ -352,7 +333,6 @@ impl Cause {
                 ..GENERAL
             },
             Refused(Refusal::NotSent) => GENERAL,
-            // The endpoint belongs to a different region or service.
             Refused(Refusal::Request(RequestFault::WrongEndpoint)) => CauseFacts {
                 remedy: "correct the endpoint or the region",
                 ..REFUSED

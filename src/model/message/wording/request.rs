@@ -16,11 +16,8 @@ pub struct FailedRequest<'a> {
 }
 
 impl FailedRequest<'_> {
-    /// Names the region and account where the secret was looked up.
-    ///
-    /// For example, `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. The
-    /// parentheses are left out if the secret has a region or role of its own, or if the defaults
-    /// aren't known.
+    /// `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. The parentheses
+    /// are left out if the secret has a region or role of its own, or if the defaults aren't known.
     pub fn region_and_account(&self) -> String {
         let Some(LookedUp {
             region_place,
@@ -45,8 +42,7 @@ impl FailedRequest<'_> {
         format!("the region ({region}from {place}) and the account ({account})")
     }
 
-    /// Names the local file or the region where the secret was looked up, for the end of a
-    /// headline: ` in us-east-1`. Empty if neither is known.
+    /// The local file or the region, for the end of a headline: ` in us-east-1`.
     pub fn location(&self) -> String {
         match (&self.circumstances.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
@@ -55,8 +51,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Builds an AWS CLI command for this secret or parameter. `operation` is the part after `aws`,
-    /// such as `ssm get-parameter-history`.
+    /// An AWS CLI command for this secret or parameter. `operation` is `ssm get-parameter-history`,
+    /// for example.
     pub fn aws_command(&self, operation: &str) -> String {
         let mut command = format!("aws {operation}");
         if let Some(region) = &self.failure.region {
@@ -74,33 +70,29 @@ impl FailedRequest<'_> {
     }
 }
 
-/// The facts that failures with the same cause share. A single failure can override some of them.
+/// The facts that failures with the same cause share, unless one overrides them.
 pub struct CauseFacts {
     pub code: &'static str,
-    /// The exit status of secrets-exec if the command needs the value. After `--wait` has run out,
-    /// every cause has the status [`Status::Temporary`] instead.
+    /// The exit status if the command needs the value. After `--wait` has run out, it is always
+    /// [`Status::Temporary`].
     pub status: Status,
-    /// True if the cache must delete its copy of the secret after this failure.
-    ///
-    /// That is so if AWS's answer says that the secret has no value, is marked for deletion or
-    /// doesn't exist, or that access is denied. Other failures, such as expired credentials, say
-    /// nothing about the value.
+    /// True if the cache must delete its copy of the secret: AWS says that it has no value, is
+    /// marked for deletion or doesn't exist, or that access is denied. Other failures, such as
+    /// expired credentials, say nothing about the value.
     pub withholds_value: bool,
     pub again: Again,
     pub mention: Mention,
-    /// The headline, or just the part after the secret's name if the headline contains the name:
-    /// `has no value`. Empty if every failure has a headline of its own.
+    /// The headline, or the part after the secret's name: `has no value`. Empty if every failure
+    /// has a headline of its own.
     pub headline: &'static str,
-    /// Describes the failure in a sentence that doesn't name the secret. `{}` stands for AWS's
-    /// message or, without a message, for the headline.
+    /// A sentence that doesn't name the secret. `{}` stands for AWS's message or, without one, the
+    /// headline.
     pub sentence: &'static str,
-    /// Advice for failures that have no help text of their own. Empty if no advice fits every
-    /// failure with this cause.
+    /// Advice for failures without help of their own. Empty if no advice fits them all.
     pub remedy: &'static str,
 }
 
-/// The defaults for all causes. They suit a failure that doesn't concern a particular secret, and
-/// that would recur if the request were repeated.
+/// The facts for failures that don't concern a particular secret, and that would occur again.
 pub const GENERAL: CauseFacts = CauseFacts {
     code: "refused",
     status: Status::Configuration,
@@ -112,7 +104,7 @@ pub const GENERAL: CauseFacts = CauseFacts {
     remedy: "",
 };
 
-/// The defaults for failures that are caused by the secret itself.
+/// The facts for failures that the secret itself causes.
 pub const OF_SECRET: CauseFacts = CauseFacts {
     withholds_value: true,
     mention: Mention::AsSubject,
