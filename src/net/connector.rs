@@ -1,8 +1,8 @@
-//! Opens connections to a host, directly or through an HTTP proxy. The steps are a lookup of the
-//! host's addresses, TCP, the tunnel through the proxy, and the TLS handshake.
+//! Opens connections to a host, directly or through an HTTP proxy: the DNS lookup, TCP, the tunnel
+//! through the proxy, and the TLS handshake.
 //!
-//! The SDK's connector always offers HTTP/2, and nothing was found upstream about an option for
-//! HTTP/1.1 only.
+//! The SDK's connector isn't used, because it always offers HTTP/2. Nothing was found upstream
+//! about an option for HTTP/1.1 only.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, LazyLock};
@@ -28,18 +28,16 @@ use super::proxy::{Proxy, ProxyLogin, ProxySettings, host_and_port, open_tunnel,
 use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::message::{FetchError, FetchResult};
 
-/// A byte stream over TCP or TLS, either direct or through a proxy.
 type Stream = Box<dyn ByteStream>;
 
 trait ByteStream: Read + Write + Send + Unpin {}
 
 impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 
-/// An open connection, which carries one request at a time.
+/// An HTTP connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections to hosts. Clones share the root certificates, the DNS lookups, and the result
-/// of the proxy login.
+/// Clones share the root certificates, the DNS lookups, and the result of the proxy login.
 #[derive(Clone)]
 pub struct Connector {
     dns: DnsResolver,
@@ -52,7 +50,7 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Creates a connector. The root certificates are read only when a connection first needs them.
+    /// The root certificates are read only when a connection first needs them.
     pub fn new(settings: &HttpSettings, limit: Duration) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
@@ -70,13 +68,12 @@ impl Connector {
         }
     }
 
-    /// Opens a connection to the host in `to`, with a TLS handshake for `https`.
+    /// Opens a connection to the host in `to`. Dropping the connection closes it.
     ///
-    /// Spawns a task that sends requests on it and reads the responses. [`Self::limit`] applies to
-    /// each step separately: DNS and TCP together, the tunnel through a proxy, and TLS. Dropping
-    /// the connection closes it.
+    /// [`Self::limit`] applies to each step separately: DNS and TCP together, the tunnel through a
+    /// proxy, and TLS.
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
-        // hyper-util's connector has to be mutable, so open the stream with a clone.
+        // hyper-util's connector has to be mutable, so this uses a clone.
         let stream = self.clone().open(to).await?;
         let (connection, exchanges) = http_handshake(stream)
             .await
@@ -85,7 +82,6 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Opens a byte stream to a host, using TLS for an `https` URL.
     async fn open(&mut self, to: &Uri) -> FetchResult<Stream> {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
@@ -101,16 +97,14 @@ impl Connector {
         self.open_tls(stream, to, &peer).await
     }
 
-    /// Opens a byte stream to a host, before any TLS handshake with the host itself.
-    ///
-    /// With a proxy, the stream for an `http` URL ends at the proxy. For an `https` URL, it is a
-    /// tunnel through the proxy to the host.
+    /// Opens a stream, without a TLS handshake with the host itself. With a proxy, the stream ends
+    /// at the proxy for an `http` URL, and is a tunnel to the host for an `https` URL.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, host_and_port(to)).await;
         };
-        // Boxed, because most launches have no proxy and shouldn't have to reserve and move memory
-        // for these futures.
+        // The futures are boxed, because most launches have no proxy and shouldn't reserve and move
+        // memory for it.
         if to.scheme() != Some(&Scheme::HTTPS) {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
@@ -124,15 +118,12 @@ impl Connector {
             let tunnel = opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))?;
             Ok(Box::new(tunnel) as Stream)
         };
-        // Until the proxy has accepted the password, `attempt` opens only one tunnel at a time, so
-        // a wrong password can't lock the account.
+        // Opens only one tunnel at a time until the proxy has accepted the password.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
-    /// Opens a stream to a proxy, using TLS if the proxy has an `https` URL.
-    ///
-    /// `to` is the URL of the request. If the proxy can't be reached, the help text suggests
-    /// reaching the host in `to` without the proxy.
+    /// If the proxy can't be reached, the help suggests reaching the host in `to` without the
+    /// proxy.
     async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
         let uri = proxy.intercept.uri();
         let name = proxy.to_string();
@@ -148,11 +139,10 @@ impl Connector {
             .map_err(|failure| proxy.with_plain_remedy(failure))
     }
 
-    /// Looks up a URL's host and opens a TCP connection to it. `peer` is the host's name in
-    /// messages.
+    /// `peer` is what messages call the host, here and in `open_tls`.
     async fn open_tcp(&mut self, to: &Uri, peer: &str) -> FetchResult<Stream> {
-        // hyper-util divides this timeout among a host's addresses, so an address that never
-        // answers leaves time for the next one.
+        // hyper-util divides this timeout among a host's addresses, so a silent address leaves time
+        // for the next one.
         self.tcp.set_connect_timeout(Some(self.limit));
         match timeout(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
@@ -171,14 +161,12 @@ impl Connector {
         }
     }
 
-    /// Performs the TLS handshake with a URL's host over an open stream. `peer` is the host's name
-    /// in messages.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
         let failed = |error| FetchError::from_handshake(&error, peer);
-        // In a URL, an IPv6 address is in brackets.
+        // An IPv6 address in a URL is in brackets.
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
-        // A host such as `127.1` fails here: the system can resolve it, but it isn't a valid name
-        // for TLS.
+        // This fails for a host such as `127.1`: the system can resolve it, but TLS doesn't allow
+        // it as a name.
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| failed(io::Error::other(error)))?;
 
@@ -195,7 +183,7 @@ impl Connector {
 pub struct HttpSettings {
     pub trust: TrustSettings,
     pub proxy: ProxySettings,
-    /// The application's name in the User-Agent header, from AWS_SDK_UA_APP_ID or the profile's
+    /// The application id in the User-Agent header, from AWS_SDK_UA_APP_ID or the profile's
     /// `sdk_ua_app_id`.
     pub app_id: Option<String>,
 }

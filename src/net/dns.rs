@@ -20,30 +20,28 @@ use crate::model::reference::aws_domain;
 use crate::system::lifecycle::locked;
 use crate::system::os_error;
 
-/// A resolver that calls getaddrinfo(3). Clones share their lookups.
-///
-/// If a lookup never returns, its thread runs until the process ends or calls execve.
+/// Clones share their lookups. If a lookup never returns, its thread runs until the process ends or
+/// calls execve.
 #[derive(Clone, Default)]
 pub(super) struct DnsResolver {
-    /// Each host's latest lookup, whether running or finished, and when it started.
+    /// Each host's latest lookup, running or finished, and when it started.
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
-/// A lookup is reused for this long. After that, the host's addresses may have changed.
+/// How long a lookup is reused. Later, the host may have other addresses.
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
-    /// True if a lookup of the host is still running.
+    /// True while a lookup of the host is running.
     pub fn is_looking_up(&self, host: &str) -> bool {
         locked(&self.lookups)
             .get(host)
             .is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
 
-    /// Starts a lookup of a host's addresses, or returns the latest one if it is younger than
-    /// [`MAX_LOOKUP_AGE`] and hasn't failed.
+    /// The host's latest lookup or, if it failed or is older than [`MAX_LOOKUP_AGE`], a new one.
     pub(super) fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = locked(&self.lookups);
         if let Some((started, lookup)) = lookups.get(host)
@@ -58,16 +56,15 @@ impl DnsResolver {
     }
 }
 
-/// Starts a lookup on a new thread and returns immediately.
 fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
-        // Sending fails only if the lookup was dropped, and then nothing needs the answer any more.
+        // This fails only if the lookup was dropped, and then nothing needs the answer any more.
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
         started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
-        // This can't fail, because the thread always sends an answer.
+        // The thread always sends an answer.
         receiver
             .await
             .map_err(|error| LookupError(Some(error.to_string())))?
@@ -90,19 +87,17 @@ impl Service<Name> for DnsResolver {
     }
 }
 
-/// Looks up the addresses of a host. Blocks the thread until the answer arrives.
+/// Looks up a host's addresses, and blocks the thread until the answer arrives.
 ///
 /// - `localhost` always means this machine, whatever a name server says (RFC 6761, section 6.3),
 ///   because the tokens for the agent and for a container's endpoint are sent there.
 /// - An AWS host is first looked up as an absolute name, with a trailing dot. Kubernetes sets
-///   `ndots:5` in /etc/resolv.conf, so a resolver would otherwise try the name in each search
-///   domain first, which takes four rounds of queries. An AWS host in /etc/hosts gets no dot,
-///   because the names there have none.
-/// - All other hosts, and AWS hosts that aren't found with the dot, are looked up with the system's
-///   search domains.
+///   `ndots:5` in /etc/resolv.conf, so a resolver would otherwise try each search domain first,
+///   which takes four rounds of queries. A host in /etc/hosts is looked up without the dot, because
+///   the names there have none.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     if host.eq_ignore_ascii_case("localhost") {
-        // Port 0 is a placeholder. hyper-util sets the real port.
+        // hyper-util sets the real port.
         return Ok(vec![
             (Ipv4Addr::LOCALHOST, 0).into(),
             (Ipv6Addr::LOCALHOST, 0).into(),
@@ -115,7 +110,8 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
         return Ok(found);
     }
     addresses_of(host).or_else(|error| {
-        // DNS ignores case, but musl compares the names in /etc/hosts byte by byte.
+        // DNS ignores case, but musl compares the names in /etc/hosts byte by byte, so try the name
+        // in lower case, too.
         let lower = host.to_ascii_lowercase();
         if lower == host {
             return Err(error);
@@ -124,11 +120,9 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     })
 }
 
-/// Asks the system's resolver for the IPv4 and IPv6 addresses of a name.
-///
-/// If that fails, asks for IPv4 addresses only and, if that fails as well, for IPv6 addresses only.
-/// Some name servers answer a query for IPv6 addresses (AAAA) with an error or not at all, and musl
-/// then drops the IPv4 addresses, too.
+/// Asks the system's resolver for IPv4 and IPv6 addresses and, if that fails, for IPv4 only, and
+/// then for IPv6 only. Some name servers answer a query for IPv6 addresses (AAAA) with an error or
+/// not at all, and musl then drops the IPv4 addresses, too.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {
@@ -137,7 +131,7 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
             ..AddrInfoHints::default()
         };
         let found = getaddrinfo(Some(name), None, Some(hints))?;
-        // An address that is neither IPv4 nor IPv6 is an `Err` in the list, and is left out.
+        // An `Err` in the list is an address that is neither IPv4 nor IPv6.
         Ok(found.flatten().map(|found| found.sockaddr).collect())
     };
     let any_family = 0; // AF_UNSPEC
@@ -148,13 +142,12 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     })
 }
 
-/// True if /etc/hosts lists the host.
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     hosts
         .lines()
         .flat_map(|line| {
-            // Each line has an address, the host's names, and possibly a comment.
+            // Each line has an address, names, and possibly a comment.
             let entry = line.split('#').next().unwrap_or_default();
             entry.split_whitespace().skip(1)
         })

@@ -2,7 +2,7 @@
 //! into texts for messages.
 //!
 //! Each error becomes a [`FetchError`] where it occurs, as a sentence that names the host or the
-//! proxy. Such a sentence never contains the body of a response, or the user name and password in a
+//! proxy. The sentence never contains the body of a response, or the user name and password in a
 //! URL. But the text of an SDK error can quote the reason that a credentials endpoint gives in its
 //! response.
 
@@ -25,8 +25,7 @@ use crate::system::redaction::redacted_line;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a host's name doesn't resolve. `None` means that the name doesn't exist or has no
-/// address (EAI_NONAME).
+/// Why a host's name doesn't resolve.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
 pub(super) struct LookupError(pub Option<String>);
@@ -37,15 +36,15 @@ impl From<dns_lookup::LookupError> for LookupError {
             return Self(None);
         }
         let text = os_error::io_error_text(&error.into());
-        // dns-lookup puts this prefix before the gai_strerror(3) text.
+        // dns-lookup puts this before the text of gai_strerror(3).
         let beginning = "failed to lookup address information: ";
         Self(Some(text.replace(beginning, "")))
     }
 }
 
 impl FetchError {
-    /// Creates the error for a TCP connection that couldn't be opened, perhaps because the host's
-    /// name didn't resolve. `to` is the host's URL, and `peer` is the host's name in the message.
+    /// The error for a TCP connection that couldn't be opened. `peer` is what messages call the
+    /// host in `to`.
     pub(super) fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
         if let Some(LookupError(why)) = find_source(error) {
             return Self::unresolved(peer, why.as_deref());
@@ -59,8 +58,8 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Creates the error for a request that failed on an open connection: the connection broke, or
-    /// the response is too long or isn't valid HTTP.
+    /// The error for an open connection that broke, or a response that is too long or isn't valid
+    /// HTTP.
     pub(super) fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
         let (mut kind, text) = kind_and_text(&*error);
@@ -79,7 +78,7 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Creates the error for a failed TLS handshake. If the cause isn't an error from rustls, the
+    /// The error for a failed TLS handshake. If the cause isn't an error from rustls, the
     /// connection probably closed or timed out before the server answered the first message.
     pub(super) fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
@@ -103,13 +102,12 @@ impl FetchError {
         failure.with_io_kind(error.kind())
     }
 
-    /// Turns the failure into a refusal if the host doesn't speak TLS. Returns any other failure
-    /// unchanged.
+    /// If the host doesn't speak TLS, turns the failure into a refusal that suggests `http://` in
+    /// `place`.
     ///
-    /// The help text suggests using `http://` in `place`. Call this only for a host that the user
-    /// named there, because another attempt would fail in the same way. With one of AWS's own
-    /// hosts, another attempt might succeed, because a captive portal may have answered instead of
-    /// AWS.
+    /// Call this only for a host that the user named in `place`: another attempt would fail in the
+    /// same way. For one of AWS's own hosts, another attempt might succeed, because a captive
+    /// portal may have answered this one.
     pub fn for_host_named_in(self, place: &Place) -> Self {
         if self.cause() != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -118,8 +116,7 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.text()).help(help)
     }
 
-    /// Creates the error for a host whose name doesn't resolve. `why` is `None` if the name doesn't
-    /// exist or has no address.
+    /// As in [`LookupError`], `why` is `None` if the name doesn't exist or has no address.
     pub(super) fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
@@ -128,8 +125,7 @@ impl FetchError {
         }
     }
 
-    /// Creates the error for a host or proxy that doesn't answer when we connect to it. `peer` is
-    /// its name in the message.
+    /// The error for a host or proxy that doesn't answer when we connect to it.
     pub(super) fn silent(to: &Uri, peer: &str) -> Self {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let why = match host.parse::<IpAddr>() {
@@ -139,20 +135,18 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Creates the error for a host that didn't answer within `limit`, which the message shows in
-    /// whole seconds. `kind` is [`OutageKind::Timeout`] if a request got no answer, and
-    /// [`OutageKind::Silent`] if the connection wasn't opened in time.
+    /// The error for a host that didn't answer within `limit`. `kind` is [`OutageKind::Timeout`] if
+    /// a request got no answer, and [`OutageKind::Silent`] if the connection wasn't opened in time.
     pub(super) fn late(kind: OutageKind, host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(Duration::from_secs(limit.as_secs()));
         let why = format!("{host} didn't answer within {limit}");
         Self::outage(kind, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Creates the error for a certificate that isn't trusted.
-    ///
-    /// It is usually a refusal, because a later request would get the same certificate. But a
-    /// certificate that isn't valid yet is an outage, so that `--wait` tries again: this machine's
-    /// clock is probably wrong, for example at boot, before NTP has set it.
+    /// The error for an invalid certificate. This is usually a refusal, because a later request
+    /// would get the same certificate. But a certificate that isn't valid yet is an outage, so that
+    /// `--wait` tries again: this machine's clock is probably wrong, for example at boot, before
+    /// NTP has set it.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         if let CertificateError::NotValidYetContext { .. } = reason {
             let why = format!("the certificate of {peer} isn't valid yet");
@@ -167,8 +161,8 @@ impl FetchError {
     }
 }
 
-/// Finds the first I/O error in a chain of errors, and returns its kind and text. If the chain has
-/// no I/O error, returns `None` and the text of the whole chain.
+/// The kind and text of the first I/O error among `error` and its sources or, if there is none, the
+/// texts of all of them.
 fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     match find_source::<io::Error>(error) {
         Some(io) => (Some(io.kind()), error_text(io)),
@@ -176,8 +170,7 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     }
 }
 
-/// Joins the texts of an error and its sources into one line, such as `h:443: refused`. Skips any
-/// text that is already part of an earlier one.
+/// Joins the texts of an error and its sources, such as `h:443: refused`, without repetitions.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = error_and_sources(error).peekable();
@@ -196,11 +189,9 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
     redacted_line(&parts.join(": "))
 }
 
-/// An error's own text, without its sources, reworded if it would puzzle a user. Empty for an SDK
-/// error that adds nothing to its source.
+/// An error's own text, reworded if it would puzzle a user. Empty if it adds nothing to its source.
 ///
-/// `SdkError` (aws-smithy-runtime-api 1.19) is generic, so it is recognized by its text instead of
-/// its type.
+/// `SdkError` (aws-smithy-runtime-api 1.19) is generic, so it is recognized by its text.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
         let status = response.response().status().as_u16();
@@ -224,8 +215,8 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Iterates over an error and all of its sources, starting with the error itself. An `io::Error` is
-/// followed by the error that it wraps, which `io::Error::source` would skip.
+/// An error and all of its sources, including the error inside an `io::Error`, which
+/// `io::Error::source` would skip.
 fn error_and_sources<'e>(
     error: &'e (dyn Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
@@ -237,7 +228,7 @@ fn error_and_sources<'e>(
     })
 }
 
-/// Finds the first error of type `T` among an error and its sources.
+/// The first error of type `T` among `error` and its sources.
 pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     error_and_sources(error).find_map(|error| error.downcast_ref())
 }

@@ -1,15 +1,13 @@
-//! The HTTP/1.1 client, for our own requests to AWS and the agent, and for the SDK's credential
-//! providers. A request goes in, and a response or a [`FetchError`] comes out:
+//! The HTTP/1.1 client for our own requests and for the SDK's credential providers:
 //!
 //! ```text
 //! HttpClient ─▶ connector ─▶ DNS ─▶ TCP ─▶ the proxy, if any ─▶ TLS, for https ─▶ the host
 //! ```
 //!
-//! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
-//! proxy's password. It doesn't follow redirects, and repeats a request only as shown below.
+//! The client doesn't follow redirects, and repeats a request only as shown below.
 //!
-//! A connection carries one request at a time. A request waits for one of the host's permits, uses
-//! a connection, and returns both when the response has been read:
+//! A connection carries one request at a time. A request waits for one of the host's permits, and
+//! returns it with the connection when the response has been read:
 //!
 //! ```text
 //!             ┌─ an idle connection ────────────────┐
@@ -21,14 +19,13 @@
 //!
 //! A host has at most [`MAX_CONNECTIONS`] connections, including the spare ones, which are idle or
 //! were opened in advance. A server can close a spare connection just as a request is written to
-//! it. So a request that fails on a spare connection is sent once more, on a new connection,
-//! without using up an attempt.
+//! it. The request is then sent once more, on a new connection, without using up an attempt.
 //!
 //! The pool of the SDK has no limit (smithy-rs#4708 adds an optional one), and opens a connection
 //! for each of the requests that start together, as hyper's client does (hyper#1485).
 //! `client::legacy` of `hyper-util` could replace 22 of the pool's 69 lines, but needs 50 for our
-//! connector. It can't open connections in advance, and doesn't repeat a request if the server
-//! closes the connection just then (hyper#2136).
+//! connector, can't open connections in advance, and doesn't repeat a request if the server closes
+//! the connection just as the request is written (hyper#2136).
 
 mod connector;
 mod dns;
@@ -63,20 +60,16 @@ use crate::system::lifecycle::locked;
 use connector::{Connection, Connector};
 use proxy::Proxy;
 
-/// The maximum number of connections to one host, and of a backend's requests in flight, because
-/// each request has its own connection.
-///
-/// A typical launch reads 20 secrets, so a limit below that would need more round trips. This one
-/// is still low enough not to flood a service.
+/// The maximum number of connections to one host, and of a backend's requests in flight. It is
+/// enough for a typical launch, which reads 20 secrets, and low enough not to flood a service.
 const MAX_CONNECTIONS: usize = 32;
 
-/// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
-/// order in which they finish.
+/// Runs requests, at most [`MAX_CONNECTIONS`] at a time. The results are in the order in which they
+/// finish.
 pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
     requests.buffer_unordered(MAX_CONNECTIONS).collect().await
 }
 
-/// The connections to one host.
 struct Host {
     permits: Semaphore,
     spare: Mutex<Spare>,
@@ -86,12 +79,12 @@ struct Host {
 #[derive(Default)]
 struct Spare {
     idle: Vec<Connection>,
-    /// The tasks that open connections in advance, oldest first.
+    /// Connections opened in advance, the oldest one first.
     preconnected: VecDeque<JoinHandle<FetchResult<Connection>>>,
 }
 
-/// A request in flight: its connection, its permit, and the response, whose body hasn't been read
-/// yet. Dropping these values closes the connection and releases the permit.
+/// A request whose response has begun. Dropping this value closes the connection and releases the
+/// permit.
 struct Exchange<'a> {
     connection: Connection,
     permit: SemaphorePermit<'a>,
@@ -99,19 +92,14 @@ struct Exchange<'a> {
 }
 
 impl Host {
-    /// Takes a connection that no request is using. `None` if there isn't one.
+    /// Takes an idle connection or, if there's none, the oldest connection opened in advance.
     ///
-    /// Prefers an idle connection that the server hasn't closed. Otherwise, takes the oldest
-    /// connection that was opened in advance, and waits until it is open:
-    ///
-    /// - If it fails during the wait, the request fails, too, instead of opening another one. With
-    ///   a silent host, both attempts together would exceed the request's own time limit.
-    /// - If it had already failed before the wait, the result is `None`. The request then opens a
-    ///   new one, because the host may have come up since.
+    /// If opening that connection fails while we wait for it, the request fails, too: if the host
+    /// is silent, another attempt would exceed the request's own time limit. If opening it had
+    /// failed earlier, the request opens a new connection, because the host may have come up since.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
-            // Take the idle connection in a statement of its own, so that the lock on `spare` isn't
-            // held across an await.
+            // This is a statement of its own, so that the lock isn't held across an await.
             let idle = locked(&self.spare).idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
@@ -123,7 +111,7 @@ impl Host {
             return Ok(None);
         };
         let had_ended = opening.is_finished();
-        // `await` fails only if the task was cancelled or panicked, and neither happens.
+        // This fails only if the task was cancelled or panicked, and neither happens.
         match opening.await.ok().transpose() {
             Err(_) if had_ended => Ok(None),
             opened => opened,
@@ -131,7 +119,7 @@ impl Host {
     }
 }
 
-/// The scheme and authority of a URL, which identify a host.
+/// What identifies a host.
 type HostKey = (Option<Scheme>, Option<Authority>);
 
 /// An HTTP client. Clones share the connections.
@@ -139,8 +127,7 @@ type HostKey = (Option<Scheme>, Option<Authority>);
 pub struct HttpClient {
     pub connector: Connector,
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The time limit for getting a permit and a connection. [`Self::send`] also applies it to the
-    /// wait for the response's head and for each part of its body.
+    /// The client's [`TimeLimits::read`].
     read_limit: Duration,
     /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
@@ -150,18 +137,16 @@ pub struct HttpClient {
 /// can make it six times as long.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// The name and version of this program in the User-Agent header.
 const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 
 /// The application id in the User-Agent header, unless the user has set one.
 const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// Creates a client with two time limits: [`Connector::limit`] and [`Self::read_limit`].
+    /// The two time limits are [`Connector::limit`] and [`Self::read_limit`], here and below.
     pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
-        // Replace characters that aren't allowed here with hyphens, as the AWS CLI does, so that
-        // the header is always valid.
+        // Replaces characters that a header can't have, as the AWS CLI does.
         let app_id = written_id.replace(
             |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)),
             "-",
@@ -175,22 +160,21 @@ impl HttpClient {
         }
     }
 
-    /// Turns this client into one that never uses a proxy. The new client opens its own
-    /// connections, because the existing ones may go through a proxy.
+    /// A client that never uses a proxy. It opens its own connections, because the existing ones
+    /// may go through a proxy.
     pub fn without_proxy(mut self) -> Self {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
         self
     }
 
-    /// Changes the client's two time limits: [`Connector::limit`] and [`Self::read_limit`].
+    /// Changes the two time limits.
     pub fn with_limits(mut self, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         self.connector.limit = connect_limit;
         self.read_limit = read_limit;
         self
     }
 
-    /// The connections to a URL's host. Creates an empty pool for a host that doesn't have one yet.
     fn host(&self, to: &Uri) -> Arc<Host> {
         let key = (to.scheme().cloned(), to.authority().cloned());
         let mut hosts = locked(&self.hosts);
@@ -203,8 +187,7 @@ impl HttpClient {
         Arc::clone(host)
     }
 
-    /// Starts opening `count` connections for later requests, and returns immediately. Opens fewer
-    /// if the host would otherwise have more than [`MAX_CONNECTIONS`].
+    /// Starts opening up to `count` connections for later requests, and returns immediately.
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
         let mut spare = locked(&host.spare);
@@ -218,8 +201,7 @@ impl HttpClient {
         }
     }
 
-    /// Sends a request with [`Self::send_within`], allowing the server to be silent for at most
-    /// [`Self::read_limit`].
+    /// Sends a request with [`Self::send_within`] and [`Self::read_limit`].
     pub async fn send(
         &self,
         request: Request<Bytes>,
@@ -229,10 +211,9 @@ impl HttpClient {
 
     /// Sends a request, and returns the response's head and body.
     ///
-    /// Once the connection is open, the server may be silent for at most `silence` before the
-    /// response, and again before each part of the body. If the body breaks off or is longer than
-    /// [`MAX_BODY`], the head is still returned, because its status may already tell the caller
-    /// enough.
+    /// The server may be silent for at most `silence` before the response, and before each part of
+    /// the body. If the body breaks off or is longer than [`MAX_BODY`], the head is still returned,
+    /// because its status may tell the caller enough.
     pub async fn send_within(
         &self,
         mut request: Request<Bytes>,
@@ -246,8 +227,8 @@ impl HttpClient {
         let exchanging = self.exchange(&host, &uri, request.map(Full::new), silence);
         let exchanged = match proxy {
             None => exchanging.await,
-            // Boxed, because most requests have no proxy and shouldn't have to reserve memory for
-            // this future.
+            // The future is boxed, because most requests have no proxy and shouldn't reserve memory
+            // for it.
             Some(proxy) => {
                 let accepted = async {
                     let exchange = exchanging.await?;
@@ -267,16 +248,13 @@ impl HttpClient {
         } = exchanged?;
         let (head, mut body) = response.into_parts();
         let whole = read_body(&mut body, &uri, silence).await?;
-        // Reuse the connection only if the whole body was read. Otherwise, the next request on it
-        // would read the rest of this body.
+        // Don't reuse the connection after half a body: the next request would read the rest.
         if whole.is_ok() {
             locked(&host.spare).idle.push(connection);
         }
         Ok((head, whole))
     }
 
-    /// Sends a request to `to`, and returns the response together with its connection and permit.
-    /// First waits until fewer than [`MAX_CONNECTIONS`] requests to the host are in flight.
     async fn exchange<'h>(
         &self,
         host: &'h Host,
@@ -287,7 +265,7 @@ impl HttpClient {
         let broken = |error: BoxError| FetchError::from_exchange(error, host_and_port(to));
         let is_late = |_| FetchError::late(OutageKind::Timeout, host_and_port(to), silence);
         let waiting = async {
-            // This can't fail, because nothing closes the semaphore.
+            // This never fails, because nothing closes the semaphore.
             let permit = host
                 .permits
                 .acquire()
@@ -297,8 +275,8 @@ impl HttpClient {
         };
         let (permit, spare) = self.in_time(to, waiting).await?;
 
-        // If the spare connection breaks, send the request again on a new connection (below),
-        // because the server may have closed the spare one while it was idle.
+        // If this fails, use a new connection: the server may have closed the spare one while it
+        // was idle.
         if let Some(mut connection) = spare {
             let sending = connection.send_request(request.clone());
             if let Ok(response) = timeout(silence, sending).await.map_err(is_late)? {
@@ -321,8 +299,7 @@ impl HttpClient {
         })
     }
 
-    /// Waits for `opening`, a future that gets a permit or a connection for a request to `to`.
-    /// Fails if that takes longer than [`Self::read_limit`].
+    /// Waits for a permit or a connection, for at most [`Self::read_limit`].
     async fn in_time<T>(
         &self,
         to: &Uri,
@@ -337,9 +314,9 @@ impl HttpClient {
         })
     }
 
-    /// The proxy that forwards requests to this URL, and that may answer them itself.
+    /// The proxy, if any, that forwards requests to this URL and may answer them itself.
     pub fn forwarding_proxy(&self, to: &Uri) -> Option<Proxy> {
-        // An `https` request goes through a tunnel, so the proxy sees neither the target nor the
+        // For an `https` URL, the proxy only provides a tunnel, and sees neither the target nor the
         // headers.
         if to.scheme() == Some(&Scheme::HTTPS) {
             return None;
@@ -347,12 +324,8 @@ impl HttpClient {
         self.connector.proxies.proxy(to)
     }
 
-    /// Sets a request's target to the form that its receiver expects (RFC 9112, section 3.2).
-    ///
-    /// - For a server, directly or through a tunnel, this is just the path and query. Returns
-    ///   `None`.
-    /// - For a proxy that forwards the request, this is the whole URL. Also adds the header with
-    ///   the proxy's password, and returns the proxy.
+    /// Sets the request's target (RFC 9112, section 3.2): the whole URL for a proxy that forwards
+    /// the request, otherwise the path and query. Adds the proxy's password, and returns the proxy.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         if let Some(proxy) = self.forwarding_proxy(uri) {
             if let Some(authorization) = proxy.intercept.basic_auth() {
@@ -370,11 +343,8 @@ impl HttpClient {
     }
 }
 
-/// Reads the body of a response from `uri`.
-///
-/// The outer result is an error if the server is silent for longer than `silence`. If the body is
-/// incomplete or longer than [`MAX_BODY`], only the inner result is an error, because the
-/// response's status may already tell the caller enough.
+/// The outer result is an error only if the server is silent for longer than `silence`. After any
+/// other error, the caller can still use the response's head.
 async fn read_body(
     body: &mut Incoming,
     uri: &Uri,
@@ -394,16 +364,15 @@ async fn read_body(
     }
 }
 
-/// Converts an SDK request into the type that our client sends, with the whole body in memory.
+/// Converts an SDK request, with its whole body in memory.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;
     Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
-/// Adds a Host header if there's none, omitting the scheme's default port. Also sets the User-Agent
-/// header, because the SDK's credential providers have no setting for it. A signed request stays
-/// valid, because the signature doesn't cover User-Agent.
+/// Adds Host and User-Agent. User-Agent is set here, because the SDK's credential providers have no
+/// setting for it. A signed request stays valid, because the signature doesn't cover this header.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };
@@ -412,7 +381,7 @@ fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     } else {
         host_and_port(to)
     };
-    // This can't fail, because a URL contains only visible ASCII characters.
+    // This never fails, because a URL contains only visible ASCII characters.
     if let Ok(host) = HeaderValue::from_str(host) {
         headers.entry(HOST).or_insert(host);
     }

@@ -24,27 +24,25 @@ use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::system::redaction::conceal;
 
-/// The user's proxy settings. Each environment variable can also be written in lower case, such as
+/// The user's proxy settings. Each variable can also be written in lower case, such as
 /// `https_proxy`.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
-    /// The proxy for `http` URLs, from HTTP_PROXY.
+    /// From HTTP_PROXY, for `http` URLs.
     pub http: Option<Placed<HttpUrl>>,
-    /// The proxy for `https` URLs, from HTTPS_PROXY.
+    /// From HTTPS_PROXY, for `https` URLs.
     pub https: Option<Placed<HttpUrl>>,
     pub no_proxy: Option<String>,
 }
 
 #[derive(Clone)]
 pub struct Proxy {
-    /// The proxy's URL and, if the URL contains a user name, the Proxy-Authorization header with
-    /// the user name and the password.
+    /// The proxy's URL and, if that contains a user name, the Proxy-Authorization header.
     pub(super) intercept: Intercept,
     pub(super) place: Place,
 }
 
-/// Writes the proxy's host and port, and the variable that sets it, but never the password: `the
-/// proxy 10.0.0.1:3128 (HTTPS_PROXY)`.
+/// Never shows the password: `the proxy 10.0.0.1:3128 (HTTPS_PROXY)`.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = shown(&host_with_port(self.intercept.uri()));
@@ -53,19 +51,15 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Adds a help text to an outage that has none yet. The text suggests correcting the proxy's
-    /// variable, or reaching the host in `to` without the proxy: `correct HTTPS_PROXY, or add
-    /// .amazonaws.com to NO_PROXY`.
+    /// Adds help to an outage that has none: to correct the variable, or to reach the host in `to`
+    /// without the proxy.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
         failure.or_outage_help(format!("correct {}, or {advice}", self.place))
     }
 
-    /// Replaces a failure's help text if the failure suggests that the proxy doesn't speak TLS.
-    /// Returns any other failure unchanged.
-    ///
-    /// The new help text says to use `http://` instead of `https://`, because hardly any proxy
-    /// speaks TLS. If the proxy definitely doesn't, the failure also becomes a refusal.
+    /// If the proxy may not speak TLS, suggests `http://` instead of `https://`, because hardly any
+    /// proxy speaks TLS. If this one definitely doesn't, the failure also becomes a refusal.
     pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause() else {
@@ -76,15 +70,14 @@ impl Proxy {
         failure.for_host_named_in(&self.place).help(help)
     }
 
-    /// The help text that shows how to set the proxy's variable:
-    /// `write HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
+    /// A remedy such as `write HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@`
+    /// or empty.
     fn assignment_remedy(&self, login: &str) -> String {
         let host = shown(host_and_port(self.intercept.uri()));
         format!("write {}=http://{login}{host}", self.place)
     }
 
-    /// Creates the error for a proxy that answers with HTTP status 407 (Proxy Authentication
-    /// Required).
+    /// The error for HTTP status 407 (Proxy Authentication Required).
     pub(super) fn authentication_required(&self) -> FetchError {
         let login = self.intercept.basic_auth();
         let what = match login {
@@ -101,15 +94,14 @@ impl Proxy {
     }
 }
 
-/// A URL's host, with the port if the URL has one: `example.com:8080`. Leaves out the user name and
-/// password, which must not be printed.
+/// A URL's host, and its port if it has one. Leaves out the user name and password, which must not
+/// be printed.
 pub fn host_and_port(url: &Uri) -> &str {
     let authority = url.authority().map_or("", |authority| authority.as_str());
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// A URL's host and port. If the URL has no port, uses the scheme's default port, which the user
-/// may not know.
+/// If the URL has no port, adds the scheme's default port, which the user may not know.
 fn host_with_port(url: &Uri) -> String {
     let host = host_and_port(url);
     match (url.port(), url.scheme()) {
@@ -119,10 +111,8 @@ fn host_with_port(url: &Uri) -> String {
     }
 }
 
-/// Adds a port to `peer`, a host's name in messages, if `peer` is the host in `to`.
-///
-/// Returns it unchanged if it names something else, such as a proxy, or if it is one of AWS's
-/// hosts, which all use the same port.
+/// Adds a port to `peer`, which is what messages call the host in `to`. Adds none for a proxy,
+/// whose name already has one, or for AWS's hosts, which all use the same port.
 pub fn with_port(to: &Uri, peer: &str) -> String {
     if peer == host_and_port(to) && aws_domain(to.host().unwrap_or_default()).is_none() {
         return host_with_port(to);
@@ -130,17 +120,15 @@ pub fn with_port(to: &Uri, peer: &str) -> String {
     peer.to_owned()
 }
 
-/// The advice to reach a host without the proxy, such as `add example.com to NO_PROXY`. For one of
-/// AWS's hosts, names AWS's whole domain (`.amazonaws.com`), because a launch sends requests to
-/// several of AWS's hosts.
+/// Advice such as `add example.com to NO_PROXY`. For AWS, it names the whole domain
+/// (`.amazonaws.com`), because a launch sends requests to several of AWS's hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
     format!("add {} to NO_PROXY", aws_domain(host).unwrap_or(host))
 }
 
 impl ProxySettings {
-    /// Finds the proxy for a request to `to`. Also makes sure that messages never contain the
-    /// proxy's password.
+    /// The proxy for a request to `to`. Also keeps its password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -152,7 +140,7 @@ impl ProxySettings {
             .split(',')
             .filter_map(|entry| host_of_entry(entry.trim(), port))
             .collect();
-        // curl and the AWS CLI also apply `*` to IP addresses, but hyper-util doesn't.
+        // hyper-util doesn't apply `*` to IP addresses. curl and the AWS CLI do, so handle it here.
         if hosts.contains(&"*") {
             return None;
         }
@@ -170,26 +158,23 @@ impl ProxySettings {
     }
 }
 
-/// Removes the port from a NO_PROXY entry, so `example.com:8080` becomes `example.com`. Returns
-/// `None` if the entry is for a port other than `port`. curl, Go and the AWS CLI support ports in
-/// these entries, but hyper-util doesn't.
+/// Removes the port from a NO_PROXY entry. `None` if the entry has a port other than `port`. curl,
+/// Go and the AWS CLI support ports in these entries, but hyper-util doesn't.
 fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
     let authority = entry.parse::<Authority>().ok();
     match authority.and_then(|authority| authority.port_u16()) {
         None => Some(entry),
         Some(entry_port) if entry_port == port => {
             let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
-            // An IPv6 address that is followed by a port is in brackets.
+            // An IPv6 address before a port is in brackets.
             Some(host.trim_matches(['[', ']']))
         }
         Some(_) => None,
     }
 }
 
-/// Makes sure that messages never contain the token of an authorization header.
-///
-/// If the token is a user name and password in base64 (Basic), the decoded password is also kept
-/// out of messages. The header may be just the token, without a scheme such as `Basic`.
+/// Keeps the token of an authorization header, and the password in a Basic token, out of messages.
+/// The header may be just the token, without a scheme such as `Basic`.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
         return;
@@ -201,21 +186,16 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
     conceal([token].into_iter().chain(password));
 }
 
-/// The proxy's verdict on the user name and password in its URL: `Ok` if it accepted them, or the
-/// failure if it refused them. `None` means that there is no verdict yet.
+/// The proxy's verdict on the user name and password in its URL, if there is one yet.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
 impl ProxyLogin {
     /// Runs `action`, which may send `proxy` the user name and password from its URL.
     ///
-    /// Until the proxy has accepted the password, actions run one after the other, because several
-    /// rejected attempts can lock the user's account. After that, or without a password, they run
-    /// concurrently. After status 407, no further action runs.
-    ///
-    /// # Errors
-    /// If `action` fails, or if the proxy has already answered an earlier action with status 407
-    /// ([`Refusal::Proxy`]).
+    /// Until the proxy has accepted the password, actions run one after the other. After that, or
+    /// without a password, they run concurrently. After status 407 ([`Refusal::Proxy`]), no further
+    /// action runs.
     pub async fn attempt<T>(
         &self,
         proxy: &Proxy,
@@ -226,7 +206,7 @@ impl ProxyLogin {
         }
         let mut verdict = self.0.lock().await;
         if let Some(known) = verdict.clone() {
-            // Release the lock, so that the next action needn't wait for this one.
+            // The next action needn't wait for this one.
             drop(verdict);
             known?;
             return action.await;
@@ -245,8 +225,8 @@ impl ProxyLogin {
     }
 }
 
-/// Asks `proxy` for a tunnel to the host in `to`. `stream` must already be connected to the proxy.
-/// Malformed headers in the response are ignored, so that they can't hide status 407.
+/// Asks `proxy` for a tunnel to the host in `to`. Ignores malformed headers in the response, so
+/// that they can't hide status 407.
 pub async fn open_tunnel(
     stream: impl Read + Write + Send + Unpin + 'static,
     to: &Uri,

@@ -1,10 +1,10 @@
-//! Creates the TLS client configuration, decides which root certificates are trusted, and words the
+//! Creates the TLS client configuration, chooses the trusted root certificates, and words the
 //! messages about certificates that aren't trusted.
 //!
 //! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`,
 //! SSL_CERT_FILE or SSL_CERT_DIR), only these are trusted. Otherwise, Mozilla's roots are tried
-//! first, because they are compiled in. The system's roots are read only if Mozilla's don't contain
-//! the issuer of a server's chain, as with a company's proxy:
+//! first, because they are compiled in. The system's are read only if Mozilla's don't contain the
+//! issuer of a server's chain, as with a company's proxy:
 //!
 //! ```text
 //! does the user name roots? ─ yes ─▶ verify with these roots ────────────────▶ trusted, or refused
@@ -14,9 +14,9 @@
 //!            └─ anything else ───────────────────────────────────────────────▶ trusted, or refused
 //! ```
 //!
-//! rustls verifies every certificate, and no option turns this off. The messages are ours: rustls'
-//! own messages print the names of Rust types, and times in seconds since 1970. They also don't
-//! name the issuer, which a user needs to find the missing root certificate.
+//! rustls verifies every certificate, and no option turns this off. The messages are ours: those of
+//! rustls print the names of Rust types, and times in seconds since 1970, and don't name the
+//! issuer, which a user needs to find the missing root certificate.
 //!
 //! The SDK reads the system's root certificates even if they aren't used (smithy-rs#3262 makes this
 //! lazy), and ignores AWS_CA_BUNDLE (aws-sdk-rust#1362, open; aws-sdk-rust#1171 asked for other
@@ -48,14 +48,13 @@ use crate::model::shown::without_tokens;
 use crate::system::lifecycle::locked;
 use crate::system::os_error;
 
-/// The user's TLS settings: which root certificates to trust, and which key exchange to use.
+/// Which root certificates to trust, and which key exchange to use.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
-    /// The root certificate file from `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in
-    /// this order of precedence. If it is set, `environment` is ignored.
+    /// From `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in this order of precedence.
+    /// If it is set, `environment` is ignored.
     pub bundle: Option<Placed<PathBuf>>,
-    /// The file that SSL_CERT_FILE names or, if that isn't set, the directory that SSL_CERT_DIR
-    /// names.
+    /// From SSL_CERT_FILE or, if that isn't set, SSL_CERT_DIR.
     pub environment: Option<Placed<PathBuf>>,
     pub key_exchange: KeyExchange,
 }
@@ -65,11 +64,11 @@ pub struct TrustSettings {
 pub(super) type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
-/// Creates the configuration for TLS 1.2 and 1.3.
+/// The configuration for TLS 1.2 and 1.3. By default, the preferred key exchange group is
+/// X25519MLKEM768.
 ///
-/// The preferred key exchange group is X25519MLKEM768, unless `settings` asks for a classical key
-/// exchange. Only HTTP/1.1 is offered: with HTTP/2, all requests would share one connection and
-/// wait for each other's packets.
+/// Only HTTP/1.1 is offered: with HTTP/2, all requests would share one connection and wait for each
+/// other's packets.
 pub(super) fn client_config(settings: &TrustSettings) -> ConfigResult {
     let system: LazyLock<_> =
         LazyLock::new(|| webpki_verifier(root_store(load_native_certs().certs)).ok());
@@ -98,7 +97,8 @@ pub(super) fn client_config(settings: &TrustSettings) -> ConfigResult {
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A launch's connections are opened at the same time, before there is a TLS session to resume.
+    // There is rarely a TLS session to resume, because a launch opens its connections at the same
+    // time.
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
@@ -107,28 +107,24 @@ fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Creates one of rustls' own verifiers, with `roots` as the trusted root certificates.
 fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider())
         .build()
         .map_err(|error| unusable_tls(format!("the root certificates can't be used: {error}")))
 }
 
-/// Reads the root certificates that the user named.
-///
-/// Fails if no usable certificate is found. As in OpenSSL, a missing directory isn't an error if
-/// another one has a certificate.
+/// The root certificates that the user named, if any. SSL_CERT_DIR may name several directories. As
+/// in OpenSSL, a missing one isn't an error if another one has a certificate.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, mut found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.value), None)),
-        // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself. If either is set, it
-        // reads no other roots.
+        // This reads SSL_CERT_FILE and SSL_CERT_DIR itself and, if either is set, no other roots.
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };
 
-    // `rustls_native_certs` overlooks a certificate right after a byte order mark, so parse such a
-    // file here, without the mark.
+    // `rustls_native_certs` overlooks a certificate right after a byte order mark, so read this one
+    // here.
     let file = fs::read(&named.value).unwrap_or_default();
     if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
         found
@@ -144,8 +140,8 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let why = match found.errors.into_iter().next().map(|error| error.kind) {
         Some(ErrorKind::Io { inner, path }) => {
             let reason = os_error::file_error_text(&path, &inner);
-            // By mistake, the path may be a URL, or the contents of a PEM file, even of a private
-            // key.
+            // By mistake, the path may be a URL with a password, or the contents of a PEM file,
+            // even of a private key. Don't show these.
             let path = without_tokens(&path.to_string_lossy());
             if path.contains('\n') || path.contains("-----") {
                 format!("the root certificates can't be read: {reason}")
@@ -180,26 +176,24 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     roots
 }
 
-/// Verifies a server's certificate chain against the user's roots or, without these, Mozilla's. If
-/// Mozilla's roots don't contain the issuer, tries the system's roots.
+/// Verifies a server's certificate chain as the head of this file shows.
 ///
-/// Remembers the last verified chain for each host name, because a host presents the same chain on
-/// all connections of a launch. This saves two of the three RSA verifications in a handshake. The
-/// third one, of the handshake's own signature, is done for every connection.
+/// Remembers the last verified chain for each host name, which is the same on all connections of a
+/// launch. This saves two of the three RSA verifications in a handshake. The third one, of the
+/// handshake's own signature, is done for every connection.
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
-    /// The verifier with the system's roots, which are read when first needed. The outer option is
-    /// `None` if the user named roots, and the inner one is `None` if the system has no roots.
+    /// The system's roots. The outer option is `None` if the user named roots, and the inner one if
+    /// the system has none.
     system: Option<LazyLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
 
-/// A verified chain is remembered for this long. After that, a certificate in the chain may have
-/// expired.
+/// How long a verified chain is remembered. Later, a certificate in it may have expired.
 const MAX_CHAIN_AGE: Duration = Duration::from_secs(60);
 
-/// A chain that was verified for a host name, and the time of the verification.
+/// The certificates of the chain, and the time when they were verified.
 type VerifiedChain = (Vec<CertificateDer<'static>>, UnixTime);
 
 impl ServerCertVerifier for Verifier {
@@ -212,9 +206,9 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = || iter::once(leaf).chain(others);
-        // Keep this lock until the chain is verified. If several connections to a host are opened
-        // at the same time, only the first one then verifies the chain, and the others wait here.
-        // If the clock was set back since the last verification, the chain is verified again.
+        // Hold this lock during the verification, so that the first of several simultaneous
+        // connections to a host verifies the chain, and the others wait. If the clock was set back,
+        // the chain is verified again.
         let mut chains = locked(&self.chains);
         if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())
@@ -246,7 +240,7 @@ impl ServerCertVerifier for Verifier {
         Ok(verified)
     }
 
-    // A handshake's signature doesn't depend on the roots, so `first` can verify it for any chain.
+    // A handshake's signature doesn't depend on the roots, so `first` can verify it in any case.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
@@ -270,17 +264,15 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// True if verification failed because the roots don't contain the chain's issuer. This includes
-/// `BadSignature`, which rustls reports if a root has the issuer's name but a different key of the
-/// same type.
+/// True also for `BadSignature`, which rustls reports if a root has the issuer's name but a
+/// different key of the same type.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     let why = verified.as_ref().err();
     let has = |reason: CertificateError| why == Some(&reason.into());
     has(CertificateError::UnknownIssuer) || has(CertificateError::BadSignature)
 }
 
-/// Explains why a certificate isn't trusted, and adds a help text. The explanation completes a
-/// sentence about the certificate, such as `has expired`.
+/// Completes a sentence about the certificate, as in `has expired`.
 pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
     let reason = match why {
         CertificateError::ExpiredContext { .. } => {
@@ -288,7 +280,7 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
                 .help("set this machine's clock if it is wrong; otherwise, renew the certificate");
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
-            // rustls writes a name as `DnsName("example.com")`.
+            // rustls writes `DnsName("example.com")`.
             let names = presented
                 .join(", ")
                 .replace("DnsName(", "")
@@ -302,7 +294,7 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             return Fault::new("is a CA's certificate, which a server can't use")
                 .help("give the server a certificate with basicConstraints CA:FALSE");
         }
-        // An [`UnknownIssuer`], whose text names the issuer of a chain without a trusted root.
+        // This is an `UnknownIssuer`.
         CertificateError::Other(other) => other.to_string(),
         why => why.to_string(),
     };
@@ -315,10 +307,7 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
 #[error("{0}")]
 struct UnknownIssuer(String);
 
-/// Creates the error for a certificate chain that doesn't end at a trusted root.
-///
-/// The chain consists of the server's certificate (`leaf`) and the others that the server sent. The
-/// message names the issuer at the end of the chain, if [`common_name`] finds a name.
+/// `leaf` is the server's certificate. The message names the issuer at the end of the chain.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
     let issuer = EndEntityCert::try_from(others.last().unwrap_or(leaf))
         .ok()
@@ -329,16 +318,13 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
     ))
 }
 
-/// Finds the first common name in a distinguished name (RFC 5280, section 4.1.2.4).
-///
-/// Returns `None` if there isn't one, if it isn't UTF-8, or if it is 128 bytes or longer, because
-/// DER encodes longer lengths differently.
+/// The first common name in a distinguished name (RFC 5280, section 4.1.2.4). `None` if it isn't
+/// UTF-8, or has 128 bytes or more, because DER encodes longer lengths differently.
 fn common_name(der: &[u8]) -> Option<String> {
-    // These five bytes identify a common name (2.5.4.3).
+    // The object identifier of a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];
     let at = der.windows(5).position(|bytes| bytes == identifier)?;
-    // After the identifier come the text's type (one byte), its length (one byte), and the text
-    // itself.
+    // After the identifier come the text's type (one byte), its length (one byte), and the text.
     let length = *der.get(at + 6).filter(|length| **length < 128)?;
     String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }
