@@ -1,8 +1,6 @@
-//! The account of a launch: a row for each variable and each file, with its status and the secrets
-//! that its value comes from. `check` prints the rows as a table or as JSON, `--verbose` prints
-//! them as a table, and the JSON log has them as events.
-//!
-//! No row contains a value.
+//! The account of a launch: a row for each variable and file, with its status and the secrets
+//! behind its value. `check` prints the rows as a table or as JSON, `--verbose` as a table, and the
+//! JSON log as events. No row contains a value.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -17,47 +15,44 @@ use crate::model::message::Problem;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::reference::{Region, SecretRef, Selector};
 
-/// A row in the output of `check` or `--verbose`, about one variable or file.
+/// A row about one variable or file.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// The first cell of the row, which shows what the entry sets, such as `NAME=/path`.
+    /// The first cell, such as `NAME=/path`.
     pub label: String,
-    /// The variable that the entry sets. `None` for a file without a variable, and for a whole
-    /// `env-from` object, whose keys have rows of their own.
+    /// `None` for a file without a variable, and for a whole `env-from` object.
     pub variable: Option<String>,
-    /// The file that the entry writes, as a JSON object. Its `path` is null for a file in memory.
-    /// `None` if the entry only sets a variable.
+    /// A JSON object, whose `path` is null for a file in memory.
     pub file: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference that the user wrote, such as `prod/db:password`. `None` if the entry isn't
-    /// written as a single reference.
+    /// The reference as the user wrote it, such as `prod/db:password`. `None` if the entry isn't a
+    /// single reference.
     pub reference: Option<String>,
     pub status: RowStatus,
     pub error: Option<&'static str>,
-    /// The text that follows the status in the table, such as `a line feed at its end`.
+    /// The text after the status, such as `a line feed at its end`.
     pub note: Option<String>,
     pub messages: Vec<String>,
-    /// The secrets and parameters that the value is made from.
+    /// The secrets and parameters behind the value.
     pub sources: Vec<SourceRow>,
-    /// True for a key of `env-from` whose variable is set by another `env-from` instead. The table
-    /// shows this row even without `--verbose`.
+    /// True for a key of `env-from` whose variable another `env-from` sets. The table shows this
+    /// row even without `--verbose`.
     #[serde(skip)]
     pub is_taken: bool,
-    /// The entry's line in the declaration, by which the rows of a layer are sorted. 0 if the entry
-    /// isn't in a declaration.
+    /// The entry's line in the declaration, or 0. It sorts the rows of a layer.
     #[serde(skip)]
     pub line: usize,
 }
 
 impl Row {
-    /// True for a literal without an error or a note. Its row would tell the user nothing new.
+    /// True for a literal whose row would tell the user nothing new.
     pub(super) fn is_plain_literal(&self) -> bool {
         self.kind == RowKind::Literal && self.status == RowStatus::Ok && self.note.is_none()
     }
 }
 
-/// The form in which the user wrote an entry, such as a reference or a template.
+/// The form in which the user wrote an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
@@ -70,8 +65,8 @@ pub enum RowKind {
     Inherited,
 }
 
-/// The status of a value, or of a secret that it is made from. If there was an error, tables show
-/// its code instead.
+/// The status of a value, or of a secret behind it. After an error, tables show the error's code
+/// instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowStatus {
     #[default]
@@ -89,8 +84,7 @@ pub enum RowStatus {
 }
 
 impl RowStatus {
-    /// The word printed for the status, and the sentence that explains it below the table. The
-    /// sentence is empty if the word speaks for itself.
+    /// The word for the status, and the sentence that explains it, which may be empty.
     pub(super) fn text_and_meaning(self) -> (&'static str, &'static str) {
         match self {
             Self::Ok => ("ok", ""),
@@ -137,7 +131,7 @@ impl Serialize for RowStatus {
     }
 }
 
-/// The part of a row that is about one of the secrets or parameters behind the value.
+/// One of the secrets or parameters behind the value of a row.
 #[derive(Debug, Default, Serialize)]
 pub struct SourceRow {
     pub id: String,
@@ -151,16 +145,15 @@ pub struct SourceRow {
     pub created: Option<SystemTime>,
     pub age_seconds: Option<u64>,
     pub regions_passed_over: Vec<String>,
-    /// The response's age if it came from the cache, and otherwise `None`.
+    /// The age of a cached answer.
     pub cached_age_seconds: Option<u64>,
     pub status: RowStatus,
     pub error: Option<&'static str>,
-    /// The text that follows the status in the table: the regions that were passed over because of
-    /// an outage.
+    /// The regions that were passed over because of an outage, as text.
     pub note: Option<String>,
 }
 
-/// The values of a plan and the problems with them, from which the rows are made.
+/// The values and problems from which the rows are made.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
     pub problems: &'a [(EntryId, Problem)],
@@ -171,7 +164,7 @@ pub struct CheckedValues<'a> {
 /// The kind of requests that `check` sends to AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckDepth {
-    /// The same requests as in a launch, which read every value.
+    /// As in a launch, which reads every value.
     Values,
     /// With `--metadata`: only requests that don't read values.
     Metadata,
@@ -180,8 +173,7 @@ pub enum CheckDepth {
 }
 
 impl CheckedValues<'_> {
-    /// Builds the rows in the order in which the user wrote the entries: by layer, earliest first,
-    /// and by line within a layer.
+    /// The rows in the order of the entries: by layer, earliest first, and by line within a layer.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
@@ -190,13 +182,13 @@ impl CheckedValues<'_> {
             }
         }
 
-        // Sort the layers in descending order, because the latest layer has the number 0.
+        // The latest layer has the number 0.
         rows.sort_by_key(|(id, row)| (Reverse(id.layer), row.line, id.number));
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Builds the row for an outcome. `None` for an `env-from` object that was read, because each
-    /// of its keys has a row of its own.
+    /// The row of an entry. `None` for an `env-from` object that was read, because each of its keys
+    /// has its own row.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(Holder::Kept) => RowStatus::Kept,
@@ -222,11 +214,8 @@ impl CheckedValues<'_> {
         Some(row)
     }
 
-    /// Builds the row for an outcome. Lists the secrets that its value is made from, unless the
-    /// entry is overridden.
-    ///
-    /// A path is shown as the user wrote it, because a variable in it may contain a password. For a
-    /// key of `env-from`, the variable is shown even if messages hide the key.
+    /// A path is shown as the user wrote it, because the value of a variable in it may be a
+    /// password. For a key of `env-from`, the variable is shown even if messages hide the key.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: RowStatus) -> Row {
         let EntryOutcome {
             target, subject, ..
@@ -265,8 +254,7 @@ impl CheckedValues<'_> {
         for reference in &outcome.reads {
             let mut shown_reference = reference.clone();
             if subject.written == Some(Written::Template) {
-                // A template often reads several keys of the same secret. List that secret only
-                // once.
+                // A template often reads several keys of the same secret.
                 shown_reference.selector = Selector::Whole;
                 if !listed.insert(&reference.locator) {
                     continue;
@@ -277,8 +265,8 @@ impl CheckedValues<'_> {
         row
     }
 
-    /// The text that follows the status in a row. Findings about a value come first, and hide
-    /// those about the entry.
+    /// The text after the status. In the outcome's findings, those about the value come first. If
+    /// there are any, those about the entry are left out.
     fn note(outcome: &EntryOutcome) -> Option<String> {
         if let Outcome::Overridden(holder) = &outcome.result {
             return match holder {
@@ -308,7 +296,6 @@ impl CheckedValues<'_> {
         Some(notes.join(", "))
     }
 
-    /// The status of a value that wasn't read. `reads` lists the secrets that it is made from.
     fn unread_status(&self, reads: &[SecretRef]) -> RowStatus {
         match self.depth {
             CheckDepth::Values => RowStatus::Unread,
@@ -326,7 +313,6 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Builds the part of a row that is about one of the secrets behind the value.
     fn source_row(&self, reference: &SecretRef) -> SourceRow {
         let SecretRef { locator, selector } = reference;
         let row = SourceRow {
@@ -352,7 +338,6 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Completes a secret's row with the version, region and age from AWS's answer.
     fn answered_row(&self, mut row: SourceRow, document: &Document) -> SourceRow {
         if let Some(region) = &document.region {
             row.region = Some(region.to_string());
@@ -374,7 +359,7 @@ impl CheckedValues<'_> {
     }
 }
 
-/// The first cell of a row: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or `PREFIX*`.
+/// `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or `PREFIX*`.
 fn target_label(target: &Target) -> String {
     let Target::File(file) = target else {
         return target.to_string();
@@ -387,7 +372,7 @@ fn target_label(target: &Target) -> String {
     }
 }
 
-/// The number of whole seconds from `then` to `now`, or 0 if `then` is later.
+/// Whole seconds, or 0 if `then` is later.
 pub(super) fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then).unwrap_or_default().as_secs()
 }

@@ -1,8 +1,5 @@
-//! The output of `check`. `--json` prints the findings as one object, and [`tables`] turns them
-//! into tables for people.
-//!
-//! docs/check.md describes the statuses, and docs/programs.md the codes and fields. The output
-//! never contains a value.
+//! The output of `check`, as a JSON object or as [`tables`]. It never contains a value.
+//! docs/check.md describes the statuses, and docs/programs.md the codes and fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -25,29 +22,24 @@ use crate::model::shown::{
 /// The results of `check`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
-    /// True if `check` read the values. False with `--metadata` or `--offline`, or if the inputs
-    /// are invalid.
+    /// False with `--metadata` or `--offline`, or if the inputs are invalid.
     pub values_read: bool,
-    /// The backend that the secrets come from: `aws`, `agent` or `local`. `None` with `--offline`,
-    /// or if the inputs are invalid.
+    /// `aws`, `agent` or `local`. `None` with `--offline`, or if the inputs are invalid.
     pub source: Option<&'static str>,
-    /// The URL that a declaration chose, unless the user named this declaration, and the URL is
-    /// this machine or AWS.
+    /// The URL that a declaration chose, if the user should know (`declared_host`).
     pub endpoint: Option<String>,
-    /// The AWS identity that the credentials belong to. `None` if AWS wasn't asked, or if there are
-    /// no credentials.
+    /// The AWS identity of the credentials. `None` if AWS wasn't asked, or without credentials.
     pub caller: Option<Caller>,
-    /// The row about the command's program. `None` if there's no `-- COMMAND`.
+    /// `None` without `-- COMMAND`.
     pub command: Option<CommandRow>,
     pub values: Vec<Row>,
-    /// The inherited variables that the command won't get, grouped by the place that removes them,
-    /// such as `--unset`.
+    /// The inherited variables that the command won't get, grouped by what removes them, such as
+    /// `--unset`.
     pub removed: BTreeMap<String, Vec<String>>,
-    /// The rows about rotation, KMS keys and replicas, one for each secret. Empty without
-    /// `--metadata`.
+    /// A row for each secret, with its rotation, KMS key and replicas. Empty without `--metadata`.
     pub secrets: Vec<SecretRow>,
-    /// True with `--verbose`. The table then also has a column for the region, and rows for
-    /// literals and overridden entries.
+    /// With `--verbose`, the table also has a column for the region, and rows for literals and
+    /// overridden entries.
     #[serde(skip)]
     pub is_verbose: bool,
 }
@@ -66,9 +58,8 @@ struct Output<'a> {
 }
 
 impl Findings {
-    /// Formats the findings as indented JSON with a trailing line feed, together with the errors
-    /// and the exit status that they lead to. Escapes characters that would change what a terminal
-    /// shows.
+    /// Indented JSON, with the errors and their exit status. Escapes characters that would change
+    /// what a terminal shows.
     pub fn json(&self, errors: Vec<Record>, exit_status: u8) -> String {
         let ok = errors.is_empty();
         let object = json!(Output {
@@ -113,7 +104,6 @@ pub struct SecretRow {
     role: Option<String>,
     status: &'static str,
     error: Option<&'static str>,
-    /// `None` if the request failed.
     #[serde(flatten)]
     description: Option<Description>,
 }
@@ -150,8 +140,7 @@ fn rotation_text(description: &Description) -> String {
     }
 }
 
-/// The other regions that have the secret: its primary region, as in `of us-east-1`, and its
-/// replicas.
+/// The secret's primary region, as in `of us-east-1`, and its replicas.
 fn copies_text(description: &Description) -> String {
     let mut copies = Vec::new();
     if let Some(region) = &description.primary_region {
@@ -175,7 +164,7 @@ const COMMAND: [Column<CommandRow>; 3] = [
 const SECRETS: [Column<SecretRow>; 6] = [
     Column::new("SECRET", Kept, |row| Some(row.id.clone())),
     Column::new("REGION", Dropped(3), |row| Some(row.region.clone())),
-    // This table has no STATUS column, so this one shows an error.
+    // This table has no STATUS column, so ROTATION shows an error.
     Column::new("ROTATION", Kept, |row| match &row.description {
         Some(description) => Some(rotation_text(description)),
         None => Some(row.error.unwrap_or(row.status).to_owned()),
@@ -199,7 +188,7 @@ const SECRETS: [Column<SecretRow>; 6] = [
 ];
 
 impl SourceRow {
-    /// The reference to this secret, such as `prod/db:password`. Leaves out the version.
+    /// Such as `prod/db:password`, without the version.
     fn reference(&self) -> String {
         match &self.key {
             Some(key) => format!("{}:{key}", self.id),
@@ -208,7 +197,7 @@ impl SourceRow {
     }
 }
 
-/// A line in the table of the values: a row, or below it, one of several secrets.
+/// A line of the table: for a row or, below that, for one of the row's secrets.
 struct ValueLine<'r> {
     /// `None` for a secret below a row.
     row: Option<&'r Row>,
@@ -220,7 +209,6 @@ struct ValueLine<'r> {
     label: Label,
 }
 
-/// What the table of the values is for, which decides about its columns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Check,
@@ -230,7 +218,6 @@ enum Form {
     Records,
 }
 
-/// Lays out the table of the values. The CACHED column appears only if a value came from the cache.
 fn values_table(lines: &[ValueLine<'_>], form: Form, screen: Option<TableScreen>) -> String {
     let mut columns = vec![
         Column::new("VARIABLE", Kept, |line: &ValueLine<'_>| {
@@ -268,8 +255,8 @@ fn values_table(lines: &[ValueLine<'_>], form: Form, screen: Option<TableScreen>
     table(&columns, lines, |line| line.label, screen)
 }
 
-/// Turns the table of the values into records for `--verbose`, one per line. The first record of
-/// each row also has the row as a JSON object.
+/// The table of the values as records for `--verbose`, one per line. The first record of each row
+/// also has the row as a JSON object.
 pub fn row_records(rows: &[Row]) -> Vec<Record> {
     let lines: Vec<ValueLine<'_>> = rows.iter().flat_map(value_lines).collect();
     let objects = lines.iter().map(|line| line.row.map(|row| json!(row)));
@@ -281,9 +268,9 @@ pub fn row_records(rows: &[Row]) -> Vec<Record> {
         .collect()
 }
 
-/// Lays out `check`'s output for people: a table each for the values, the command and the secrets,
-/// and the sentences below them. `screen` is `None` if standard output isn't a terminal. With
-/// `has_errors`, they follow on a terminal after a blank line.
+/// `check`'s output for people: the tables, and sentences below them. `screen` is `None` if
+/// standard output isn't a terminal. With `has_errors`, the text ends with a blank line on a
+/// terminal, because the errors follow.
 pub fn tables(findings: &Findings, has_errors: bool, screen: Option<TableScreen>) -> String {
     let listed: Vec<&Row> = findings
         .values
@@ -335,8 +322,6 @@ pub fn tables(findings: &Findings, has_errors: bool, screen: Option<TableScreen>
     text
 }
 
-/// The sentences that explain the statuses in the rows. If a row has an error, the last
-/// sentence says that the errors are explained below.
 fn status_lines(rows: &[&Row]) -> String {
     let statuses: BTreeSet<RowStatus> = rows
         .iter()
@@ -356,7 +341,7 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// The number of spaces between two columns.
+/// Spaces between two columns.
 const GAP: usize = 2;
 
 /// A narrow terminal never shortens references to less than this.
@@ -364,19 +349,19 @@ const SHORTEST_REFERENCE: usize = 20;
 
 use Narrow::{Dropped, Kept, Shortened};
 
-/// A column of a table. Each line of the table is made from an `L`.
+/// A column of a table. Each line of the table shows one `L`.
 struct Column<L> {
     heading: &'static str,
     narrow: Narrow,
     cell: fn(&L) -> Option<String>,
 }
 
-/// What becomes of a column if the terminal is too narrow for the table.
+/// What becomes of a column if the terminal is too narrow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Narrow {
-    /// The column is left out. The one with the lowest number is the first.
+    /// The column is left out. The one with the lowest number is left out first.
     Dropped(u8),
-    /// If leaving out columns isn't enough, long cells are shortened.
+    /// Long cells are shortened if leaving out columns isn't enough.
     Shortened,
     Kept,
 }
@@ -391,7 +376,7 @@ impl<L> Column<L> {
     }
 }
 
-/// A column with the text of its cells, from the heading down.
+/// A column's cells, beginning with the heading.
 struct Laid {
     cells: Vec<String>,
     width: usize,
@@ -405,9 +390,7 @@ fn command_label(row: &CommandRow) -> Label {
     }
 }
 
-/// Lays out a table. Empty if there are no lines.
-///
-/// If the terminal has colours, the last cell of a line gets the colour of its label.
+/// With colours, the last cell of a line gets the colour of the line's label.
 fn table<L>(
     columns: &[Column<L>],
     lines: &[L],
@@ -461,8 +444,6 @@ fn table<L>(
     text
 }
 
-/// Makes a table fit a terminal if possible: leaves out columns one by one, and then shortens
-/// references.
 fn fit(columns: &mut Vec<Laid>, screen_width: usize) {
     // The last column doesn't need a gap.
     let excess = |columns: &[Laid]| {
@@ -488,8 +469,7 @@ fn fit(columns: &mut Vec<Laid>, screen_width: usize) {
     }
 }
 
-/// Shortens a cell that is longer than `width`. Keeps the end, where a reference has the secret's
-/// name and the key.
+/// Keeps the end of a long cell, where a reference has the secret's name and the key.
 fn end_of(cell: &str, width: usize) -> String {
     let left_out = cell.chars().count().saturating_sub(width);
     if left_out == 0 {
@@ -498,7 +478,6 @@ fn end_of(cell: &str, width: usize) -> String {
     "…".chars().chain(cell.chars().skip(left_out + 1)).collect()
 }
 
-/// Escapes a cell's text, and cuts it off if it is long. An empty cell is shown as `-`.
 fn shown_cell(cell: &str) -> String {
     if cell.is_empty() {
         return "-".to_owned();
@@ -506,8 +485,8 @@ fn shown_cell(cell: &str) -> String {
     shortened(escaped(cell), MAX_SHOWN_LENGTH)
 }
 
-/// Builds the lines for a row: a single line, followed by an indented line for each secret if the
-/// value is a template or comes from several secrets.
+/// A line for the row and, if the value is a template or comes from several secrets, an indented
+/// line for each secret.
 fn value_lines(row: &Row) -> Vec<ValueLine<'_>> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
@@ -548,9 +527,7 @@ fn value_lines(row: &Row) -> Vec<ValueLine<'_>> {
     lines
 }
 
-/// The last cell of a line: the status or the error's code, followed by any notes, as in `ok, a
-/// line feed at its end`. The label is `Error` for a failure, `Warning` for `ok` with a note, and
-/// otherwise `Row`, which has no colour.
+/// The last cell of a line, as in `ok, a line feed at its end`, and the label that colours it.
 fn status_cell<'n>(
     error: Option<&str>,
     status: RowStatus,
@@ -570,7 +547,6 @@ fn status_cell<'n>(
     (cell, label)
 }
 
-/// The sentence below the tables that says who the caller is, and where the credentials come from.
 fn caller_sentence(caller: &Caller) -> String {
     let provider = caller.credentials;
     // The last of an ARN's six fields is the name, such as `assumed-role/app/session`.

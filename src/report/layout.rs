@@ -1,7 +1,5 @@
-//! Lays out records as text or JSON.
-//!
-//! A record becomes one JSON object, or one or more lines of text. All its text is escaped here, so
-//! a name from AWS or from a file can't move the cursor or reverse the direction of the text.
+//! Lays out records as text or JSON. All their text is escaped here, so a name from AWS or from a
+//! file can't move the cursor or reverse the direction of the text.
 
 use std::time::SystemTime;
 
@@ -10,14 +8,13 @@ use serde_json::{Value, json};
 use crate::model::message::{Label, Record};
 use crate::model::shown::printed;
 
-/// Puts a number before its noun, in the singular or plural: `1 value is missing` or `2 values are
-/// missing`.
+/// A number and its noun, such as `1 value is missing` or `2 values are missing`.
 pub fn counted(count: usize, one: &str, several: &str) -> String {
     let noun = if count == 1 { one } else { several };
     format!("{count} {noun}")
 }
 
-/// Formats a duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
+/// A duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
     const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
@@ -34,12 +31,12 @@ pub fn age(seconds: u64) -> String {
     format!("{}{unit}", seconds / length)
 }
 
-/// The maximum number of entries that an abridged record lists before a line such as `and 3 more`.
+/// The most entries that an abridged record lists before a line such as `and 3 more`.
 const MOST_ENTRIES: usize = 5;
 
 pub(super) const PREFIX: &str = "secrets-exec: ";
 
-/// The place where lines are shown, which determines their prefixes, blank lines and colours.
+/// The place where lines are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
     /// A file, a pipe or a log collector. Every line begins with `secrets-exec: `, so that people
@@ -50,10 +47,8 @@ pub enum Screen {
     Terminal { has_colours: bool },
 }
 
-/// Lays out records as lines, each with a headline and indented lines below it.
-///
-/// The indented lines are the entries and notes, AWS's message, and the help text. A help text is
-/// left out if an earlier record already has the same one.
+/// Each record has a headline and indented lines below it. A help text is left out if an earlier
+/// record already has the same one.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().map(Record::parts).enumerate() {
@@ -100,7 +95,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
     lines
 }
 
-/// The first line of a record with its prefix and label, but without a line feed.
+/// The first line of a record, without a line feed.
 pub(super) fn headline(label: Label, text: &str, screen: Screen) -> String {
     let mut shown = printed(text);
     if let (Label::Error, Screen::Terminal { has_colours: true }) = (label, screen) {
@@ -122,7 +117,6 @@ pub(super) fn coloured(text: &str, label: Label) -> String {
     format!("\x1b[{}m{text}\x1b[0m", label as u8)
 }
 
-/// The label at the beginning of a line, such as `error: `. Empty for a summary.
 fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
@@ -134,7 +128,7 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Turns each record into a JSON object with the current time.
+/// A JSON object for each record, with the current time.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     records
@@ -164,7 +158,6 @@ fn record_object(record: Record, now: SystemTime) -> Value {
         object[name] = value;
     }
 
-    // AWS's message becomes the last note.
     let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
     for (name, texts) in [
         ("entries", record.entries),
@@ -178,8 +171,8 @@ fn record_object(record: Record, now: SystemTime) -> Value {
     escaped_value(object)
 }
 
-/// Escapes the strings in a JSON value, since a version id or a path may contain characters that
-/// change what a terminal shows. Member names are our own, so they stay as they are.
+/// Escapes strings, since a version id or a path may contain characters that change what a terminal
+/// shows. Member names are our own, so they stay as they are.
 pub(super) fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => printed(&text).into(),

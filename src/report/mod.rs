@@ -1,7 +1,4 @@
-//! Turns problems into records, and prints them.
-//!
-//! The input is problems and records from all steps, and facts about a launch. The output is lines
-//! for people or JSON objects, and an exit status:
+//! Turns problems into records, and prints them as lines for people or as JSON objects:
 //!
 //! ```text
 //! problems ── records: grouped by reason ─▶┐          ┌─▶ lines ───┐
@@ -9,17 +6,10 @@
 //! facts ───── warnings, notes, … ─────────▶┘          └─▶ objects ─┘
 //! ```
 //!
-//! These words have a fixed meaning:
-//!
-//! - A *problem* is an error, worded where it was found (`model/message/problem`). A warning about
-//!   entries is made from problems, too, so that it is grouped like an error.
-//! - A *report* has the problems that end a launch or a subcommand.
-//! - A *record* is everything that is printed about one thing: an error, a warning or a note.
-//! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
-//! - *Findings* are the results of `check`, which are printed on standard output.
-//!
-//! Most warnings and notes become records in the step that finds something to say
-//! (`model/message/record`). `layout` lays records out, and only `terminal` prints.
+//! A problem is worded where it was found (`model/message/problem`). A warning about entries is
+//! made from problems, too, so that it is grouped like an error. Other warnings and notes become
+//! records in the step that finds something to say (`model/message/record`). `layout` lays records
+//! out, and only `terminal` prints.
 //!
 //! No record may contain the value of a secret.
 
@@ -41,8 +31,7 @@ use crate::system::lifecycle::interruptibly;
 /// after a panic.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// The records to print before the errors: warnings and notes or, after a panic, the error
-    /// about the bug.
+    /// Printed before the errors: warnings and notes or, after a panic, the error about the bug.
     pub notices: Vec<Record>,
     pub problems: Vec<Problem>,
     /// The last line of a report with several errors, such as
@@ -66,7 +55,7 @@ impl<T: IntoIterator<Item = Problem>> From<T> for Report {
 }
 
 impl Report {
-    /// Builds the report about values that couldn't be read or delivered.
+    /// The report about values that couldn't be read or delivered.
     pub fn from_values(problems: Vec<(EntryId, Problem)>, consequence: &str) -> Self {
         // Only `check` needs the ids, for its table.
         let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));
@@ -78,8 +67,7 @@ impl Report {
         self.problems.is_empty()
     }
 
-    /// Turns the report into a result, so that a caller can use `?`. If there are no problems,
-    /// returns the notices.
+    /// The notices or, if there are problems, the report as an error.
     pub fn into_result(self) -> Result<Vec<Record>, Self> {
         if self.is_empty() {
             Ok(self.notices)
@@ -88,10 +76,8 @@ impl Report {
         }
     }
 
-    /// Prints the notices, the errors and the last line, and returns the exit status.
-    ///
-    /// Waits if the reader of standard error stalls. A termination signal ends this process at any
-    /// time, even while a long report is still being laid out.
+    /// Prints the report, and returns the exit status. A termination signal ends this process at
+    /// any time, even while a long report is still being laid out.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
@@ -106,8 +92,7 @@ impl Report {
         exit_status
     }
 
-    /// Builds the records of the errors. If there are several, adds the consequence as the last
-    /// line.
+    /// The errors and, if there are several, the consequence.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1
@@ -122,8 +107,8 @@ impl Report {
         records(&self.problems)
     }
 
-    /// The highest exit status among the problems. Without any problems, this is the status for a
-    /// bug, because only the panic hook prints such a report.
+    /// The highest exit status among the problems. Without any, the status for a bug, because only
+    /// the panic hook prints such a report.
     pub fn exit_status(&self) -> u8 {
         self.problems
             .iter()
@@ -133,8 +118,7 @@ impl Report {
     }
 }
 
-/// Takes the value out of `result`. If `result` has errors instead, adds them to `errors` and
-/// returns `None`.
+/// The value, or `None` after the errors were added to `errors`.
 pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|found| errors.extend(found)).ok()
 }
@@ -144,8 +128,7 @@ pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
     records(problems(&outcomes.list, Told::OnceRead))
 }
 
-/// Warns about values that are probably wrong, such as an empty password. Each warning lists all
-/// entries that have the same problem.
+/// Warns about values that are probably wrong, such as an empty password.
 pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) -> Vec<Record> {
     records(problems(outcomes, Told::OnceUsed))
         .into_iter()

@@ -1,8 +1,7 @@
 //! Prints to standard output and standard error. No other file does.
 //!
-//! Every thread can print. A reader that stalls must not keep this process from reacting to a
-//! termination signal. So if the main thread prints, a second thread does the writing, and the main
-//! thread waits for that thread and for signals (see [`interruptibly`]). The progress line is
+//! A reader that stalls must not keep this process from reacting to a termination signal. So if the
+//! main thread prints, a second thread does the writing ([`interruptibly`]). The progress line is
 //! dropped if the write would block. For any other message, the caller says how long to wait
 //! ([`Patience`]).
 
@@ -23,28 +22,25 @@ use crate::system::streams::{
     ERASE_LINE, PIPE_BUF, ROOM_OF_TERMINAL, columns, may_write, wait_until_writable, write_all,
 };
 
-/// The settings that decide how messages are printed. Colours and the progress line only appear on
-/// a terminal, whatever the settings are.
+/// How messages are printed. Colours and the progress line only appear on a terminal, whatever
+/// these settings are.
 #[derive(Clone, Copy)]
 struct PrintMode {
     format: LogFormat,
-    /// True if a terminal gets colours. False if NO_COLOR is set (no-color.org) or TERM is `dumb`.
+    /// False if NO_COLOR is set (no-color.org) or TERM is `dumb`.
     has_colours: bool,
-    /// True if a terminal gets a progress line. False if TERM is `dumb`, because such a terminal
-    /// can't erase the line again.
+    /// False if TERM is `dumb`, because such a terminal can't erase the line again.
     has_progress_line: bool,
-    /// Notes are hidden together with the progress line.
+    /// Hides the progress line together with notes.
     quiet: Quiet,
-    /// True with `--verbose`: messages marked as details are printed, too. JSON output always
-    /// includes them.
+    /// True with `--verbose`, which also prints details. JSON output always includes them.
     has_details: bool,
-    /// True for a subcommand, whose messages may go to a pager that waits for its user. A launch
-    /// gives up: a log that nobody reads must not keep the program down.
+    /// True for a subcommand, whose messages may go to a pager. A launch stops waiting after a
+    /// while, because a log that nobody reads must not keep the program from starting.
     waits_for_reader: bool,
 }
 
-/// The current settings, which all threads share. This mutex is never locked during a write, since
-/// a write may block.
+/// Never locked during a write, since a write may block.
 static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
     format: LogFormat::Text,
     has_colours: false,
@@ -54,23 +50,21 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
     waits_for_reader: false,
 });
 
-/// True if nobody read the last text for [`TIME_OF_READER`]. Later texts then don't wait again.
+/// True if nobody read the last text for [`TIME_OF_READER`]. Later texts then don't wait.
 static HAS_STALLED: AtomicBool = AtomicBool::new(false);
 
-/// True while the progress line is on the terminal. This mutex is locked during every write to
-/// standard error.
+/// True while the progress line is on the terminal. Locked during every write to standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// The maximum time that this process waits for a slow reader of standard error: in all while files
-/// have temporary names, and without any progress in a launch or within a line.
+/// The longest wait for a slow reader of standard error. In a launch ([`Patience::Usual`]), the
+/// time starts again whenever the reader has read something.
 const TIME_OF_READER: Duration = Duration::from_secs(1);
 
-/// The interval at which this process checks for a termination signal while it waits for the reader
-/// of standard error.
+/// How often a wait for the reader checks for a termination signal.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Applies the settings that are needed to report an error in the arguments: the variables TERM,
-/// NO_COLOR and SECRETS_EXEC_LOG_FORMAT, and `format`, the value of `--log-format`.
+/// Applies the settings that are needed to report an error in the arguments. `format` is the value
+/// of `--log-format`.
 pub fn use_early_settings(format: Option<&str>, inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let mut mode = locked(&MODE);
@@ -81,7 +75,7 @@ pub fn use_early_settings(format: Option<&str>, inherited: &Inherited) {
     }
 }
 
-/// Applies the options that decide which messages are printed, and how.
+/// Applies the options about messages.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;
@@ -89,12 +83,12 @@ pub fn use_options(options: &Options) {
     mode.has_details = options.verbose;
 }
 
-/// Applies the level of `--quiet`. The other settings stay as they are.
+/// Applies only the level of `--quiet`.
 pub fn use_quiet(quiet: Quiet) {
     locked(&MODE).quiet = quiet;
 }
 
-/// Makes this process wait for the reader of standard error, however slow it is.
+/// From now on, waits for the reader of standard error, however slow it is.
 pub fn wait_for_reader() {
     locked(&MODE).waits_for_reader = true;
 }
@@ -106,32 +100,30 @@ pub enum Patience {
     /// termination signal still ends this process.
     Usual,
     /// For [`TIME_OF_READER`], or until a termination signal arrives, even in the middle of a line.
-    /// For messages while files have temporary names, because these names must not stay for long.
+    /// Used while files have temporary names, because such files must not stay for long.
     Brief,
-    /// Only to complete a line that has already begun. For messages that must not delay a launch or
+    /// Only to complete a line that has begun. Used for messages that must not delay a launch or
     /// the end of this process.
     None,
 }
 
-/// Prints records to standard error, replacing the progress line. Leaves out records that `--quiet`
-/// hides or that need `--verbose`, but never an error.
+/// Prints records to standard error. Leaves out what `--quiet` hides or what needs `--verbose`, but
+/// never an error.
 pub fn print(patience: Patience, records: impl IntoIterator<Item = Record>) {
     print_text(patience, &visible_lines(records));
 }
 
-/// Prints a help text to standard error. On a terminal, its headings are bold.
+/// Prints a help text to standard error.
 pub fn print_help(text: &str) {
     let shown = shown_help(text, io::stderr().is_terminal());
     print_text(Patience::Usual, &shown);
 }
 
-/// Prints a help text to standard output. On a terminal, its headings are bold.
+/// Prints a help text to standard output.
 pub fn output_help(text: &str) -> Result<(), Problem> {
     output(shown_help(text, is_output_terminal()))
 }
 
-/// Makes the headings of a help text bold if it goes to a terminal with colours. Otherwise, returns
-/// the text unchanged.
 fn shown_help(text: &str, is_on_terminal: bool) -> String {
     if is_on_terminal && locked(&MODE).has_colours {
         with_bold_headings(text)
@@ -140,9 +132,7 @@ fn shown_help(text: &str, is_on_terminal: bool) -> String {
     }
 }
 
-/// Makes the headings of a help text bold: a line such as `Options:`, or the beginning of a line
-/// such as `Usage: secrets-exec …`. A heading begins with a capital letter and ends with the line's
-/// first colon.
+/// A heading is a line such as `Options:`, or the beginning of one such as `Usage: secrets-exec …`.
 fn with_bold_headings(help: &str) -> String {
     let mut shown = String::new();
     for line in help.split_inclusive('\n') {
@@ -160,10 +150,8 @@ fn with_bold_headings(help: &str) -> String {
     shown
 }
 
-/// Prints lines to standard error as they are. Ignores a failed write.
-///
-/// If a line can't begin in time, or can't be completed within [`TIME_OF_READER`], drops the rest
-/// and returns false. Does the same if a termination signal arrives during the wait.
+/// Prints lines to standard error as they are, and ignores a failed write. If the reader is too
+/// slow, or if a termination signal arrives during the wait, drops the rest and returns false.
 ///
 /// Standard error stays in blocking mode, because the command shares it. So if another process
 /// fills a pipe between poll(2) and write(2), this process has to wait for the reader.
@@ -203,8 +191,8 @@ pub fn print_text(patience: Patience, text: &str) -> bool {
     true
 }
 
-/// Waits until standard error can be written to without blocking, and then returns true. Returns
-/// false at `end`, or when a termination signal arrives.
+/// Waits until standard error has room. False if that takes until `end`, or if a termination signal
+/// arrives.
 fn becomes_writable(end: Instant) -> bool {
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -217,7 +205,7 @@ fn becomes_writable(end: Instant) -> bool {
     }
 }
 
-/// Lays out records as lines, without the records that [`print()`] leaves out.
+/// The lines that [`print()`] prints.
 pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
@@ -232,7 +220,7 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
             }
         }
     });
-    // Don't ask the kernel whether standard error is a terminal if there's nothing to print.
+    // This saves asking the kernel whether standard error is a terminal.
     if visible.is_empty() {
         return String::new();
     }
@@ -255,12 +243,10 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     }
 }
 
-/// Shows the text as the progress line, which stays on the terminal until something else is
-/// printed.
+/// Shows the text as the progress line, cut off so that it never wraps. Shows nothing with
+/// `--quiet`, or if the write would block.
 ///
-/// A long text is cut off with `…`, so the line never wraps. Shows nothing with `--quiet`, or if
-/// the write would block. Where a progress line isn't possible, such as in a log, prints the text
-/// as a note instead, but only if `is_logged` is true.
+/// Where a progress line isn't possible, such as in a log, prints a note instead if `is_logged`.
 pub fn show_progress(text: &str, is_logged: bool) {
     let mode = *locked(&MODE);
     let is_possible =
@@ -281,7 +267,7 @@ pub fn show_progress(text: &str, is_logged: bool) {
 }
 
 pub fn erase_progress() {
-    // Every write erases the progress line first.
+    // Every write erases the progress line first, so an empty one is enough.
     write_error(b"");
 }
 
@@ -289,8 +275,6 @@ fn write_error(text: &[u8]) {
     write_over(&mut locked(&HAS_PROGRESS), text);
 }
 
-/// Erases the progress line if there is one, and writes text to standard error. Ignores a failed
-/// write.
 fn write_over(has_progress: &mut bool, text: &[u8]) {
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = false;
@@ -303,7 +287,7 @@ pub struct TableScreen {
     pub(super) has_colours: bool,
 }
 
-/// The width and colours of the terminal on which a table is printed.
+/// The width and colours of standard output's terminal.
 pub fn table_screen() -> Option<TableScreen> {
     if !is_output_terminal() {
         return None;
@@ -318,8 +302,8 @@ pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints text to standard output. If the reader closes the pipe early, as `head` does, that isn't
-/// an error.
+/// Prints text to standard output. A reader that closes the pipe early, as `head` does, isn't an
+/// error.
 pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     match write_output(text.as_ref()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -327,13 +311,12 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints text to standard output that is useless unless it is complete, such as a secret's value.
+/// Prints text that is useless unless it is complete, such as a secret's value.
 pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
-/// Writes text to standard output. If the reader stalls, waits for it, but a termination signal
-/// still ends this process.
+/// Waits for a reader that stalls, but a termination signal still ends this process.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))
 }

@@ -1,10 +1,5 @@
-//! Makes warnings and notes, and the error about a panic. The warnings and notes are in the order
-//! of a launch:
-//!
-//! - before values are read: which entries are left out
-//! - after values are read: what looks like a mistake in them, and which values come from the cache
-//!   or a fallback region
-//! - the account of `--verbose`: where the values come from, and how long everything took
+//! Makes the error about a panic, and then warnings and notes, in the order in which a launch
+//! prints them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -22,7 +17,7 @@ use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::reference::Locator;
 
-/// The error about a panic. Doesn't show the panic's own message, which may contain a value.
+/// The error about a panic, without the panic's own message, which may contain a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     let mut text = concat!("this is a bug in secrets-exec ", env!("CARGO_PKG_VERSION")).to_owned();
     if let Some(location) = panic.location() {
@@ -54,8 +49,8 @@ pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a note if at least three entries have a reference, but no value comes from a secret. The
-/// region or the account is probably wrong then.
+/// A note if at least three entries have a reference, but no value comes from a secret. The region
+/// or the account is probably wrong then.
 pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     let mut missing = 0;
     for outcome in &outcomes.list {
@@ -75,11 +70,8 @@ pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::note(text))
 }
 
-/// The warnings about values that were taken from a fallback region or from the cache, because the
-/// requests in their own regions failed.
-///
-/// There's one for each reason, with a note for each value. The warnings about cache entries that
-/// can't be used, stored or removed come last.
+/// Warnings about values that come from a fallback region or the cache, because the requests in
+/// their own regions failed. The warnings about cache entries come last.
 pub fn replacement_warnings(values: &Values) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in &values.fetched {
@@ -119,20 +111,17 @@ pub fn replacement_warnings(values: &Values) -> Vec<Record> {
 
 const LITERAL: &str = "is passed on literally, because no shell interprets it: use sh -c '…'";
 
-/// Warns about arguments of the command that only a shell would interpret:
+/// Warns about arguments that only a shell would interpret:
 ///
-/// - each argument that consists only of a variable that the command gets, such as `$DB_PASSWORD`
-/// - the first argument that is a shell operator, as in `app && app`
-///
-/// Doesn't warn if the command starts a shell or envsubst. `retained` has the variables that the
-/// command inherits.
+/// - each one that consists only of a variable that the command gets, such as `$DB_PASSWORD`
+/// - the first shell operator, as in `app && app`
 pub fn argument_warnings(
     outcomes: &Outcomes,
     retained: &Inherited,
     command: &CommandLine,
 ) -> Vec<Record> {
-    // Look at every word, since a program such as env(1) starts another program that is named in an
-    // argument.
+    // If a shell is among the words, it may interpret the others. Look at every word, since a
+    // program such as env(1) starts the program that an argument names.
     if command
         .arguments()
         .filter_map(|word| Path::new(word).file_name()?.to_str())
@@ -159,8 +148,8 @@ pub fn argument_warnings(
         warnings.push(Record::warning(text));
     }
 
-    // Look only for these three operators, because others, such as `;` and `>`, may be meant for
-    // the command.
+    // Look only for these operators, because others, such as `;` and `>`, may be meant for the
+    // command.
     let operator = command
         .arguments()
         .filter_map(OsStr::to_str)
@@ -176,8 +165,7 @@ const EXPANDERS: [&str; 12] = [
     "ash", "bash", "busybox", "csh", "dash", "envsubst", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
 ];
 
-/// Builds the records of `--verbose`: the total and, below it, a row for each value. Leaves out
-/// literals that have neither an error nor a note.
+/// The records of `--verbose`: the total and, below it, a row for each value except plain literals.
 pub fn account(values: &Values) -> Vec<Record> {
     let mut rows = CheckedValues {
         values,
@@ -201,8 +189,8 @@ pub fn total_note(values: &Values) -> Record {
     let mut cached = 0;
     for (locator, answer) in &values.fetched {
         let Ok(document) = answer else { continue };
-        // If one locator names the default region and another names no region, they stand for the
-        // same secret. So compare the regions that answered.
+        // A locator without a region and one with the default region stand for the same secret, so
+        // compare the regions that answered.
         let region = document.region.clone();
         let locator = locator.clone();
         if secrets.insert(Locator { region, ..locator }) {
