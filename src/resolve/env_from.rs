@@ -1,7 +1,7 @@
 //! Makes variables from the keys of a JSON object, for `env-from`. For a path such as `ssm:/prod/`,
-//! the parameters below the path make up the object.
+//! the object has a key for each parameter below the path.
 //!
-//! In a malformed secret, what looks like a key may be a password. So an error quotes a key only if
+//! In a malformed secret, what looks like a key may be a password, so an error quotes a key only if
 //! it looks like a name.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,8 +56,6 @@ pub(super) fn object_members<'j>(
 }
 
 /// The error for an object in which no key has a value. Such an object is treated as absent.
-///
-/// A key has no value if it is null, or if `only` or `except` leaves it out.
 pub(super) fn no_variable_problem(
     members: &[Member<'_>],
     object: &PlannedObject,
@@ -72,32 +70,29 @@ pub(super) fn no_variable_problem(
     Some(Problem::configuration(text).code("no-variable"))
 }
 
-/// The reason why a key can't become a variable. All keys with the same reason are reported in one
-/// error.
+/// The reason why a key can't become a variable. Keys with the same reason share one error.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum KeyFault {
-    /// The variable's name is illegal: it is empty or begins with a digit.
+    /// The variable's name is empty or begins with a digit.
     Illegal,
-    /// A variable with this name, such as `LD_PRELOAD`, can do harm. The text says how, as in
+    /// A variable such as `LD_PRELOAD` can do harm. The text says how:
     /// `can make programs run someone else's code`.
     Unsafe(&'static str),
     /// Another key of the object sets the same variable.
     SameName,
 }
 
-/// A key that can't become a variable, and the name that its variable would have.
+/// A key that can't become a variable, and the name that the variable would have.
 #[derive(PartialEq)]
 struct FaultyKey<'a> {
     key: &'a str,
     name: String,
 }
 
-/// The outcomes of an `env-from` object's keys, and the errors about keys that can't be variables.
+/// The outcomes of an object's keys, and one error for each [`KeyFault`].
 ///
-/// - A key is overridden if its variable is already in `claims`. It then sets nothing, so even an
-///   unsafe name isn't an error. Overridden keys come last, as in the table of `check`.
-/// - A key that can't become a variable has no outcome. Instead, there's one error for each reason
-///   ([`KeyFault`]).
+/// A key is overridden if its variable is already in `claims`. An overridden key sets nothing, so
+/// even an unsafe name isn't an error. Overridden keys come last, as in the table of `check`.
 pub(super) fn key_outcomes(
     members: Vec<Member<'_>>,
     entry: &Planned,
@@ -109,7 +104,6 @@ pub(super) fn key_outcomes(
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     let mut faulty: BTreeMap<KeyFault, Vec<FaultyKey<'_>>> = BTreeMap::new();
     for (number, Member { key, value }) in (1..).zip(members) {
-        // A key without a value is left out or null, so it has no outcome.
         let Some(mut made) = value else { continue };
 
         let name = match object.naming.variable_name(key) {
@@ -158,7 +152,7 @@ pub(super) fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Warns about each key in `except` that the object doesn't have.
+/// Warns about keys in `except` that the object doesn't have.
 pub fn warnings(members: &[Member<'_>], object: &PlannedObject) -> Vec<String> {
     let what = object.reference.locator.key_noun();
     let mut warnings = Vec::new();
@@ -175,8 +169,8 @@ pub fn warnings(members: &[Member<'_>], object: &PlannedObject) -> Vec<String> {
     warnings
 }
 
-/// An error for each key that `only` or `rename` lists but the object doesn't have, and for
-/// each key in `only` whose value is null.
+/// Errors about keys in `only` or `rename` that the object doesn't have, and keys in `only` whose
+/// value is null.
 pub(super) fn missing_key_problems<'o>(
     members: &[Member<'_>],
     object: &'o PlannedObject,
@@ -211,7 +205,7 @@ pub(super) fn missing_key_problems<'o>(
     errors
 }
 
-/// Lists the first few keys in a clause such as `its keys are "host" and "port"`.
+/// A clause such as `its keys are "host" and "port"`.
 fn existing_names(members: &[Member<'_>], what: &str) -> Option<String> {
     let names: Vec<String> = members
         .iter()
@@ -229,8 +223,8 @@ fn existing_names(members: &[Member<'_>], what: &str) -> Option<String> {
     ))
 }
 
-/// A single error for all keys with the same fault. Lists the first few of them, each with
-/// the name that its variable would have, but never a key that may be a value.
+/// A single error for all keys with the same fault. It never shows a key that may be a secret
+/// value.
 fn faulty_keys_problem(fault: KeyFault, keys: &[FaultyKey<'_>], object: &PlannedObject) -> Problem {
     let what = object.reference.locator.key_noun();
     let predicate = match fault {
@@ -275,10 +269,9 @@ fn faulty_keys_problem(fault: KeyFault, keys: &[FaultyKey<'_>], object: &Planned
     Problem::configuration(text).code(code).help(help)
 }
 
-/// One help text for all of an object's unsafe keys, so that following it doesn't just lead to the
-/// next error.
-///
-/// Suggests entries for variables that configure AWS or a proxy, because these are usually wanted.
+/// One help text for all unsafe keys, so that a user who follows it doesn't just get the next
+/// error. Suggests entries for variables that configure AWS or a proxy, because these are usually
+/// wanted.
 fn unsafe_keys_help(
     faulty: &BTreeMap<KeyFault, Vec<FaultyKey<'_>>>,
     entry: &Planned,
@@ -315,10 +308,8 @@ fn unsafe_keys_help(
     )
 }
 
-/// The reference to an object's key, such as `prod/db:password`, or to a parameter below a path.
-///
-/// Falls back to the placeholder `SECRET:KEY` if the object is itself the value of a key, or if
-/// messages mask part of the reference.
+/// The reference to an object's key, or the placeholder `SECRET:KEY` if the object is itself the
+/// value of a key, or if messages mask part of the reference.
 fn member_reference(key: &str, entry: &Planned, object: &PlannedObject) -> String {
     let SecretRef { locator, selector } = &object.reference;
     let rewritten = entry.subject.rewritten(|written| {

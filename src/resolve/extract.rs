@@ -21,7 +21,7 @@ use crate::model::shown::{MOST_NAMES, first_of, is_quotable, shell_word};
 pub struct Json(Value);
 
 impl Json {
-    /// Parses a document as JSON, ignoring a leading byte order mark.
+    /// Ignores a leading byte order mark.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let json = without_byte_order_mark(bytes);
         Ok(Self(serde_json::from_slice(json)?))
@@ -38,8 +38,8 @@ impl Drop for Json {
     }
 }
 
-/// Overwrites all strings in a JSON value. Keys and numbers stay, because serde_json doesn't let us
-/// change their text in place.
+/// Overwrites all strings, but not keys and numbers, whose text serde_json doesn't let us change in
+/// place.
 fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -56,9 +56,7 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// The position of the first wrong byte, such as `line 1, column 20`. `bytes` must not be empty.
-///
-/// The position in `error` has to be corrected: for a wrong line feed, it is column 0 of the next
-/// line.
+/// serde_json reports a wrong line feed at column 0 of the next line, which is corrected here.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let length_of_earlier_lines = bytes
@@ -73,32 +71,29 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
     format!("line {line}, column {column}")
 }
 
-/// An object's keys that a message may quote, because they look like names. Leaves out keys whose
-/// value is null: in a malformed secret, such a key may itself be the secret value.
+/// The keys that a message may quote, because they look like names. A key whose value is null is
+/// left out, because in a malformed secret, it may itself be the secret value.
 pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     map.iter()
         .filter(|(key, value)| !value.is_null() && is_quotable(key))
         .map(|(key, _)| key.as_str())
 }
 
-/// The reason why an entry has no value.
-///
-/// The problem starts out as a predicate, such as `has no key "user"`. [`Self::of`] adds the secret
-/// as the subject.
+/// The reason why an entry has no value. The problem starts out as a predicate, such as
+/// `has no key "user"`, and [`Self::of`] adds the secret as the subject.
 #[derive(Debug)]
 pub(super) enum Unresolved {
     /// The launch didn't request a secret that the entry needs.
     Unread,
-    /// The entry's secret, version, key or variable doesn't exist, its value is null, or its
-    /// `env-from` object sets no variables. An entry's `default` or `optional` applies in this
-    /// case.
+    /// The secret, version, key or variable doesn't exist, its value is null, or an `env-from`
+    /// object sets no variables. The entry's `default` or `optional` applies.
     Absent(Problem),
     Failed(Problem),
 }
 
 pub(super) type Resolved<T> = Result<T, Unresolved>;
 
-/// The value of an entry, or every reason why there is none.
+/// The value of an entry, or every reason why it has none.
 pub(super) type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
 
 type Object = Map<String, Value>;
@@ -110,7 +105,7 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// The problem to report.
+    /// The problem to report. There isn't one for an unread entry.
     pub(super) fn problem(self) -> Option<Problem> {
         match self {
             Self::Unread => None,
@@ -120,9 +115,8 @@ impl Unresolved {
 
     /// Adds the secret and the entry to the problem.
     ///
-    /// If the document comes from a replica, which may be out of date, an absence proves nothing.
-    /// So if the launch can't start without the value, the message is about the outage of the
-    /// secret's own region.
+    /// A replica may be out of date, so an absence in it proves nothing. The problem is then the
+    /// failure of the secret's own region, with the absence as a note.
     pub(super) fn of(self, wanted: &Wanted<'_>) -> Self {
         let Wanted {
             reference,
@@ -154,21 +148,20 @@ impl Unresolved {
     }
 }
 
-/// A value to look up: the reference, the document to search, and what an error message mentions.
+/// A value to look up, and what an error message about it mentions.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
     pub document: &'r Document,
     pub subject: &'r Subject,
     pub circumstances: &'r Circumstances,
-    /// True if the error about a missing key should suggest a similar key.
+    /// True if the error about a missing key should suggest a similar one.
     pub gets_suggestion: bool,
 }
 
 pub(super) type ParsedDocument = serde_json::Result<Json>;
 
-/// Finds the part of a document that a reference selects. `parsed` is the document as JSON, or the
-/// syntax error.
+/// Finds the part of a document that a reference selects.
 pub(super) fn find_value<'j>(
     parsed: &'j ParsedDocument,
     wanted: &Wanted<'_>,
@@ -184,7 +177,6 @@ pub(super) fn find_value<'j>(
     }
 }
 
-/// The error for a document that isn't JSON, such as `isn't JSON, so it has no keys`.
 fn not_json(error: &Error, wanted: &Wanted<'_>) -> Problem {
     let bytes = without_byte_order_mark(wanted.document.body.expose());
     let problem = if bytes.trim_ascii_start().starts_with(b"{") {
@@ -202,16 +194,15 @@ fn not_json(error: &Error, wanted: &Wanted<'_>) -> Problem {
     problem.code("not-json")
 }
 
-/// True if the text consists of NAME=VALUE lines, as in a .env file. If there's only one line, it
-/// must contain exactly one `=`, and not at its end. Otherwise, it's probably base64 or a
-/// connection string.
+/// True for NAME=VALUE lines, as in a .env file. A single line must contain exactly one `=`, but
+/// not at its end: otherwise, the text is probably base64 or a connection string.
 fn is_env_file(text: &str) -> bool {
     let has_lines = text.trim_end().contains('\n');
     env_file_name(text).is_some()
         && (has_lines || text.matches('=').count() == 1 && !text.ends_with('='))
 }
 
-/// The error for JSON that isn't an object, although an object was expected. `text` is its message.
+/// The error for JSON that isn't an object, with the message `text`.
 pub(super) fn not_an_object(text: String, json: &Value, wanted: &Wanted<'_>) -> Problem {
     let problem = Problem::configuration(text).code("not-an-object");
     if contains_json(json) {
@@ -220,7 +211,6 @@ pub(super) fn not_an_object(text: String, json: &Value, wanted: &Wanted<'_>) -> 
     problem.help(keyless_help(wanted))
 }
 
-/// Finds the value of the top-level key `key`.
 fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
         let kind = json_type(json);
@@ -235,7 +225,6 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
 
     let shown_key = wanted.reference.selector.shown();
     let problem = Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
-    // A key that was probably meant as a version or a path gets a help text of its own.
     let hint = version_hint(wanted)
         .or_else(|| path_hint(json, &format!("$.{}", key.trim_start_matches('.')), wanted))
         .or_else(|| spaced_key_hint(json, key, wanted));
@@ -253,8 +242,8 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     })))
 }
 
-/// If the user wrote a number as a parameter's key, as in `ssm:NAME:3`, suggests that version
-/// instead, since AWS itself writes `NAME:3` for version 3.
+/// For a number instead of a parameter's key, as in `ssm:NAME:3`, suggests version 3, because AWS
+/// itself writes `NAME:3` for this version.
 fn version_hint(wanted: &Wanted<'_>) -> Option<String> {
     let Selector::Key(key) = &wanted.reference.selector else {
         return None;
@@ -269,7 +258,7 @@ fn version_hint(wanted: &Wanted<'_>) -> Option<String> {
     Some(format!("write {write}"))
 }
 
-/// The help text if a reference expects a value with keys, but the value doesn't have any.
+/// The help if a value has no keys, although the reference expects some.
 fn keyless_help(wanted: &Wanted<'_>) -> String {
     let general = match wanted.subject.kind {
         SubjectKind::EnvFrom | SubjectKind::EnvFromKey => {
@@ -280,7 +269,7 @@ fn keyless_help(wanted: &Wanted<'_>) -> String {
     version_hint(wanted).unwrap_or_else(|| general.to_owned())
 }
 
-/// Suggests a path, such as `$.db.host` if the user wrote it as the key `db.host`.
+/// Suggests `path` if it leads to a value, such as `$.db.host` for the missing key `db.host`.
 fn path_hint(json: &Value, path: &str, wanted: &Wanted<'_>) -> Option<String> {
     let path = JsonPath::parse(path)?;
     find_node(json, &path, wanted).ok()?;
@@ -290,8 +279,8 @@ fn path_hint(json: &Value, path: &str, wanted: &Wanted<'_>) -> Option<String> {
     Some(format!("write {write}"))
 }
 
-/// Explains how to read a key that has a space, or another character that is easy to overlook, at
-/// one end.
+/// The help if the object has the key, but with an extra character at one end: a space, or another
+/// one that is easy to overlook.
 fn spaced_key_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<String> {
     let spaced = json
         .as_object()?
@@ -302,8 +291,7 @@ fn spaced_key_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<Strin
     Some(format!("{fault}: store it without, or {write}"))
 }
 
-/// Lists the first [`quotable_keys`] of an object in a clause that begins with `noun`, such as
-/// `its keys are "host" and "port"`. If there are no such keys, the clause says why.
+/// A clause about the keys that begins with `noun`, such as `its keys are "host" and "port"`.
 fn listed_keys(map: &Object, noun: &str) -> String {
     let keys: Vec<String> = quotable_keys(map)
         .take(MOST_NAMES)
@@ -318,8 +306,7 @@ fn listed_keys(map: &Object, noun: &str) -> String {
     }
 }
 
-/// Finds the JSON value that a path leads to. A path that leads to nothing is an absence, and a
-/// path that leads to several values is an error.
+/// A path that leads to nothing is an absence. A path that leads to several values is an error.
 fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resolved<&'j Value> {
     // Don't show jsonpath_rust's error, because it quotes the value.
     let found = js_path_process(path.query(), json).map_err(|_| {
@@ -348,9 +335,9 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
         several => {
             let paths: Vec<String> = several
                 .iter()
-                // Leave out a path if a name in it may be a secret value. Paths are normalized (RFC
-                // 9535), as in $['hosts'][0], so each piece between the brackets and quotes is a
-                // name, a number, or empty.
+                // Leave out a path if one of the names in it may be a secret value. A normalized
+                // path (RFC 9535), such as $['hosts'][0], is split at its brackets and quotes. Each
+                // piece is then a name, a number, or empty.
                 .filter(|node| node.path.split(['$', '[', ']', '\'']).all(is_quotable))
                 .filter(|node| !node.val.is_null())
                 .map(|node| short_path(&node.path))
@@ -366,8 +353,8 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
     }
 }
 
-/// Shortens a normalized path (RFC 9535), for example from `$['hosts'][0]` to `$.hosts[0]`, because
-/// a shell would remove the quotes. A name that needs quotes keeps them.
+/// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]` to `$.hosts[0]`, because a shell
+/// would remove the quotes. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     // The expression is valid, so the default is never used.
     Regex::new(r"\['([A-Za-z_]\w*)'\]")
@@ -375,8 +362,7 @@ fn short_path(normalized: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Turns a JSON value into the text that the command gets: a string's characters, a number as
-/// written, `true` or `false`, or compact JSON for an object or array.
+/// The text that the command gets: a string's characters, or compact JSON, with numbers as written.
 pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,
@@ -385,7 +371,7 @@ pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
-/// A JSON value's type, worded for messages, such as `a JSON string`.
+/// The type in messages, such as `a JSON string`.
 pub(super) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -398,7 +384,7 @@ pub(super) fn json_type(value: &Value) -> &'static str {
     }
 }
 
-/// True for a string that contains a JSON object, because it was encoded as JSON twice.
+/// True for an object that was encoded as JSON twice.
 fn contains_json(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     Json::parse(text.as_bytes()).is_ok_and(|json| json.value().is_object())

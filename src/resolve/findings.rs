@@ -1,12 +1,12 @@
 //! Finds what is probably a mistake, although the entry could be resolved: the remarks on a value,
-//! a value that belongs elsewhere, and a text that the user probably expected secrets-exec to
-//! replace, such as `{{ db.password }}` in a `value`.
+//! a value that the program probably can't use, such as a whole JSON object, and a text that the
+//! user probably expected secrets-exec to replace, such as `{{ db.password }}` in a `value`.
 //!
 //! The form of a text proves nothing, because many programs replace placeholders themselves. So a
-//! warning needs a witness from this launch: an alias, a key of an object that was read, or a
+//! warning needs evidence from this launch: an alias, a key of an object that was read, or a
 //! variable that is set. In a `value` or a `default`, `ssm:/NAME`, an ARN with a KEY and a dynamic
-//! reference need no witness. Messages quote only the names of variables in a text, because the
-//! rest may be a password.
+//! reference need no evidence. Messages quote only the names of variables from such a text, because
+//! the rest may be a password.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,9 +26,8 @@ use crate::model::plan::{Plan, Planned};
 use crate::model::reference::{Reference, SecretRef, Selector, split_colon};
 use crate::model::shown::some_of;
 
-/// Adds to each outcome what is probably a mistake in its value or its text.
-///
-/// An entry with a `pattern` gets no findings, because the pattern shows what the user wants.
+/// Adds to each outcome the findings about it, which are probable mistakes. An entry with a
+/// `pattern` gets no findings, because the pattern shows what the user wants.
 pub fn add_findings(plan: &Plan, fetched: &Answers, outcomes: &mut Outcomes) {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();
@@ -57,8 +56,8 @@ pub fn add_findings(plan: &Plan, fetched: &Answers, outcomes: &mut Outcomes) {
     }
 }
 
-/// Finds a variable whose value was read from a secret, but probably isn't what the program
-/// expects, such as a whole JSON object instead of one of its keys.
+/// Finds a variable whose value from a secret probably isn't what the program expects, such as a
+/// whole JSON object.
 fn misplaced_value(entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
     let Target::Env(name) = &entry.target else {
         return None;
@@ -66,10 +65,10 @@ fn misplaced_value(entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
     let Outcome::Value(Made { value, .. }) = &outcome.result else {
         return None;
     };
-    // An entry without a reference, such as a literal, doesn't read its value from a secret.
+    // An entry without a reference, such as a literal, isn't checked here.
     let reference = *entry.source.references().first()?;
     let Ok(text) = str::from_utf8(value.expose()) else {
-        // A NUL byte leads to an error anyway, so it needs no warning.
+        // A NUL byte in a variable is an error anyway.
         if !entry.transform.decode || value.expose().contains(&0) {
             return None;
         }
@@ -78,7 +77,7 @@ fn misplaced_value(entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
     };
     let is_template = entry.subject.written == Some(Written::Template);
     let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
-    // A short text may be anything, such as a flag.
+    // A short text may be a flag, for example, rather than a file's content.
     if names_file && text.len() >= 8 && !text.contains(['/', '.']) {
         let note = "the value itself, not the path of a file";
         let text =
@@ -92,8 +91,6 @@ fn misplaced_value(entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
     Some(Finding::new("the whole JSON object", text))
 }
 
-/// The warning about a variable that gets a whole JSON object, but was probably meant to get the
-/// value of a single key ([`meant_key`]).
 fn whole_object_text(
     name: &EnvName,
     text: &str,
@@ -115,12 +112,9 @@ fn whole_object_text(
 
 /// Guesses which key of an object a variable was meant to get, such as `password` for DB_PASSWORD.
 ///
-/// The variable's name must end with the key, ignoring case and punctuation, and the key's value
-/// must be text or a number. A short key must consist of whole words of the name. The longest
-/// matching key wins.
-///
-/// `None` if no key matches, or if the object is a Google service account, which programs read as a
-/// whole.
+/// The variable's name must end with the key, ignoring case and punctuation. A short key must
+/// consist of whole words of the name. The longest matching key wins. For a Google service account,
+/// there is no guess, because programs read it as a whole.
 fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
     let object = json.as_object()?;
     if object.contains_key("client_email") && object.contains_key("private_key") {
@@ -128,8 +122,8 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
     }
     let name = name.as_str().to_ascii_uppercase();
     let words: Vec<&str> = name.split('_').collect();
-    // A database secret has the keys `username` and `password`, but the name of a variable often
-    // ends with a short form of them, as in DB_USER and DB_PASS.
+    // A database secret has the keys `username` and `password`, but the names of variables often
+    // end with a short form of these words.
     let last_word = match *words.last()? {
         "USER" => "USERNAME",
         "PASS" | "PWD" | "PASSWD" => "PASSWORD",
@@ -152,9 +146,9 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
     Some(longest?.1)
 }
 
-/// Warns about inherited variables that hold a reference instead of a value, such as
-/// `prod/db:password`, but only if this launch read the secret and the secret has the key.
-/// Otherwise, the text may mean something else.
+/// Warns about inherited variables that hold a reference, such as `prod/db:password`, but only if
+/// this launch read the secret and the secret has the key. Otherwise, the text may mean something
+/// else.
 pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
     let set = values.outcomes.set_names();
     let mut names = Vec::new();
@@ -163,8 +157,7 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
         let value = value.to_string_lossy();
         let text = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
         let (secret, key) = split_colon(text);
-        // Skip a short text such as `a:b`, which may mean something else, and an ARN, which gets a
-        // warning of its own.
+        // A short text such as `a:b` may mean something else, and an ARN gets a warning of its own.
         if (secret.contains('/') || key.is_some_and(|key| key.len() >= 5))
             && !Reference::is_meant_by(text)
             && !set.contains(&*name)
@@ -180,19 +173,18 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
     Some(warning.for_entries(names.clone()).with("variables", names))
 }
 
-/// Matches a variable as written for a shell, Docker Compose or Kubernetes: the name in `${NAME}`
-/// (with or without a default), in `$(NAME)`, and in `$NAME` as the whole text.
+/// Matches a variable as written for a shell, Docker Compose or Kubernetes: `${NAME}` (with or
+/// without a default), `$(NAME)`, and `$NAME` as the whole text.
 const DELIMITED: &str = r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$";
 
 static IN_SCRIPT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(DELIMITED).ok());
 
-/// Also matches the name in `{{NAME}}`, and in `$NAME` within a longer text (only names of at least
-/// three characters).
+/// Also matches `{{NAME}}`, and `$NAME` within a longer text, if it has at least three characters.
 static IN_WORD: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&(DELIMITED.to_owned() + r"|\$(\w{3,})|\{\{(\w+)\}\}")).ok());
 
-/// A template's text with a NUL character instead of each lookup, so that the text before the
-/// lookup and the text after it stay apart.
+/// A template's text, with a NUL character instead of each lookup. The NUL keeps the text before
+/// and after the lookup apart.
 pub(super) fn literal_text(parts: &[Part]) -> String {
     let mut literal = String::new();
     for part in parts {
@@ -204,7 +196,6 @@ pub(super) fn literal_text(parts: &[Part]) -> String {
     literal
 }
 
-/// The field of an entry that has a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Field {
     Value,
@@ -226,13 +217,13 @@ struct Search<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
     outcomes: &'a Outcomes,
-    /// The names of the variables that this launch sets.
+    /// The variables that this launch sets.
     set: BTreeSet<&'a str>,
 }
 
 impl Search<'_> {
-    /// Finds something in an entry's text that was meant to be replaced: an expression, a reference
-    /// or a variable. Reports only the first of these that is found.
+    /// Finds something in an entry's text that was probably meant to be replaced. An entry gets
+    /// only one such finding.
     fn unreplaced_text(&self, entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
         let literal;
         let (field, text) = match (&outcome.result, &entry.source, &entry.on_missing) {
@@ -258,7 +249,7 @@ impl Search<'_> {
             |pair| matches!(pair, [Part::Text(text), Part::Lookup(..)] if text.ends_with('$')),
         );
         let (headline, help) = if has_dollar {
-            // Another tool's `${{ … }}`.
+            // As in another tool's `${{ … }}`.
             note = "contains a \"$\" before {{";
             (
                 format!("the {field} {note}"),
@@ -285,8 +276,7 @@ impl Search<'_> {
             )
         } else {
             part = Some(self.variables(text, field, entry)?);
-            // The headline and the help text are the same for all entries, so they share a single
-            // warning.
+            // The headline is the same for all entries, so they share a single warning.
             (
                 "a text contains a variable, which secrets-exec doesn't expand".to_owned(),
                 "in a template, write {{ env.NAME }} for an inherited variable, and {{ ALIAS.KEY }} for a secret (in a URL, {{ ALIAS.KEY | urlencode }})",
@@ -297,7 +287,8 @@ impl Search<'_> {
         Some(finding)
     }
 
-    /// Finds a lookup of an inherited variable that another entry sets to something else.
+    /// Finds a lookup that reads an inherited variable, although another entry sets this variable
+    /// to something else.
     fn replaced_variable(&self, parts: &[Part], outcome: &EntryOutcome) -> Option<String> {
         outcome.made()?;
         parts.iter().find_map(|part| {
@@ -314,8 +305,7 @@ impl Search<'_> {
         })
     }
 
-    /// True for a text with an expression such as `{{ env.HOST }}` or, if `db` is an alias,
-    /// `{{ db.host }}`.
+    /// True for an expression such as `{{ env.HOST }}` or, if `db` is an alias, `{{ db.host }}`.
     fn has_expression(&self, text: &str) -> bool {
         text.split("{{").skip(1).any(|rest| {
             let expression = rest.trim_start();
@@ -329,11 +319,8 @@ impl Search<'_> {
         })
     }
 
-    /// Lists the variables in a text, such as `$DB_HOST`, that this launch sets or, in a template,
-    /// that are inherited.
-    ///
-    /// Also `None` for a file or a text with several lines, which may be a script whose variables
-    /// are replaced later.
+    /// Lists the variables in a text that this launch sets or, in a template, that are inherited. A
+    /// file or a text with several lines may be a script whose variables are replaced later.
     fn variables(&self, text: &str, field: Field, entry: &Planned) -> Option<String> {
         if !matches!(entry.target, Target::Env(_))
             || !text.contains(['$', '{'])
@@ -365,8 +352,6 @@ impl Search<'_> {
         Some(some_of(&names))
     }
 
-    /// True for `ssm:/NAME`, an ARN with a KEY, a text with a CloudFormation dynamic reference, or
-    /// a reference to a key that was read ([`has_read`]).
     fn is_reference(&self, text: &str) -> bool {
         text.starts_with("ssm:/")
             || Reference::is_meant_by(text)
@@ -374,11 +359,10 @@ impl Search<'_> {
     }
 }
 
-/// True if the text has the form SECRET:KEY, this launch read that secret (or alias), and the
-/// secret has that key.
+/// True for SECRET:KEY if this launch read that secret (or alias), and the secret has that key.
 fn has_read(text: &str, plan: &Plan, fetched: &Answers) -> bool {
-    // Skip URLs, since [`Reference::parse`] would look for their scheme in the syntax of other
-    // tools.
+    // To save time, skip URLs: [`Reference::parse`] would search other tools' prefixes for the
+    // scheme.
     if !text.contains(':') || text.contains("://") {
         return false;
     }

@@ -1,17 +1,13 @@
-//! Resolves a plan with the documents that were fetched.
-//!
-//! The input is the plan and the answers of the backend. The output is an outcome for each entry,
+//! Resolves a plan with the documents that were fetched. The output is an outcome for each entry,
 //! so one report can have every error. An error never contains the value of a secret.
 //!
-//! [`resolve`] is pure: it sends no request, reads no file, and keeps no state.
-//!
-//! - [`resolve`] goes through the entries in the order of precedence, so each variable and each
-//!   path is set only once (`model::entry::Claims`). If the target of an entry is already set, the
-//!   entry is overridden, and neither its value nor its failure matters.
+//! - [`resolve`] is pure: it sends no request, reads no file, and keeps no state. It goes through
+//!   the entries in the order of precedence, so each variable and each path is set only once
+//!   (`model::entry::Claims`). If the target of an entry is already set, the entry is overridden,
+//!   and neither its value nor its failure matters.
 //! - [`ParsedAnswers`] reads the value of one entry, and [`transformed`] decodes, checks and
 //!   encodes it.
-//! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
-//!   keys of an object.
+//! - `extract` finds a value in JSON, and `env_from` makes variables from an object's keys.
 //! - `printed` applies the filters of a template.
 //! - `suggestions` finds the name that was probably meant.
 //! - `findings` finds what is probably a mistake, although the entry could be resolved.
@@ -53,12 +49,9 @@ use printed::{Found, Printed};
 
 /// Goes through the entries of a plan and collects their outcomes.
 ///
-/// There are three cases for an entry that isn't overridden:
-///
-/// - It has a value or uses its `default`: it sets its variable or file.
-/// - It is `optional` and absent: an entry of an earlier layer can set the variable or file.
-/// - It fails or is unread: it still overrides the entries of earlier layers. A value that the user
-///   replaced must not come back just because its replacement is broken.
+/// If an `optional` entry is absent, an entry of an earlier layer can set its variable or file
+/// instead. An entry that fails or is unread still overrides earlier layers: a value that the user
+/// replaced must not come back just because its replacement is broken.
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
@@ -67,22 +60,20 @@ struct Walk<'a> {
 
 /// Resolves every entry of a plan from the answers in `fetched`.
 ///
-/// If several entries set the same variable or file, the one in the latest layer wins. An entry is
-/// unread if `fetched` lacks an answer that it needs, unless something else that it needs is absent
-/// or fails. Messages about failed requests mention `circumstances`, such as the default region.
+/// An entry is unread if `fetched` lacks an answer that it needs. But if something else that the
+/// entry needs is absent or fails, that decides the outcome. Messages about failed requests mention
+/// `circumstances`, such as the default region.
 pub fn resolve(plan: &Plan, fetched: &Answers, circumstances: &Circumstances) -> Outcomes {
     resolve_with(plan, fetched, circumstances, Some(&plan.inherited))
 }
 
-/// Resolves only entries that need neither a secret nor a variable, such as literals. All others
-/// are unread, including templates with inherited variables, which may have different values where
-/// the command will be started.
+/// Resolves only entries that need neither a secret nor a variable, such as literals. Inherited
+/// variables aren't used, because they may have different values where the command will be started.
 pub fn resolve_offline(plan: &Plan) -> Outcomes {
     resolve_with(plan, &Answers::new(), &Circumstances::default(), None)
 }
 
-/// Resolves a plan, taking the variables in templates from `inherited`. If that is `None`,
-/// templates that need a variable are unread.
+/// If `inherited` is `None`, templates with `{{ env.NAME }}` are unread.
 fn resolve_with(
     plan: &Plan,
     fetched: &Answers,
@@ -109,8 +100,8 @@ fn resolve_with(
     for entry in &plan.entries {
         walk.add_outcomes(entry);
     }
-    // Note for each absent entry which other entry sets its target. That isn't known until all
-    // entries of earlier layers are resolved.
+    // Now that all entries are resolved, note for each absent entry which other entry sets its
+    // target.
     for outcome in &mut walk.outcomes.list {
         if let Outcome::Absent(earlier) = &mut outcome.result
             && let Some(Holder::Entry(holder)) =
@@ -124,8 +115,6 @@ fn resolve_with(
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves an entry unless it is overridden, and adds its outcome. For `env-from`, adds the
-    /// outcomes of the keys, too.
     fn add_outcomes(&mut self, entry: &'a Planned) {
         let answers = &mut self.answers;
         let subject = &entry.subject;
@@ -157,10 +146,8 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Resolves an `env-from` object. Adds the outcomes of its keys, and then its own.
-    ///
-    /// A key has an outcome if it sets a variable, is overridden or is missing. Entries that come
-    /// later in the walk can no longer set these keys' variables. Also adds the object's warnings.
+    /// Adds the outcomes of an object's keys, and then the outcome of the `env-from` entry itself.
+    /// A key has an outcome if it sets a variable, is overridden or is missing.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
         let answers = &mut self.answers;
         let read = answers
@@ -177,7 +164,7 @@ impl<'a> Walk<'a> {
         let texts = env_from::warnings(&members, object);
         let absence = env_from::no_variable_problem(&members, object);
         let missing = env_from::missing_key_problems(&members, object);
-        // Missing keys are numbered after the object's own keys.
+        // Missing keys are numbered after those that the object has.
         let first_number = members.len() + 1;
         let (mut outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
         let mut errors = Vec::new();
@@ -216,8 +203,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds an entry's outcome. Unless the entry is overridden or absent, entries that come later
-    /// in the walk can no longer set its variable or file.
+    /// Adds an entry's outcome. Unless the entry is overridden or absent, the entries that are
+    /// resolved after it can no longer set its variable or file.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let outcome = EntryOutcome::new(entry, result);
         if outcome.holds_target() {
@@ -226,8 +213,6 @@ impl<'a> Walk<'a> {
         self.push(outcome);
     }
 
-    /// Adds an outcome to the list, after recording in it whether the command inherits the variable
-    /// that the entry sets.
     fn push(&mut self, mut outcome: EntryOutcome) {
         outcome.is_inherited = outcome
             .target
@@ -242,17 +227,17 @@ struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
     circumstances: &'a Circumstances,
-    /// The inherited variables that templates can use. If this is `None`, templates that need one
-    /// are unread.
+    /// The variables that templates can use. If it is `None`, templates with `{{ env.NAME }}` are
+    /// unread.
     inherited: Option<&'a Inherited>,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
-    /// The number of errors so far that were allowed to suggest a similar key, at most
-    /// [`MOST_SUGGESTIONS`].
+    /// The number of errors so far that were allowed to suggest a similar key. Only
+    /// [`MOST_SUGGESTIONS`] errors may.
     suggestions: usize,
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Reads the value that a reference selects from its document. A null is treated as absent.
+    /// Finds the value that a reference selects. A null is treated as absent.
     fn selected_value(&mut self, wanted: &Wanted<'a>) -> Resolved<SecretValue> {
         let selector = &wanted.reference.selector;
         if *selector == Selector::Whole {
@@ -266,7 +251,7 @@ impl<'a> ParsedAnswers<'a> {
         })
     }
 
-    /// Finds the value that a reference selects in its secret's JSON, which is parsed only once.
+    /// Finds the JSON value that a reference selects. Each document is parsed only once.
     fn find_value(&mut self, wanted: &Wanted<'a>) -> Resolved<&Value> {
         let parsed = self
             .parsed_documents
@@ -278,7 +263,6 @@ impl<'a> ParsedAnswers<'a> {
         })
     }
 
-    /// Reads the keys of an `env-from` object, with their values.
     fn members(
         &mut self,
         object: &'a PlannedObject,
@@ -294,19 +278,18 @@ impl<'a> ParsedAnswers<'a> {
         members.map_err(|fault| fault.of(wanted))
     }
 
-    /// Decides the outcome of an entry that has no value, for these `reasons`:
-    ///
-    /// - with a failure among them, the entry fails
-    /// - otherwise, with an absence, it uses its `default`, is absent if it is `optional`, or fails
-    /// - with neither, it is unread
+    /// Decides the outcome of an entry without a value. If one of the `reasons` is a failure, the
+    /// entry fails. Otherwise, if one of the reasons is an absence, the entry uses its `default`,
+    /// is absent if it is `optional`, or fails. With neither a failure nor an absence, it is
+    /// unread.
     fn outcome_without_value(&self, entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
         let mut has_absence = false;
         let mut failed = Vec::new();
         for reason in reasons {
             match reason {
                 Unresolved::Unread => {}
-                // If the entry has `default` or `optional`, its absences aren't reported, even if
-                // the entry fails for a different reason.
+                // With `default` or `optional`, absences aren't reported, even if the entry fails
+                // for a different reason.
                 Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
                 Unresolved::Absent(reason) | Unresolved::Failed(reason) => failed.push(reason),
             }
@@ -323,7 +306,7 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Finds the document for a reference, or the reason why the launch has no document for it.
+    /// The document that a reference needs, or the reason why there isn't one.
     fn wanted(&self, reference: &'a SecretRef, entry: &'a Planned) -> Resolved<Wanted<'a>> {
         let subject = &entry.subject;
         match self.fetched.get(&reference.locator) {
@@ -348,19 +331,17 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Builds the value of a text with lookups, such as the template
-    /// `{{ db.user }}:{{ db.password }}`.
-    ///
-    /// The `parts` of the result have every value that a lookup reads from a secret, both as it was
-    /// read and as printed by the lookup's filters. The remarks are about the individual lookups.
+    /// Builds the value of a text with lookups, such as `{{ db.user }}:{{ db.password }}`. The
+    /// `parts` of the result have every value that a lookup reads from a secret, both before and
+    /// after the filters. The remarks are about the individual lookups.
     fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<Made> {
         let subject = &entry.subject;
-        // The text with every lookup replaced by a number, because in JSON, a number can replace
-        // any value.
+        // To find out whether the template is JSON, replace each lookup with a number. JSON allows
+        // a number wherever it allows a value.
         let literal = literal_text(parts).replace('\0', "1");
         let is_json = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&literal).is_ok();
         let mut quotes = 0;
-        // The position of the current part in `literal`.
+        // The position in `literal` at which the current part begins.
         let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());
         let mut made = Made::default();
@@ -398,7 +379,8 @@ impl<'a> ParsedAnswers<'a> {
                         is_default,
                     });
                     for remark in printed.remarks {
-                        // A line feed is normal at the end of a file, but not in the middle.
+                        // A value's trailing line feed is normal at the end of a file, but not if
+                        // more text follows.
                         let is_inside = remark == Remark::Ends('\n') && !around.1.trim().is_empty();
                         if is_inside || remark.applies_to(&entry.target) {
                             let lookups = made.remarks.entry(remark).or_default();
@@ -411,7 +393,7 @@ impl<'a> ParsedAnswers<'a> {
                         made.parts.extend([read, printed.value]);
                     }
                 }
-                // A repeated lookup fails with the same error, so report it only once.
+                // A repeated lookup fails with the same error, which is reported only once.
                 Err(reason) if failed.insert(&printing.written) => errors.push(reason),
                 Err(_) => {}
             }
@@ -419,8 +401,8 @@ impl<'a> ParsedAnswers<'a> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        // If an inherited variable consists of a single reference, the remarks are about its whole
-        // value.
+        // If an inherited variable is a single reference, the remarks are about its whole value, so
+        // they name no lookup.
         if parts.len() == 1 && subject.written.is_none() {
             made.remarks.values_mut().for_each(Vec::clear);
         }
@@ -428,8 +410,8 @@ impl<'a> ParsedAnswers<'a> {
         Ok(made)
     }
 
-    /// Finds the value of a lookup such as `{{ db.host }}`. If it is absent, falls back to the text
-    /// of the `default` filter, if there is one.
+    /// Finds the value of a lookup. If it is absent, falls back to the text of the filter
+    /// `default`.
     fn looked_up(
         &mut self,
         operand: &'a Operand,
@@ -457,7 +439,7 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// The value of an inherited variable, for `{{ env.NAME }}` in a template.
+    /// Finds the inherited variable for `{{ env.NAME }}` in a template.
     fn inherited_value(&self, name: &str, subject: &Subject) -> Resolved<SecretValue> {
         let inherited = self.inherited.ok_or(Unresolved::Unread)?;
         if let Some(value) = inherited.get(name) {
@@ -480,8 +462,8 @@ impl<'a> ParsedAnswers<'a> {
         Err(Unresolved::Absent(problem))
     }
 
-    /// True for a value that the filter `tojson` leaves as it is, because it is already JSON: an
-    /// object, an array or, unless it is a whole secret, a number, `true` or `false`.
+    /// True for a value that the filter `tojson` leaves as it is: an object or an array, or a
+    /// number, `true` or `false` that isn't the whole secret.
     fn is_json(&mut self, wanted: &Wanted<'a>) -> bool {
         let is_whole = wanted.reference.selector == Selector::Whole;
         self.find_value(wanted).is_ok_and(|value| match value {
@@ -492,10 +474,8 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Decodes a value, checks it against the pattern and encodes it, as its entry asks.
-///
-/// With a pattern, removes all remarks. Otherwise, adds the remarks on the decoded value. If the
-/// value is encoded, also adds its unencoded form to `parts`.
+/// Decodes a value, checks it against the pattern and encodes it, as its entry asks. The remarks
+/// are about the decoded value. A value that matches a pattern gets none.
 fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
     let failed = |problem| vec![about_value(problem, entry).into()];
     if entry.transform.decode {
@@ -516,13 +496,12 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
     Ok(made)
 }
 
-/// Adds the remarks on a whole value, such as a trailing line feed, that matter for its variable or
-/// file.
+/// Adds the remarks on a whole value, such as the one on a trailing line feed.
 ///
 /// - A literal or a default gets none, because the user wrote it.
-/// - A template's lookups already have their remarks, so the template as a whole is only checked
-///   for broken PEM, and for a line feed at the end of its last text.
-/// - If the value will be encoded, it gets a remark only if it is blank, because the user probably
+/// - A template's lookups already have remarks of their own, so the whole text is only checked for
+///   broken PEM, and for a line feed at the end of its last text.
+/// - A value that will be encoded gets a remark only if it is blank, because the user probably
 ///   wants every character in it.
 fn add_remarks(made: &mut Made, entry: &Planned) {
     for remark in Remark::about(made.value.expose(), &entry.target) {
@@ -544,7 +523,7 @@ fn add_remarks(made: &mut Made, entry: &Planned) {
     }
 }
 
-/// The error for a null value, which is treated as if the value didn't exist.
+/// The error for a null, which is treated as if the value didn't exist.
 fn null_problem(selector: &Selector) -> Problem {
     let text = match selector {
         Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
@@ -556,7 +535,6 @@ fn null_problem(selector: &Selector) -> Problem {
     Problem::configuration(text).code("null")
 }
 
-/// Decodes the base64 value of an entry with `decode`. A value that isn't base64 is an error.
 fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
         Problem::configuration("the value isn't base64, which \"decode\" expects")
@@ -565,7 +543,6 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     })
 }
 
-/// Checks a value against the `pattern` of its entry.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     if str::from_utf8(value.expose()).is_ok_and(|text| pattern.is_match(text)) {
         return Ok(());
@@ -579,7 +556,8 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 /// also adds the secret.
 fn about_value(mut problem: Problem, entry: &Planned) -> Problem {
     if let Source::Reference(reference) = &entry.source {
-        // The headline is about the value, so the secret appears only in the lines below.
+        // The message's headline is about the value, so the secret appears only in the lines below
+        // it.
         problem = problem.in_secret(&reference.locator);
     }
     problem.for_entry(entry.subject.clone())

@@ -12,31 +12,28 @@ use crate::model::url::percent_encode;
 
 /// The value that a lookup found, and where it comes from.
 pub(super) enum Found {
-    /// A value that was read from a secret. `is_json` is true if it is JSON already, such as a
-    /// number or an object, so the filter `tojson` doesn't encode it.
+    /// `is_json` is true for a value that is JSON already, such as a number or an object, so the
+    /// filter `tojson` doesn't encode it.
     Secret {
         value: SecretValue,
         is_json: bool,
     },
     Variable(SecretValue),
-    /// The text of the filter `default`, which is used because the value is absent.
+    /// The text of the filter `default`, because the value is absent.
     Default(SecretValue),
 }
 
-/// The text that replaces a lookup in a template, with the remarks on it.
+/// The text that replaces a lookup, with the remarks on it.
 pub(super) struct Printed {
     pub value: SecretValue,
-    /// The value as it was read from a secret, before the filters. `None` for a variable or a
-    /// default.
+    /// The value before the filters, if it was read from a secret.
     pub read: Option<SecretValue>,
-    /// The remarks on the value before it was encoded, such as a trailing line feed. Empty for a
-    /// default.
+    /// The remarks on the value before it was encoded. Empty for a default.
     pub remarks: Vec<Remark>,
 }
 
 impl Printed {
-    /// Applies a lookup's filters to the value that was found. `around` is the text before and
-    /// after the lookup.
+    /// Applies a lookup's filters. `around` is the text before and after the lookup.
     pub fn new(
         found: Found,
         printing: &Printing,
@@ -72,8 +69,8 @@ impl Printed {
             Found::Default(_) => remarks.clear(),
             Found::Variable(_) => remarks.retain(|remark| *remark == Remark::Empty),
             Found::Secret { value, .. } => {
-                // The template may add line feeds to a key or certificate, so only the finished
-                // text is checked for broken PEM.
+                // The template may add line feeds to a key or certificate, so only the template's
+                // whole text is checked for broken PEM.
                 remarks.retain(|remark| {
                     !matches!(remark, Remark::BrokenPem { .. } | Remark::EncodedPem)
                 });
@@ -95,8 +92,8 @@ impl Printed {
     }
 }
 
-/// Applies filters to a value, one after the other. The error's text has no subject, so that the
-/// caller can put one in front: `isn't base64`, for example.
+/// Applies the filters in order. An error's text has no subject, as in `isn't base64`: the caller
+/// adds it.
 fn filtered(value: &SecretValue, filters: &[Filter]) -> Result<SecretValue, Fault> {
     filters
         .iter()
@@ -105,7 +102,6 @@ fn filtered(value: &SecretValue, filters: &[Filter]) -> Result<SecretValue, Faul
         })
 }
 
-/// Applies one filter to a value. The error's text has no subject, as in [`filtered`].
 fn apply(filter: &Filter, value: &SecretValue) -> Result<SecretValue, Fault> {
     if *filter == Filter::Base64Encode {
         return Ok(value.base64_encoded());
@@ -125,7 +121,7 @@ fn apply(filter: &Filter, value: &SecretValue) -> Result<SecretValue, Fault> {
     }))
 }
 
-/// The value as text. An error is a predicate without a subject: `isn't UTF-8 text`.
+/// The error's text, `isn't UTF-8 text`, has no subject: the caller adds it.
 fn text_of(value: &SecretValue) -> Result<&str, Fault> {
     str::from_utf8(value.expose()).map_err(|_| {
         let help = "write {{ ALIAS.KEY | b64encode }}, or list the secret under \"files\"";

@@ -5,15 +5,10 @@ use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
 use crate::model::message::{Cause, Missing};
 use crate::model::plan::Plan;
 
-/// Suggests an existing name for the first [`MOST_SUGGESTIONS`] secrets that don't exist.
-///
-/// The first of these is suggested:
-///
-/// - the backend's suggestion
-/// - the most similar alias, since the user may have misspelled it
-/// - an existing secret of the plan, if only one letter differs: secrets often have similar names
-///
-/// If a name is an alias in a later file, adds a help text about the order of the files.
+/// Suggests an existing name for the first [`MOST_SUGGESTIONS`] secrets that don't exist: the
+/// backend's suggestion, the most similar alias, or another secret of this launch. The name of this
+/// other secret may differ by only one letter, because secrets often have similar names. If the
+/// missing name is an alias in a later file, adds help about the order of the files.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     let mut existing = Vec::new();
     let mut absences = Vec::new();
@@ -45,7 +40,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
             plan.aliases
                 .keys()
                 .map(String::as_str)
-                // It would be pointless to suggest the name that the user wrote.
+                // Don't suggest the name that the user wrote.
                 .filter(|alias| *alias != id),
         )
         .or_else(|| {
