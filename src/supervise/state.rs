@@ -1,11 +1,11 @@
-//! The state machine of `--on-rotation`: its state, the events that it receives, and the actions
-//! that it orders.
+//! The state machine of `--on-rotation`.
 //!
 //! [`step`] is a function from a state and an event to the next state and a list of actions. It
-//! doesn't use the time, the secrets or the processes. The caller (`commands/rotation/parent`)
-//! turns what happens into events and carries out the actions in order.
+//! doesn't use the time, the secrets or the processes. `commands/rotation/parent` turns what
+//! happens into events and carries out the actions in order.
 //!
-//! The command is to run, or there is a cause why everything of it has to end ([`Cause`]):
+//! Either the command is meant to run, or all of its processes have to end. There are three reasons
+//! ([`Cause`]):
 //!
 //! ```text
 //! cause       begins with                         once nothing is left
@@ -15,13 +15,13 @@
 //! Ended       the end of the command              exit with the command's status
 //! ```
 //!
-//! If the system refuses the stop signal, the command is to run again.
+//! If the system refuses the stop signal, the command keeps running.
 //!
-//! While there is a cause, three kinds of processes may be left ([`Left`]). They end in this order:
-//! the command, its process group, and every other child of this process. Other children are
-//! orphans that this process has adopted, such as a program that an init started. They are ended
-//! only after a change. Children from before the first start, and orphans of their groups and
-//! sessions, are never ended. They don't appear in the state machine.
+//! While there is such a reason, three kinds of processes may be left ([`Left`]). They end in this
+//! order: the command, its process group and, only after a change, the other children of this
+//! process. These are adopted orphans, such as a program that an init started. Children from before
+//! the first start, and orphans of their groups and sessions, are never ended and don't appear
+//! here.
 //!
 //! ```text
 //! the command gets the stop signal. Once it has ended, its group gets SIGTERM. Once the group is
@@ -35,7 +35,7 @@
 //! ```
 //!
 //! A trial is a launch in a forked process, which waits at a gate before it becomes the command.
-//! Every start and every poll is a trial. There is never more than one trial ([`Stage`]):
+//! Every start and every poll is a trial. There is never more than one ([`Stage`]):
 //!
 //! ```text
 //! NoTrial ─ the timer elapses ─▶ Reading ───┬─ no change, or the trial ends ─▶ NoTrial
@@ -50,8 +50,7 @@
 //!                                           └─ the trial ends: it succeeded ─▶ NoTrial
 //! ```
 //!
-//! After a SIGTERM, the command may be about to end, so a change doesn't stop it. When a trial
-//! succeeds, the command has the trial's values.
+//! After a SIGTERM, a change doesn't stop the command, which may be about to end.
 
 use std::mem::{replace, take};
 
@@ -61,139 +60,124 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 #[derive(Debug)]
 pub struct Supervision {
     pub rotation: RotationOptions,
-    /// True if all other processes end when this one does, because it is PID 1 or because systemd
-    /// then ends the remaining processes of the unit.
+    /// True if all other processes end with this one, as for PID 1 or in a systemd unit.
     pub ends_everything: bool,
 }
 
-/// The state of the supervisor, the process that watches over the command.
+/// The state of the supervision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     pub(super) trial: Stage,
-    /// The number of failed polls in a row.
+    /// Failed polls in a row.
     pub(super) failures: u32,
-    /// True if a poll was requested after the last poll began. Another poll is then needed, because
-    /// the last one may have read the secrets before they changed.
+    /// True if a poll was requested after the last one began. The last one may have read the
+    /// secrets before they changed.
     pub(super) is_poll_requested: bool,
-    /// True while the command is stopped by job control, as with Ctrl-Z.
+    /// True while job control has stopped the command, as with Ctrl-Z.
     pub(super) is_suspended: bool,
-    /// True if a SIGTERM was passed on to the command, which may therefore be about to end. Becomes
-    /// false again once a change was ignored for this reason, or if the system refused to deliver
-    /// the SIGTERM.
+    /// True if a SIGTERM was passed on, so that the command may be about to end. False again once a
+    /// change was ignored for this reason, or if the SIGTERM was refused.
     pub(super) has_term: bool,
-    /// True once the system has refused to let this process send a SIGTERM to the command. Only the
-    /// first refusal is reported.
+    /// True once the system has refused to send a SIGTERM to the command. Only the first refusal is
+    /// reported.
     pub(super) is_term_refused: bool,
-    /// Why everything of the command has to end. `None` while the command is to run.
+    /// `None` while the command is meant to run.
     pub(super) cause: Option<Cause>,
     pub(super) left: Left,
-    /// True once the processes that are left got SIGKILL.
+    /// True once SIGKILL was sent to what is left.
     pub(super) is_killed: bool,
-    /// The exit status of the command. `None` until the command ends.
+    /// The command's exit status, once it has ended.
     pub(super) ended: Option<ExitStatus>,
 }
 
-/// The stage of the current trial. While the command runs, the timer
-/// for the next poll is set only if there is no trial.
+/// The stage of the trial. The timer for the next poll is set only in [`Self::NoTrial`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
-    /// No trial is under way: the last one ended, found no change, or became the command.
+    /// The last trial ended, found no change, or became the command.
     #[default]
     NoTrial,
     /// A poll is reading the values.
     Reading,
-    /// The trial has new values, and waits at its gate until the old command has ended.
+    /// The trial has new values, and waits until the old command has ended.
     Waiting,
-    /// The parent opened the trial's gate, so the trial continues with the values that it has read.
-    /// If the trial ends in this stage, it has failed.
+    /// The trial's gate is open. If the trial ends in this stage, it has failed.
     Opened(Purpose),
-    /// The trial put its files in place, and hasn't reported a failure since. If the trial ends in
-    /// this stage, it has succeeded.
+    /// The files are in place, and no failure was reported since. If the trial ends in this stage,
+    /// it has succeeded.
     Delivered(Purpose),
 }
 
-/// The purpose of a waiting trial, for when the parent lets it
-/// continue.
+/// What a trial does once its gate is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
-    /// The trial becomes the command for the first time.
     FirstStart,
-    /// The trial becomes the new command, after a change stopped the old one.
     Restart,
-    /// The trial replaces the files of the running command. After that, the command gets this
-    /// signal.
+    /// The trial replaces the files of the running command, which then gets this signal.
     Delivery(SignalNumber),
 }
 
-/// The cause for which everything of the command has to end.
+/// Why all processes of the command have to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Cause {
-    /// A secret changed. Then a waiting trial becomes the command or, if there is none, this
-    /// process exits.
+    /// A secret changed.
     Change,
-    /// SIGTERM arrived after a change. Then this process exits with the command's status.
+    /// SIGTERM arrived after a change.
     Cancelled,
-    /// The command ended by itself. Then this process exits with the same status. Children outside
-    /// the command's group don't have to end.
+    /// The command ended by itself. Children outside its group don't have to end.
     Ended,
 }
 
-/// The processes that are left of the command, not counting a trial that waits to become the next
-/// one. The command's process group has to end first. Only then are the other children asked to
-/// end.
+/// The processes that are left of the command. They don't include a trial that waits to become the
+/// next command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Left {
     #[default]
     Command,
-    /// At least one process in the command's group, even if it is only a zombie.
+    /// At least one process in the command's group, even a zombie.
     Group,
-    /// The group is empty, but this process has adopted orphans that aren't in the group.
+    /// The group is empty, but this process has adopted other orphans.
     Others,
     Nothing,
 }
 
-/// The sender of a signal that this process received. A signal from a process is passed on to the
-/// command only, and a signal from the kernel to the command's whole group, as with tini(1) and
-/// Docker.
+/// The sender of a received signal. A signal from a process is passed on to the command only, and
+/// one from the kernel to the command's whole group, as with tini(1) and Docker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
-    /// The kernel sent the signal to this process's whole group on behalf of the terminal, for
-    /// example after Ctrl-C.
+    /// The kernel sent the signal to this process's whole group, for example after Ctrl-C.
     Kernel,
     Process,
 }
 
-/// Something that happened to this process, to one of its children or to the timer.
+/// Something that happened to this process, a child or the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The command ended and was reaped. [`Event::Left`] follows immediately.
     ///
-    /// Once [`Action::Start`] has opened a trial's gate, the trial is treated as the command. If it
-    /// then can't rename its files or execute the program, this event has the status 78, 126 or
-    /// 127.
+    /// After [`Action::Start`], the trial is treated as the command. If it can't rename its files
+    /// or execute the program, the status is 78, 126 or 127.
     Ended(ExitStatus),
-    /// The processes that are left, according to a check after the command has ended.
+    /// What is left of the command, as found after its end.
     Left(Left),
-    /// Job control stopped the command with this signal, such as SIGTSTP.
+    /// Job control stopped the command with this signal.
     Suspended(SignalNumber),
     Continued,
-    /// This process got a signal that is meant for the command, or that requests a poll.
+    /// A signal for the command, or one that requests a poll.
     Signal(SignalNumber, Sender),
-    /// The system refused to let this process send a signal (EPERM), because the command, or a
-    /// process that it left behind, has switched to another user.
+    /// The system refused this signal (EPERM), because the command, or what it left behind, has
+    /// switched to another user.
     Refused(SignalNumber),
     /// A poll found no change. Its process ends by itself.
     Unchanged,
-    /// A poll found new values. Its process waits for a decision.
+    /// A poll found new values, and waits at its gate.
     Changed,
     /// The trial put its files in place.
     Delivered,
     /// The trial can't become the command.
     NotStarted,
-    /// The trial ended or became the command, or a poll couldn't
-    /// begin because forking a process failed.
+    /// The trial ended or became the command, or no process could be forked for a poll.
     TrialEnded,
-    /// The timer that [`Action::Arm`] set has elapsed.
+    /// The timer of [`Action::Arm`] has elapsed.
     Elapsed,
 }
 
@@ -205,43 +189,37 @@ pub enum ExitStatus {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Let the waiting trial become the command. From now on, the
-    /// state machine treats the trial as the command.
+    /// Let the waiting trial become the command.
     Start,
-    /// Let the waiting trial replace the files of the running
-    /// command. The trial ends after that.
+    /// Let the waiting trial replace the running command's files and end.
     Deliver,
-    /// Fork a process that looks for changed values.
     Poll,
-    /// End the trial, if there is one.
-    ///
-    /// If the trial is already replacing files or becoming the command, let it finish first. After
-    /// this action, the trial causes no new events, but earlier ones may still be in the queue.
+    /// End the trial, if there is one, but let it finish replacing files or becoming the command.
+    /// The trial then causes no new events, but earlier ones may still be in the queue.
     CancelTrial,
-    /// Remember that the command now has the values that the last poll read.
+    /// Remember the values of the last trial as the command's.
     Adopt,
     /// Report the first start to the user and, with `--notify-ready`, to the service manager.
     AnnounceStart,
-    /// Send a signal to the command, which hasn't been reaped yet. [`Event::Refused`] may follow,
-    /// as after every action that sends a signal.
+    /// Send a signal to the command, which hasn't been reaped. [`Event::Refused`] may follow, as
+    /// after every signal.
     Signal(SignalNumber),
     /// Send a signal to the command's process group, which isn't empty.
     SignalGroup(SignalNumber),
     /// Send SIGTERM or SIGKILL, followed by SIGCONT, to the children outside the command's group.
-    /// SIGTERM goes only to those that haven't got it yet, and SIGKILL to all.
+    /// Each of them gets SIGTERM only once.
     SignalOthers(SignalNumber),
-    /// Send SIGKILL to the command's process group or, if the group is empty, to the other
-    /// children. Then report the notice. If the system refuses the signal, [`Event::Refused`]
-    /// follows instead.
+    /// Send SIGKILL to the group or, if it is empty, to the other children. Report the notice
+    /// unless the signal is refused.
     Kill(Left, Notice),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
-    /// Set the timer. There is only one timer, so this replaces any earlier delay.
+    /// Set the only timer. This replaces any earlier delay.
     Arm(Delay),
     Report(Notice),
-    /// Remove the command's files and exit with the command's status. `None` if a secret changed:
-    /// EX_TEMPFAIL (sysexits(3)) lets a service manager start the unit again. No other action
-    /// follows.
+    /// Remove the command's files and exit with the command's status, as the last action. After a
+    /// change, `None` stands for EX_TEMPFAIL (sysexits(3)), which lets a service manager start the
+    /// unit again.
     Exit(Option<ExitStatus>),
 }
 
@@ -251,11 +229,10 @@ pub enum Delay {
     NextPoll {
         failures: u32,
     },
-    /// A requested poll, which begins as soon as a second has passed since the last poll began or
-    /// the command started.
+    /// This delay ends a second after the last poll began or the command started.
     RequestedPoll,
     Grace,
-    /// The time that processes may take to end after SIGKILL.
+    /// The time that the processes have to end after SIGKILL.
     Kill,
 }
 
@@ -264,31 +241,30 @@ pub enum Delay {
 pub enum Notice {
     PollRecovered,
     Restarted,
-    /// The command was stopped because of a change, and can't be started again.
+    /// The command was stopped, and can't be started again.
     NotRestarted,
-    /// The command's files were replaced, and the command gets this signal.
+    /// The files were replaced, and the command gets this signal.
     Signalled(SignalNumber),
     Ended(ExitStatus),
-    /// The command is being stopped because of a change.
     Stopping,
-    /// A SIGTERM cancelled the restart or the exit that was to follow a change.
+    /// A SIGTERM cancelled the restart or the exit after a change.
     Cancelled,
-    /// The remaining processes are killed, because the time allowed by `--grace` is up.
+    /// What is left is killed, because `--grace` is over.
     GraceOver(Left),
-    /// The remaining processes are killed, because a second SIGTERM arrived.
+    /// What is left is killed, because a second SIGTERM arrived.
     SecondTerm(Left),
-    /// A SIGTERM can't be passed on, because the command runs as another user.
+    /// SIGTERM can't be passed on, because the command runs as another user.
     TermRefused,
     /// The command can't be stopped, because it runs as another user.
     NotStopped,
-    /// The command ended, but a process that it left behind can't be stopped.
+    /// A process that the command left behind can't be stopped.
     Survived,
-    /// The command was stopped because of a change, and this process exits.
+    /// This process exits because of a change.
     Exiting,
 }
 
 impl ExitStatus {
-    /// The exit status as a shell reports it: for a signal, 128 plus the signal's number.
+    /// The status as a shell reports it: for a signal, 128 plus its number.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,
@@ -299,8 +275,8 @@ impl ExitStatus {
     }
 }
 
-/// The initial state, and the first action, which lets the first trial become the command. That
-/// trial has already read the values.
+/// The initial state, and the action that lets the first trial, which has read the values, become
+/// the command.
 pub fn begin() -> (State, Action) {
     let state = State {
         trial: Stage::Opened(Purpose::FirstStart),
@@ -309,10 +285,8 @@ pub fn begin() -> (State, Action) {
     (state, Action::Start)
 }
 
-/// Decides what follows from an event: the next state, and the actions to carry out now, in order.
-///
-/// An event that means nothing in the current state is ignored. For example, a message from a trial
-/// can arrive while the trial is being cancelled.
+/// The next state, and the actions to carry out now, in order. Ignores an event that means nothing
+/// in the current state, such as a message from a trial that is being cancelled.
 pub fn step(supervision: &Supervision, state: State, event: Event) -> (State, Vec<Action>) {
     let mut step = Step {
         supervision,
@@ -323,7 +297,6 @@ pub fn step(supervision: &Supervision, state: State, event: Event) -> (State, Ve
     (step.state, step.actions)
 }
 
-/// One step of the state machine. Its methods change the state, and append the actions that follow.
 struct Step<'a> {
     supervision: &'a Supervision,
     state: State,
@@ -336,16 +309,15 @@ impl Step<'_> {
         match event {
             Event::Signal(signal, _) if self.supervision.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // Without a trial, the timer is set for the next scheduled poll, so set it again
-                // for the requested one. Otherwise, `schedule_poll` does that once the trial has
-                // ended, or the command has been started again.
+                // During a trial or a stop, `schedule_poll` is called later: when the trial has
+                // ended or the command was started again.
                 if state.cause.is_none() && state.trial == Stage::NoTrial {
                     self.schedule_poll();
                 }
             }
             Event::Signal(SignalNumber::TERM, _) if state.cause == Some(Cause::Change) => {
-                // This SIGTERM isn't passed on, because the command has already got the stop
-                // signal, and many programs end immediately on a second signal.
+                // Don't pass SIGTERM on: the command has already got the stop signal, and many
+                // programs end immediately on a second signal.
                 state.cause = Some(Cause::Cancelled);
                 self.cancel_trial();
                 self.report(Notice::Cancelled);
@@ -370,7 +342,7 @@ impl Step<'_> {
                 if event == Event::Changed {
                     self.on_change();
                 } else {
-                    // Even unchanged values can have new version ids.
+                    // Adopt them anyway, because even unchanged values can have new version ids.
                     self.order(Action::Adopt);
                     self.schedule_poll();
                 }
@@ -398,15 +370,12 @@ impl Step<'_> {
         self.order(Action::Report(notice));
     }
 
-    /// Passes a signal on to the command or, if the kernel sent the signal to this process's whole
-    /// group, to the command's whole group. SIGCONT always goes to the whole group, because the
-    /// terminal's stop signals do. Once the command has ended, every signal goes to its group.
+    /// Passes a signal on as [`Sender`] says. But SIGCONT always goes to the whole group, because
+    /// the terminal's stop signals go there, too. As without secrets-exec, children outside the
+    /// group get no signal.
     ///
-    /// Does nothing after SIGKILL. Also does nothing if only children outside the group are left:
-    /// without secrets-exec, they wouldn't get the signal either.
-    ///
-    /// Also continues a command that job control stopped, because it can't handle the signal.
-    /// Nobody else would continue it: the shell only sees this process, which isn't stopped.
+    /// Then continues a stopped command, which couldn't handle the signal. Nobody else would
+    /// continue it: the shell only sees this process, which isn't stopped.
     fn forward(&mut self, signal: SignalNumber, sender: Sender) {
         let state = &mut self.state;
         let is_cont = signal == SignalNumber::CONT;
@@ -425,8 +394,8 @@ impl Step<'_> {
         }
     }
 
-    /// Handles the system's refusal to send a signal. What is left after the command's end is given
-    /// up only after the time for SIGKILL.
+    /// Handles a refused signal. Ignores it after the command's end, because what the command left
+    /// behind is given up only when the time for SIGKILL is over.
     fn on_refusal(&mut self, signal: SignalNumber) {
         let state = &mut self.state;
         if state.cause.is_none() && signal == SignalNumber::TERM {
@@ -440,11 +409,9 @@ impl Step<'_> {
         }
     }
 
-    /// Gives up on stopping a command that this process isn't allowed to signal.
-    ///
-    /// The command keeps running, so no second one is started next to it. With
-    /// `--on-rotation=exit`, this process still exits if that ends the command, too
-    /// (`ends_everything`).
+    /// Lets the command run on, because this process isn't allowed to signal it, and starts no
+    /// second command next to it. With `--on-rotation=exit`, this process still exits if its exit
+    /// ends the command, too.
     fn keep(&mut self) {
         let state = self.state;
         self.report(Notice::NotStopped);
@@ -462,14 +429,12 @@ impl Step<'_> {
         self.schedule_poll();
     }
 
-    /// Ends the trial, if there is one.
     fn cancel_trial(&mut self) {
         self.state.trial = Stage::NoTrial;
         self.order(Action::CancelTrial);
     }
 
-    /// Records that the trial is over, and sets the timer for the next poll. A requested poll
-    /// begins as soon as possible, and the first poll after the first start has a delay of its own.
+    /// Sets the timer, and records that the trial is over.
     fn schedule_poll(&mut self) {
         let trial = replace(&mut self.state.trial, Stage::NoTrial);
         let delay = if self.state.is_poll_requested {
@@ -483,10 +448,9 @@ impl Step<'_> {
         self.order(Action::Arm(delay));
     }
 
-    /// Lets a change take effect immediately, with one exception: after a SIGTERM, the command may
-    /// be about to end, so the next change doesn't stop it. `--grace` would cut the command's
-    /// shutdown short, and a restart would undo the SIGTERM. If the command ignores SIGTERM, the
-    /// next poll finds the change again.
+    /// After a SIGTERM, the command may be about to end, so the next change doesn't stop it:
+    /// `--grace` would cut its shutdown short, and a restart would undo the SIGTERM. If the command
+    /// ignores SIGTERM, the next poll finds the change again.
     fn on_change(&mut self) {
         let rotation = &self.supervision.rotation;
         if let Some(signal) = rotation.on_rotation.signal() {
@@ -523,7 +487,6 @@ impl Step<'_> {
         self.schedule_poll();
     }
 
-    /// Adds the actions that follow when a trial has achieved its purpose.
     fn on_success(&mut self, purpose: Purpose) {
         self.order(Action::Adopt);
         match purpose {
@@ -538,7 +501,6 @@ impl Step<'_> {
         }
     }
 
-    /// Gives everything of the command the time of `--grace` to end.
     fn stop(&mut self, cause: Cause) {
         self.state.cause = Some(cause);
         self.order(Action::Arm(Delay::Grace));
@@ -554,11 +516,8 @@ impl Step<'_> {
         }
     }
 
-    /// Decides what happens to the processes that are left after the command ended: sends them the
-    /// next signal or, if none of them has to end, takes the next step.
-    ///
-    /// SIGTERM to the group is followed by SIGCONT, because some of its processes may be stopped,
-    /// and the kernel reports that only to their own parent.
+    /// Handles [`Event::Left`]. The group gets SIGCONT after SIGTERM, because some of its processes
+    /// may be stopped. The kernel reports a stopped process only to its own parent.
     fn on_left(&mut self, left: Left) {
         let earlier = replace(&mut self.state.left, left);
         let is_killed = self.state.is_killed;
@@ -576,7 +535,6 @@ impl Step<'_> {
         }
     }
 
-    /// Starts the waiting trial or, if there is none, exits.
     fn finish(&mut self) {
         let state = self.state;
         if state.trial == Stage::Waiting {
@@ -594,7 +552,6 @@ impl Step<'_> {
         self.order(Action::Exit(state.ended));
     }
 
-    /// Handles the end of a delay: begins a poll, or takes the next step of stopping the command.
     fn on_time_over(&mut self) {
         let state = &mut self.state;
         if state.cause.is_none() {
@@ -606,8 +563,8 @@ impl Step<'_> {
         } else if !state.is_killed {
             self.kill(Notice::GraceOver);
         } else if state.left == Left::Command {
-            // A command that still exists after SIGKILL is in an uninterruptible wait. Keep
-            // waiting, because the command has to be reaped before anything else happens.
+            // After SIGKILL, only an uninterruptible wait keeps the command alive. The command has
+            // to be reaped before anything else happens.
             self.order(Action::Arm(Delay::Kill));
         } else {
             // A second command must not run next to what is left.
@@ -617,7 +574,6 @@ impl Step<'_> {
         }
     }
 
-    /// Kills what is left, unless that has already happened. Reports this with `notice`.
     fn kill(&mut self, notice: impl Fn(Left) -> Notice) {
         let left = self.state.left;
         if !replace(&mut self.state.is_killed, true) {
