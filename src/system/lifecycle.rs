@@ -1,8 +1,8 @@
 //! Waits for work to be done, reacts to the signals that end this process, and ends it.
 //!
-//! The main thread waits in poll(2) while a worker works. Everything that can take a long time,
-//! such as a request, a file on a network, or a write whose reader stalls, runs on its own thread.
-//! So the main thread can react to a termination signal immediately.
+//! The main thread waits in poll(2) while a worker works, so that it can react to a termination
+//! signal immediately. Everything that can take long, such as a request, a file on a network, or a
+//! write whose reader stalls, runs on its own thread.
 //!
 //! ```text
 //! main thread   while_working ──▶ tick ──▶ poll(2) ──▶ tick ──▶ poll(2) ──▶ … ──▶ the result
@@ -12,9 +12,8 @@
 //! poll(2) returns when the worker has closed its end of the pipe, a termination signal has
 //! arrived, the other end of a connection is closed, or it is time for the next `tick`.
 //!
-//! The command gets the signal mask and the signal actions that this process inherited. Three
-//! things must not happen: a signal is lost, a signal ends this process before it has cleaned up,
-//! or the command inherits our own settings.
+//! Three things must not happen: a signal is lost, a signal ends this process before it has cleaned
+//! up, or the command inherits our own signal mask and actions.
 //!
 //! ```text
 //! before main      note the action of SIGPIPE, which Rust replaces; clear the dumpable flag
@@ -30,15 +29,13 @@
 //! execve           the command starts
 //! ```
 //!
-//! A termination signal is *held* if [`block_signals`] blocked it: the signal doesn't end this
-//! process until the main thread has seen it. On systems other than Linux, no signal is held.
+//! A termination signal is *held* if [`block_signals`] blocked it, which happens only on Linux.
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
 //! an error, or a subcommand that is done.
 //!
-//! Two things are in static variables, because the panic hook can't reach anything else: the
-//! inherited signals, and the program that we are asking for credentials, which [`end`] has to
-//! kill.
+//! The inherited signals and the program that we ask for credentials, which [`end`] has to kill,
+//! are in static variables, because the panic hook can't reach anything else.
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
@@ -63,46 +60,37 @@ use nix::unistd::{Pid, getpid};
 use super::streams;
 use crate::model::message::Status;
 
-/// The signals that a terminal, a service manager or a user sends to end a process.
 const TERMINATION: [Signal; 4] = [SIGQUIT, SIGHUP, SIGINT, SIGTERM];
 
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
-/// The signal mask and signal actions that this process inherited, which are restored before the
-/// command starts. Set by the first call to [`block_signals`].
+/// Set by the first call to [`block_signals`].
 static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 #[used]
-// SAFETY: this section is an array of pointers to C functions, which the C runtime calls once
-// before `main`.
+// SAFETY: this section holds C functions, which the C runtime calls once before `main`.
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
-/// Runs before `main`, because `main` would be too late for two steps:
+/// Runs before `main`. Later would be too late: Rust's runtime replaces the action of SIGPIPE, and
+/// another process that has already opened /proc/PID/mem could keep reading our memory.
 ///
-/// - Records the inherited action of SIGPIPE, which Rust's runtime is about to replace.
-/// - Clears the dumpable flag (PR_SET_DUMPABLE), so that the kernel writes no core file and the
-///   user's other processes can't read this one's memory. A process that has already opened
-///   /proc/PID/mem would keep its access. `execve` sets the flag again.
+/// Without the dumpable flag, the kernel writes no core file, and the user's other processes can't
+/// read this one's memory. `execve` sets the flag again.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Holds the termination signals: they stay blocked until [`restore_signals`].
-///
-/// The main thread has to call this function before it starts other threads. It also changes how
-/// other signals are handled:
+/// Holds the termination signals until [`restore_signals`]. Must be called before other threads
+/// start.
 ///
 /// - SIGTTOU is blocked, so printing from the background doesn't stop this process (`stty tostop`).
-/// - SIGXFSZ is blocked, so a write beyond the file size limit fails instead of ending this
-///   process.
-/// - SIGPIPE is ignored, so writing to a pipe without a reader fails, too.
+/// - SIGXFSZ is blocked and SIGPIPE is ignored, so a write beyond the file size limit or to a pipe
+///   without a reader fails instead of ending this process.
 /// - SIGCHLD gets its default action, so a child's exit status isn't lost.
-///
-/// In PID 1, removes the handlers that [`restore_signals`] installs.
 pub fn block_signals() {
     let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
@@ -118,15 +106,12 @@ pub fn block_signals() {
     inherited.set_actions_of_pid_1(libc::SIG_DFL);
 }
 
-/// Restores the inherited signal mask and actions, so that the command gets them through execve(2).
+/// Restores the inherited signal mask and actions, so that the command gets them.
 ///
-/// If a termination signal has arrived since [`block_signals`], it ends the process here.
-/// Otherwise, [`block_signals`] can be called again later.
+/// If a held signal is pending, it ends the process here. In PID 1, the kernel would drop a
+/// termination signal that has no handler, so these signals first get one. execve(2) removes it.
 ///
-/// In PID 1, the termination signals first get a handler, which execve(2) resets. Without a
-/// handler, the kernel would drop a signal that arrives before execve(2).
-///
-/// Makes only async-signal-safe calls, because a child calls this function between fork and execve.
+/// Makes only async-signal-safe calls, because a child calls it between fork and execve.
 pub fn restore_signals() {
     if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         set_action(Signal::SIGPIPE, libc::SIG_DFL);
@@ -140,8 +125,7 @@ pub fn restore_signals() {
     }
 }
 
-/// Finds a termination signal that has arrived but is held back by [`block_signals`]. The signal
-/// stays pending, so the next call returns it again.
+/// A held signal that has arrived, if any. It stays pending.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
     INHERITED
@@ -151,9 +135,8 @@ pub fn held_signal() -> Option<Signal> {
         .find(|signal| pending.contains(*signal))
 }
 
-/// Opens a descriptor that is readable while a held signal is pending (signalfd(2)).
-///
-/// It is only for polling: don't read from it.
+/// A descriptor that is readable while a held signal is pending (signalfd(2)). Only for polling:
+/// don't read from it.
 pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     #[cfg(target_os = "linux")]
     if let Some(InheritedSignals { to_hold, .. }) = INHERITED.get() {
@@ -167,24 +150,23 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
 
 struct InheritedSignals {
     mask: SigSet,
-    /// The termination signals to hold: those that were neither ignored nor blocked at the start.
+    /// The termination signals that were neither ignored nor blocked at the start.
     ///
-    /// An ignored signal, such as SIGHUP after nohup(1), must not be blocked: the kernel queues a
-    /// blocked signal even if it is ignored, so [`held_signal`] would return it.
+    /// An ignored signal, such as SIGHUP after nohup(1), must not be blocked: the kernel would
+    /// queue it, so [`held_signal`] would return it.
     to_hold: SigSet,
-    /// True if SIGCHLD was ignored when this process started. The kernel would then reap our
-    /// children by itself, and their exit status would be lost.
+    /// True if SIGCHLD was ignored at the start. The kernel would then reap our children by itself,
+    /// and their exit status would be lost.
     ignores_children: bool,
 }
 
 impl InheritedSignals {
-    /// Reads the current signal mask and actions of this process.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let mut to_hold = SigSet::empty();
         for signal in TERMINATION {
-            // Only Linux has signalfd(2), so no signal is held on other systems.
+            // Only Linux has signalfd(2).
             if cfg!(target_os = "linux")
                 && !mask.contains(signal)
                 && !has_action(signal as libc::c_int, libc::SIG_IGN)
@@ -199,8 +181,8 @@ impl InheritedSignals {
         }
     }
 
-    /// If this process is PID 1, sets the action of each signal in `to_hold`. [`restore_signals`]
-    /// explains why.
+    /// Sets the actions of the held signals in PID 1, where the kernel would drop an unblocked
+    /// signal that has no handler.
     fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
         if getpid().as_raw() == 1 {
             for signal in &self.to_hold {
@@ -210,9 +192,9 @@ impl InheritedSignals {
     }
 }
 
-/// The blocked signals that are pending (sigpending(2)).
+/// The pending blocked signals (sigpending(2)).
 pub fn pending_signals() -> SigSet {
-    // SAFETY: all-zero is a valid set, and the call writes only to this set.
+    // SAFETY: all-zero is a valid set, and the call writes only to it.
     unsafe {
         let mut pending: libc::sigset_t = mem::zeroed();
         libc::sigpending(&raw mut pending);
@@ -220,10 +202,9 @@ pub fn pending_signals() -> SigSet {
     }
 }
 
-/// True if the current action of a signal is `action`: SIG_DFL, SIG_IGN or a handler.
+/// `action` is SIG_DFL, SIG_IGN or a handler.
 pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
-    // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes
-    // the current one to it.
+    // SAFETY: all-zero is a valid `sigaction`, and the call only writes to it.
     unsafe {
         let mut present: libc::sigaction = mem::zeroed();
         libc::sigaction(signal, ptr::null(), &raw mut present);
@@ -231,24 +212,21 @@ pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     }
 }
 
-/// Sets the action of a signal to SIG_DFL, SIG_IGN or [`exit_by_signal`].
 fn set_action(signal: Signal, action: libc::sighandler_t) {
     // SAFETY: the only handler is async-signal-safe.
     unsafe { libc::signal(signal as libc::c_int, action) };
 }
 
-/// Handles termination signals in PID 1: exits with status 128 plus the signal's number. Without a
-/// handler, the kernel would drop these signals in PID 1.
+/// The handler of the termination signals in PID 1. Their default action wouldn't end PID 1.
 extern "C" fn exit_by_signal(signal: libc::c_int) {
-    // SAFETY: _exit can be called at any time, and is async-signal-safe.
+    // SAFETY: _exit is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };
 }
 
-/// Runs `work` on its own thread and returns the result. Meanwhile, the main thread waits:
+/// Runs `work` on its own thread while the main thread waits.
 ///
-/// - It calls `tick` before each sleep. `tick` returns how long to sleep at most, or `None` for no
-///   limit.
-/// - If a termination signal arrives, it calls `interrupted`, which has to end this process.
+/// - `tick` runs before each sleep, and returns the longest time to sleep.
+/// - `interrupted` is called when a held signal has arrived, and has to end this process.
 /// - If the other end of `connection`, a pipe or socket, closes, nobody wants the result any more,
 ///   so this process exits with status 75 and without a message.
 pub fn while_working<T: Send>(
@@ -262,8 +240,7 @@ pub fn while_working<T: Send>(
     thread::scope(|scope| {
         let worker = thread::Builder::new().spawn_scoped(scope, move || {
             let result = work();
-            // Close the pipe, so that the main thread, which is waiting in poll(2), sees that the
-            // work is done.
+            // Wakes the main thread.
             drop(writer);
             result
         })?;
@@ -271,13 +248,13 @@ pub fn while_working<T: Send>(
         loop {
             let limit = tick();
 
-            // The order matters below: the pipe comes first, and the connection last.
+            // The pipe comes first and the connection last, as `is_done` and `is_closed` expect.
             let mut files = vec![PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
             if let Some(signals) = &held_signals {
                 files.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
             }
             if let Some(connection) = connection {
-                // No event has to be requested, because poll(2) always reports POLLHUP.
+                // poll(2) reports POLLHUP even if no event is requested.
                 files.push(PollFd::new(connection, PollFlags::empty()));
             }
             sleep(&mut files, limit);
@@ -289,8 +266,7 @@ pub fn while_working<T: Send>(
                 match interrupted(signal) {}
             }
             if is_done {
-                // `join` fails only after a panic, and then the panic hook has already ended the
-                // process.
+                // After a panic, the panic hook has already ended the process.
                 return Ok(worker
                     .join()
                     .unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
@@ -302,15 +278,14 @@ pub fn while_working<T: Send>(
     })
 }
 
-/// Runs `work` so that a termination signal can end the process even before the work is done.
-///
-/// This is for work that may never be done, such as a write whose reader stalls. On any thread
-/// except the main one, just runs `work`, because the main thread is already waiting for signals.
+/// Runs work that may never end, such as a write whose reader stalls. A termination signal can
+/// still end the process. On any thread but the main one, just runs `work`, because the main thread
+/// is already waiting for signals.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std names the first thread of the process `main`.
     let is_main_thread = thread::current().name() == Some("main");
-    // If no signal is blocked, a signal can end the process during the work anyway.
+    // An unblocked signal can end the process during the work anyway.
     if !holds_signals || !is_main_thread {
         return work();
     }
@@ -320,12 +295,12 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
         || None,
         |signal| end(End::Signal(signal), || ()),
     );
-    // If the thread can't be started, do the work on this one. A signal then has to wait.
+    // If no thread can be started, a signal has to wait for the work.
     done.unwrap_or_else(|_| work())
 }
 
-/// Sleeps until one of `files` is readable or closed, until `limit` has passed, or until a signal
-/// interrupts poll(2).
+/// Sleeps until one of `files` is readable or closed, `limit` has passed, or a signal interrupts
+/// poll(2).
 pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
     let mut polled: Vec<PollFd<'_>> = files
         .into_iter()
@@ -334,14 +309,13 @@ pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Opti
     sleep(&mut polled, limit);
 }
 
-/// Waits in poll(2) until one of `files` has an event, `limit` has passed, or a signal handler has
-/// run. Ignores an error, which is usually EINTR: no file then has an event, and the caller checks
-/// everything again.
+/// Waits in poll(2). Ignores an error, which is usually EINTR: no file then has an event, and the
+/// caller checks everything again.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
 
-/// Converts a duration to milliseconds for poll(2). Rounds up, so poll(2) never returns too early.
+/// Rounds up to milliseconds, so poll(2) never returns too early.
 fn timeout(limit: Duration) -> PollTimeout {
     let milliseconds = limit.as_nanos().div_ceil(1_000_000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
@@ -350,34 +324,31 @@ fn timeout(limit: Duration) -> PollTimeout {
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Status(u8),
-    /// The process ends by this signal. PID 1 instead exits with status 128 plus the signal's
-    /// number, because the kernel would drop the signal.
+    /// PID 1 instead exits with status 128 plus the signal's number, because the kernel would drop
+    /// the signal.
     Signal(Signal),
 }
 
 /// A program that we ask for AWS credentials: a profile's `credential_process`, or the AWS CLI.
 pub struct AskedProgram {
-    /// `None` while the program is starting: from before fork(2) until we know that execve(2) has
-    /// succeeded. During this time, the program may already be running.
+    /// `None` from before fork(2) until we know that execve(2) has succeeded. During this time, the
+    /// program may already be running.
     pub child: Option<Child>,
-    /// The terminal where the program may ask for a password, and the modes that the terminal had
-    /// before the program started. `None` if the program has no access to the terminal.
+    /// The terminal where the program may ask for a password, and its modes before the program
+    /// started. `None` if the program has no access to the terminal.
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that we are asking for credentials, if there is one.
-///
-/// A thread may reap the program only while it holds this lock, or after it has taken the program
-/// out of this variable. Otherwise, we could kill another process that has since been given the
-/// same id.
+/// The program that we have asked, while it may be running. A thread may reap the program only
+/// while holding this lock, or after taking the program out of this variable. Otherwise, we could
+/// kill another process that has since got the same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
-/// Lists the children of a process, in any order. `process` is an id, or `self` for this process.
-/// The list is empty if the system doesn't provide it, for example without /proc.
+/// The children of `process`, which is an id or `self`, in any order. Empty if there is no /proc.
 pub fn children(process: impl Display) -> Vec<Pid> {
     let mut found = Vec::new();
     let tasks = fs::read_dir(format!("/proc/{process}/task"));
-    // Look at each thread of the process, because each can have its own children.
+    // Each thread can have its own children.
     for task in tasks.into_iter().flatten().flatten() {
         let listed = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for id in listed.split_whitespace().flat_map(str::parse) {
@@ -387,8 +358,8 @@ pub fn children(process: impl Display) -> Vec<Pid> {
     found
 }
 
-/// The name of a process, which the kernel cuts off after 15 bytes. Empty if the process is gone,
-/// or if its name isn't UTF-8.
+/// The name of a process, which the kernel cuts off after 15 bytes. Empty if the process is gone or
+/// its name isn't UTF-8.
 #[cfg(target_os = "linux")]
 pub fn process_name(process: Pid) -> String {
     let line = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
@@ -397,9 +368,8 @@ pub fn process_name(process: Pid) -> String {
 
 /// Ends this process immediately, whatever other threads are doing.
 ///
-/// First kills the program that we asked for credentials, if there is one, and calls `print`, which
-/// may have to wait for its reader. If a signal arrives while it waits, this function is called
-/// again, which is safe at any point.
+/// `print` may have to wait for its reader. A signal that arrives in the meantime calls this
+/// function again, which is safe at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
     print();
@@ -410,44 +380,40 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
         End::Status(status) => status.into(),
         End::Signal(signal) => {
             if getpid().as_raw() != 1 {
-                // A held signal is blocked, so `raise` only makes it pending. Unblocking it then
-                // ends this process. PID 1 exits below instead ([`End::Signal`]).
+                // A held signal is blocked, so `raise` only makes it pending, and unblocking it
+                // ends this process.
                 let _ = raise(signal);
                 let _ = SigSet::from_iter([signal]).thread_unblock();
             }
             128 + signal as libc::c_int
         }
     };
-    // SAFETY: _exit can be called at any time.
+    // SAFETY: as in `exit_by_signal`.
     unsafe { libc::_exit(status) }
 }
 
-/// Locks a mutex. Our mutexes are never poisoned, because a panic on any thread ends the process.
+/// Our mutexes are never poisoned, because a panic on any thread ends the process.
 pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Locks [`PROGRAM`]. Before starting a program that we ask for credentials, store an
-/// [`AskedProgram`] there. Then [`kill_program`] finds the program even if this process ends while
-/// the program is starting.
+/// Locks [`PROGRAM`]. Store an [`AskedProgram`] there before starting it, so that [`kill_program`]
+/// finds the program even while it is starting.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     locked(&PROGRAM)
 }
 
-/// True while a program that we ask for credentials may be prompting the user on the terminal.
+/// True while a program that we asked for credentials may be prompting the user.
 pub fn asks_on_terminal() -> bool {
     locked_program()
         .as_ref()
         .is_some_and(|program| program.terminal.is_some())
 }
 
-/// Kills the program that we asked for credentials, and its descendants, if it hasn't ended yet.
+/// Kills the program that we asked for credentials, and its descendants.
 ///
-/// Returns the program, so that the caller can wait until it has ended.
-///
-/// Also kills the rest of the program's process group, if the program has its own session. Restores
-/// the terminal's modes, which the program may have changed to ask for a password, if this process
-/// is in the foreground.
+/// Returns the program, so that the caller can wait until it has ended. Restores the terminal's
+/// modes, which the program may have changed to ask for a password.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
     let id = program
@@ -457,24 +423,23 @@ pub fn kill_program() -> Option<Child> {
 
     let is_running = match &mut program.child {
         Some(child) => matches!(child.try_wait(), Ok(None)),
-        // The program is just being started, so it hasn't ended.
+        // The program is just being started.
         None => true,
     };
     if is_running {
         let processes = match id {
             Some(id) => with_descendants(id),
-            // Skip this process, which comes first in the list. Its only child is the program.
+            // This process comes first, and its only child is the program.
             None => with_descendants(getpid()).split_off(1),
         };
-        // If a descendant has just ended and its id has already been reused, this kills the wrong
-        // process. A pidfd wouldn't close this gap, because it is opened by id as well.
+        // If a descendant has just ended and its id has been reused, this kills the wrong process.
+        // A pidfd wouldn't close this gap, because it is opened by id as well.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }
     }
 
-    // A program without access to the terminal has its own session, and therefore its own process
-    // group.
+    // A program with its own session leads its own process group.
     let has_own_session = program.terminal.is_none();
     if has_own_session && let Some(id) = id {
         let _ = killpg(id, Signal::SIGKILL);
@@ -488,9 +453,8 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// Lists `process` and, on Linux, its descendants. `process` comes first. The descendants matter
-/// because `sh` runs most commands as a child: if we killed only `sh`, the child would keep reading
-/// from the terminal.
+/// `process`, and then, on Linux, its descendants. `sh` runs most commands as a child: if we killed
+/// only `sh`, the child would keep reading from the terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     for child in children(process) {

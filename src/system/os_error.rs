@@ -11,15 +11,13 @@ use nix::unistd::geteuid;
 use crate::model::fault::is_utf16;
 use crate::model::message::{Problem, Status};
 
-/// The errno of an I/O error, or EIO if the error didn't come from a system call.
+/// The errno of an error, or EIO if the error didn't come from a system call.
 pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Describes an errno in lower case, as in `permission denied`.
-///
-/// For EMFILE (too many open files), also suggests raising the limit, because any system call that
-/// opens a file can fail with this error.
+/// Describes an errno in lower case, as in `permission denied`. The text for EMFILE includes a
+/// remedy, because any system call that opens a file can fail with it.
 ///
 /// The text comes from a table in nix, because strerror(3) has different texts in glibc and musl.
 pub fn errno_text(errno: Errno) -> String {
@@ -30,8 +28,7 @@ pub fn errno_text(errno: Errno) -> String {
     text
 }
 
-/// The error for a failed system call. Its message begins with `what`, such as
-/// `the file can't be written`.
+/// `what` begins the message, such as `the file can't be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
@@ -40,14 +37,12 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// The error for a file that can't be read. The help points out a common mistake in the path, if
-/// there is one ([`path_remedy`]).
+/// The error for a file that can't be read, with the help of [`path_remedy`].
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     unreadable_from(file, "", error)
 }
 
-/// Like [`unreadable`], but the message also shows where the path comes from: `from`, such as `
-/// (from SECRETS_EXEC_FILE)`, is added after the path.
+/// Like [`unreadable`]. `from` follows the path, such as ` (from SECRETS_EXEC_FILE)`.
 pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Problem {
     let file = file.to_string();
     let path = Path::new(&file);
@@ -59,8 +54,7 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
         .help_if_some(path_remedy(path))
 }
 
-/// The end of a message about a missing file: `doesn't exist` or, if the path is a symbolic link,
-/// `is a link to a file that doesn't exist`.
+/// The end of a message about a missing file or the missing target of a link.
 pub fn absence(path: &Path) -> &'static str {
     if path.is_symlink() {
         "is a link to a file that doesn't exist"
@@ -69,8 +63,7 @@ pub fn absence(path: &Path) -> &'static str {
     }
 }
 
-/// Suggests a fix for a common mistake in a path that can't be opened: an unexpanded variable or
-/// `~`, a quotation mark, or a directory instead of a file.
+/// The help for a common mistake in a path that can't be opened.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     if path.is_dir() {
         return Some("use a file. If Docker made the directory, create the file on the host first");
@@ -78,8 +71,7 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
     unexpanded_help(&path.to_string_lossy())
 }
 
-/// The help for a path or a name that doesn't exist, and begins with a quote or with what a shell
-/// or systemd expands.
+/// The help for a path or name that begins with a quote or with what a shell or systemd expands.
 pub fn unexpanded_help(text: &str) -> Option<&'static str> {
     if !text.starts_with(['$', '~', '%', '"', '\'']) {
         return None;
@@ -87,8 +79,8 @@ pub fn unexpanded_help(text: &str) -> Option<&'static str> {
     Some("use it itself, without quotes: nothing expands it here")
 }
 
-/// Describes an I/O error for a file. If access was denied, also shows the file's owner and mode,
-/// and the user that secrets-exec runs as.
+/// Describes why a file can't be accessed. If access was denied, also shows the file's owner and
+/// mode, and the user that secrets-exec runs as.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     match path.metadata() {
@@ -102,7 +94,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Reads a whole file. Messages refer to the file as `name`, which is its path or `standard input`.
+/// Reads a whole file. `name` is its path or `standard input`.
 pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<Vec<u8>, Problem> {
     let max_length = max_mib << 20;
     let mut bytes = Vec::new();
@@ -117,7 +109,7 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     Ok(bytes)
 }
 
-/// Checks that a file is UTF-8, and returns its text. Messages refer to the file as `file`.
+/// Checks that a file is UTF-8. Messages refer to it as `file`.
 pub fn utf8_text<'b>(bytes: &'b [u8], file: &str, status: Status) -> Result<&'b str, Problem> {
     let not_utf8 = |text: String| Problem::new(status, text).help("save it as UTF-8");
     if is_utf16(bytes) {
@@ -130,7 +122,7 @@ pub fn utf8_text<'b>(bytes: &'b [u8], file: &str, status: Status) -> Result<&'b 
     })
 }
 
-/// Describes an I/O error, as in `permission denied` or, for an errno without a text, `error 524`.
+/// Describes an I/O error: `permission denied`, or `error 524` for an errno without a text.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();

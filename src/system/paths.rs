@@ -2,8 +2,8 @@
 //!
 //! Another user may be able to write to a directory on the way, such as /tmp. With a link there,
 //! they could send a secret to a place of their choice. So we follow a link only if root or the
-//! effective user owns it. openat2(2) has no such rule, so each component is opened separately,
-//! relative to the directory before it:
+//! effective user owns it. openat2(2) has no such rule, so each component is opened relative to the
+//! directory before it:
 //!
 //! ```text
 //! /run/app/link/keys        link → ../other (followed, because root or this user owns it)
@@ -37,30 +37,27 @@ use super::os_error::{call_problem, errno, path_remedy};
 use super::redaction::redacted_line;
 use crate::model::message::Problem;
 
-/// The maximum number of symbolic links to follow in one path. The kernel has the same limit
-/// (path_resolution(7)).
+/// The kernel's limit for one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
 
-/// Flags for opening one component of a path: O_PATH or, on macOS, O_SEARCH. They work without
-/// permission to read the directory, which isn't needed to create a file there.
+/// O_PATH or, on macOS, O_SEARCH. Neither requires permission to read the directory. Creating a
+/// file there doesn't, either.
 #[cfg(target_os = "linux")]
 const COMPONENT_FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
 const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(nix::libc::O_SEARCH).union(OFlag::O_CLOEXEC);
 
-/// The magic number of ramfs in linux/magic.h, which nix doesn't define.
+/// The type of a ramfs in linux/magic.h, which nix doesn't define.
 #[cfg(target_os = "linux")]
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// Opens the directory at `path`, component by component, so that it can check each link's owner.
-///
-/// A relative path begins at the working directory. `noun` is the directory's name in messages,
-/// such as `the directory of "/run/${APP}/key"`.
+/// Opens the directory at `path`, and checks the owner of each link on the way. `noun` is its name
+/// in messages, such as `the directory of "/run/${APP}/key"`.
 pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, noun, errno);
     // `reached_path` is the path of `reached` without symbolic links, for messages.
     let (mut reached, mut reached_path) = open_start(path).map_err(failed)?;
-    // The components that still have to be opened, last one first.
+    // The components that haven't been opened yet, the last one first.
     let mut rest = reversed_components(path);
     let mut followed_links = 0;
     while let Some(component) = rest.pop() {
@@ -70,8 +67,7 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
                 reached_path.push(component);
                 continue;
             }
-            // The component is a link or, if the error is ENOTDIR, possibly a file, which
-            // `read_link` refuses.
+            // The component is a link or, with ENOTDIR, possibly a file, which `read_link` refuses.
             Err(Errno::ENOTDIR | Errno::ELOOP) => {}
             Err(errno) => return Err(failed(errno)),
         }
@@ -80,7 +76,7 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
         if is_foreign(link.owner) {
             let link_path = reached_path.join(component);
             let what = if noun.contains("${") {
-                // The link's path would show the value of a variable, so leave it out.
+                // The link's path would show the value of a variable.
                 format!("{noun} is behind a symbolic link")
             } else {
                 format!("\"{}\" is a symbolic link", link_path.display())
@@ -92,7 +88,7 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
             return Err(failed(Errno::ELOOP));
         }
         if link.is_magic {
-            // Only the kernel can follow a magic link, so open the component without O_NOFOLLOW.
+            // Only the kernel can follow a magic link, so leave out O_NOFOLLOW.
             reached = open_component(&reached, &component, OFlag::empty()).map_err(failed)?;
             reached_path = link.target.into();
             continue;
@@ -105,11 +101,8 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
     Ok(reached)
 }
 
-/// The error for a directory that can't be opened. If the directory doesn't exist, the help points
-/// out a common mistake in the path ([`path_remedy`]) or, if there's none, suggests creating the
-/// directory.
 fn directory_problem(path: &OsStr, noun: &str, why: Errno) -> Problem {
-    // The user may have written a URL instead of a path. `redacted_line` hides the URL's password.
+    // The user may have written a URL instead of a path, and it may contain a password.
     let noun = redacted_line(noun);
     match why {
         Errno::ENOENT => {
@@ -130,16 +123,13 @@ fn foreign_link_problem(what: &str, owner: u32) -> Problem {
     Problem::configuration(text)
 }
 
-/// Opens the directory `component` inside the directory `reached`. `flags` are added to
-/// [`COMPONENT_FLAGS`].
 fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
     // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
     let flags = COMPONENT_FLAGS | OFlag::O_DIRECTORY | flags;
     openat(reached, component, flags, Mode::empty())
 }
 
-/// Opens the directory where a path begins: `/` for an absolute path, and the working directory for
-/// a relative one. Also returns how messages show this directory: as `/` or as an empty path.
+/// The directory where a path begins, and how messages show it: as `/` or as an empty path.
 fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     let is_absolute = Path::new(path).is_absolute();
     let (base, shown) = if is_absolute { ("/", "/") } else { (".", "") };
@@ -147,8 +137,8 @@ fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     Ok((start, shown.into()))
 }
 
-/// Splits a path into its components, last one first. Drops `.` and empty components. Keeps `..`,
-/// because the component before it may be a link to another place.
+/// The components of a path, last one first, without `.` and empty ones. `..` stays, because the
+/// component before it may be a link to another place.
 fn reversed_components(path: &OsStr) -> Vec<OsString> {
     path.as_bytes()
         .split(|byte| *byte == b'/')
@@ -158,15 +148,12 @@ fn reversed_components(path: &OsStr) -> Vec<OsString> {
         .collect()
 }
 
-/// Creates an empty file in an open directory, and opens it for writing.
-///
-/// Also returns the file's temporary name, `.START.xxxxxxxx`, which ends in eight random
-/// characters. The file's mode is 0600, less the umask.
+/// Creates an empty file for writing. Its name is `.START.` and eight random characters. Its mode
+/// is 0600, less the umask.
 pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // A file name has at most 255 bytes (NAME_MAX). Cutting `start` to 200 bytes leaves room for
-    // the dots and the random characters.
+    // Leaves room for the dots and the random characters: a name has at most 255 bytes (NAME_MAX).
     let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     loop {
@@ -174,18 +161,16 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
         let name = OsString::from_vec([b".", shortened.as_slice(), b".", &random].concat());
         match openat(directory, name.as_os_str(), flags, mode) {
             Ok(descriptor) => return Ok((File::from(descriptor), name)),
-            // Try another name. Two launches at the same time can choose the same name, because the
-            // random characters depend on the time.
+            // Two launches at the same time can choose the same name, because the random characters
+            // depend on the time.
             Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
     }
 }
 
-/// Creates or replaces a file in an open directory.
-///
-/// The replacement is atomic: a process that reads the file sees either the old content or the new
-/// one. The new file gets the owner, group and mode of `alike` or, without `alike`, mode 0600.
+/// Atomically creates or replaces a file: a reader sees either the old content or the new one. The
+/// new file gets the owner, group and mode in `access` or, without `access`, mode 0600.
 pub fn replace_file(
     directory: &OwnedFd,
     name: &OsStr,
@@ -202,10 +187,9 @@ pub fn replace_file(
     written
 }
 
-/// Gives a file the owner, group and mode of `alike` or, without `alike`, mode 0600.
 fn set_owner_and_mode(file: &File, alike: Option<&Metadata>) -> Result<(), Errno> {
     let Some(old) = alike else {
-        // Set the mode again, because the umask may have removed bits from it.
+        // The umask may have removed bits from the file's mode.
         return fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR);
     };
     let new = fstat(file)?;
@@ -216,7 +200,7 @@ fn set_owner_and_mode(file: &File, alike: Option<&Metadata>) -> Result<(), Errno
     fchmod(file, Mode::from_bits_truncate(old.mode()))
 }
 
-/// Removes a file from an open directory, if it exists.
+/// Removes a file, if it exists.
 pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
@@ -224,7 +208,7 @@ pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     }
 }
 
-/// True if a file's owner is neither root nor the effective user. `owner` is a user id.
+/// True if `owner`, a user id, is neither root nor the effective user.
 pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
@@ -242,15 +226,15 @@ impl From<io::Error> for OpenError {
     }
 }
 
-/// A reason not to trust a file or directory.
+/// Why not to trust a file or directory.
 pub struct Distrust {
-    /// What is wrong, such as `can be changed by any user`.
+    /// The reason, such as `can be changed by any user`.
     pub reason: &'static str,
-    /// The command that fixes it, such as `chmod go-w`.
+    /// The command that removes the reason, such as `chmod go-w`.
     pub command: Option<&'static str>,
 }
 
-/// Checks whether another user could change a file, or the entries of a directory.
+/// The reason, if any, why another user could change a file, or the entries of a directory.
 fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let mut command = Some("chmod go-w");
     let reason = if is_foreign(metadata.uid()) {
@@ -266,8 +250,7 @@ fn distrust(metadata: &Metadata) -> Option<Distrust> {
     Some(Distrust { reason, command })
 }
 
-/// Opens the file `name` in `directory` for reading, unless another user could have written it.
-/// Also refuses symbolic links.
+/// Opens a file for reading, unless it is a symbolic link or another user could have written it.
 pub fn open_trusted(directory: &Path, name: &str) -> Result<File, OpenError> {
     let path = directory.join(name);
     let found = fs::symlink_metadata(&path)?;
@@ -278,7 +261,7 @@ pub fn open_trusted(directory: &Path, name: &str) -> Result<File, OpenError> {
         let command = None;
         Err(OpenError::UntrustedFile(Distrust { reason, command }))
     };
-    // O_NOFOLLOW below also refuses a symbolic link, but the kernel's error wouldn't say why.
+    // Check this before open(2), because its error for O_NOFOLLOW wouldn't say why.
     if found.is_symlink() {
         return refused("is a symbolic link");
     }
@@ -301,8 +284,8 @@ pub fn open_trusted(directory: &Path, name: &str) -> Result<File, OpenError> {
     }
 }
 
-/// True for root's group and for the user's private group, which has the same id or name as the
-/// user. Distributions with a default umask of 002 create such a group for every user.
+/// True for root's group and for the user's private group, which has the user's id or name.
+/// Distributions with a default umask of 002 create such a group for every user.
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
     if group == 0 || group == user.as_raw() {
@@ -317,12 +300,12 @@ fn is_own_group(group: u32) -> bool {
 struct SymbolicLink {
     owner: u32,
     target: OsString,
-    /// True for a magic link, such as /proc/PID/cwd or /proc/PID/fd/N (proc(5)). Only the kernel
-    /// can follow a magic link, because its target isn't always a path. macOS has no magic links.
+    /// A link such as /proc/PID/cwd or /proc/PID/fd/N (proc(5)), which only the kernel can follow,
+    /// because its target isn't always a path. macOS has none.
     is_magic: bool,
 }
 
-/// True if a file is on tmpfs or ramfs.
+/// True for tmpfs and ramfs.
 pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     let found = fstatfs(file)?;
     #[cfg(target_os = "linux")]
@@ -332,7 +315,7 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(is_in_memory)
 }
 
-/// Reads the owner and the target of a symbolic link. The error is ENOTDIR if `name` isn't a link.
+/// The error is ENOTDIR if `name` isn't a link.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::sys::stat::fstat;
@@ -346,7 +329,7 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
     }
     // Read the target through `link`, so that the owner and the target come from the same inode.
     let target = readlinkat(&link, "")?;
-    // In procfs, a link to a directory is a magic link if its target is absolute.
+    // A link to a directory in procfs is a magic link if its target is absolute.
     let is_magic = Path::new(&target).is_absolute()
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
     Ok(SymbolicLink {
@@ -356,11 +339,11 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
     })
 }
 
-/// Reads the owner and the target of a symbolic link. The error is ENOTDIR if `name` isn't a link.
+/// The error is ENOTDIR if `name` isn't a link.
 ///
 /// macOS has no O_PATH, so this takes two calls, and the link could be replaced between them. But
-/// that gains nobody anything: in a sticky directory such as /tmp, only the owner of the link, the
-/// owner of the directory and root can do that. In any other directory, a user who can replace the
+/// nobody would gain anything: in a sticky directory such as /tmp, only root and the owners of the
+/// link and the directory can replace the link. In any other directory, a user who can replace the
 /// link can replace any other entry, too.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {

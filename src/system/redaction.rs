@@ -1,14 +1,14 @@
 //! Keeps this process's credentials out of messages that quote a server.
 //!
-//! A server's text becomes part of a message only through [`redacted_line`]. A server may quote the
-//! request that it refuses: AWS repeats a malformed access key id, and a proxy or a simulation of
-//! AWS may repeat every header. So each credential is passed to [`conceal`] before it is sent, and
-//! `redacted_line` hides any text that contains one.
+//! A server may quote the request that it refuses: AWS repeats a malformed access key id, and a
+//! proxy or a simulation of AWS may repeat every header. So each credential is passed to
+//! [`conceal`] before it is sent, a server's text becomes part of a message only through
+//! [`redacted_line`], and `redacted_line` hides a text that contains a credential.
 //!
-//! The search is in `redacted_line`, and not where messages are printed, for two reasons. First,
-//! `redacted_line` shortens a long text, and half a credential would not be found later. Second, a
-//! message also has our own words, which must stay: with a simulation of AWS, both the secret key
-//! and the host may be `localstack`.
+//! The search is in `redacted_line`, and not where messages are printed, for two reasons. This
+//! function shortens a long text, and half a credential would not be found later. And our own words
+//! in a message must stay: with a simulation of AWS, both the secret key and the host may be
+//! `localstack`.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};
@@ -20,17 +20,13 @@ use regex_lite::Regex;
 use super::lifecycle::locked;
 use crate::model::shown::without_tokens;
 
-/// Lines from a server or a library are cut off after this number of characters.
+/// In characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// Shown instead of a server's text that contains a credential.
 const HIDDEN: &str = "(not shown, because it contains a credential)";
 
-/// Makes text from a server or a library safe to print.
-///
-/// The result is one line without control characters or [tokens](without_tokens), cut off if it is
-/// too long. If the text contains one of this process's credentials, the result is [`HIDDEN`]
-/// instead.
+/// Makes text from a server or a library safe to print: one line of limited length, without control
+/// characters or [tokens](without_tokens), or [`HIDDEN`] if it contains a credential.
 pub fn redacted_line(text: &str) -> String {
     if contains_concealed(text) {
         return HIDDEN.to_owned();
@@ -48,28 +44,25 @@ pub fn redacted_line(text: &str) -> String {
     line
 }
 
-/// The credentials that were passed to [`conceal`].
 static CREDENTIALS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// The latest signature that was passed to [`conceal_signature`].
 static SIGNATURE: Mutex<String> = Mutex::new(String::new());
 
-/// The minimum length, in bytes, of a concealed credential. Anything shorter could be part of an
-/// ordinary word.
+/// The length of the shortest credential that is hidden, in bytes. A shorter one could be part of
+/// an ordinary word.
 const MIN_LENGTH: usize = 8;
 
-/// The minimum number of letters and digits to search for. A shorter form of a credential
-/// ([`forms`]) could appear in a text by chance.
+/// The length of the shortest form of a credential ([`forms`]) that is searched for. A shorter one
+/// could appear in a text by chance.
 const MIN_LETTERS: usize = 4;
 
-/// A regular expression for everything that the search for credentials skips: URL, JSON and XML
-/// escapes, and all characters other than ASCII letters and digits.
+/// What the search for a credential skips: URL, JSON and XML escapes, and all characters other than
+/// ASCII letters and digits.
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
-/// [`SKIPPED`], compiled. Never `None`, because the expression is valid.
+/// Never `None`, because the expression is valid.
 static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
-/// Makes [`redacted_line`] hide these credentials, such as tokens and passwords. Ignores any that
-/// are shorter than [`MIN_LENGTH`].
+/// Makes [`redacted_line`] hide these credentials, except those shorter than [`MIN_LENGTH`].
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     locked(&CREDENTIALS).extend(
         credentials
@@ -79,17 +72,15 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     );
 }
 
-/// Makes [`redacted_line`] hide the signature of the latest request. Earlier signatures are
-/// forgotten: every request has a new one, and searching for all of them would take minutes.
+/// Makes [`redacted_line`] hide the signature of the latest request. Forgets earlier ones, because
+/// every request has a new one, and searching for all of them would take minutes.
 pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
 }
 
-/// True if a server's text contains a concealed credential, even an escaped or encoded one.
-///
-/// The credential may be escaped for a URL, JSON or XML, or encoded in base64. An escape usually
-/// replaces a character that is neither a letter nor a digit. So this function removes escapes and
-/// punctuation, and looks for the credential's letters and digits in the rest.
+/// True if a text contains a concealed credential, even escaped for a URL, JSON or XML, or encoded
+/// in base64. An escape usually replaces a character that is neither a letter nor a digit, so only
+/// letters and digits outside escapes are compared.
 fn contains_concealed(text: &str) -> bool {
     let letters = letters_and_digits(text);
     locked(&CREDENTIALS)
@@ -102,11 +93,10 @@ fn contains_concealed(text: &str) -> bool {
         })
 }
 
-/// The strings that reveal a credential: its letters and digits, and those of its base64 encodings.
+/// What reveals a credential: its letters and digits, and those of its base64 encodings.
 ///
 /// There are three encodings, because base64 encodes groups of three bytes, and the credential can
-/// begin at any byte of a group. Leaves out characters that also depend on neighboring bytes, and
-/// strings shorter than [`MIN_LETTERS`].
+/// begin at any byte of a group. Leaves out characters that also depend on neighboring bytes.
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential)];
     for before in 0..3 {
@@ -120,7 +110,7 @@ fn forms(credential: &str) -> Vec<String> {
     forms
 }
 
-/// The ASCII letters and digits of a text, except those in escapes.
+/// The ASCII letters and digits outside escapes.
 fn letters_and_digits(text: &str) -> String {
     let skipped = SKIPPED_REGEX.as_ref();
     skipped.map_or(String::new(), |regex| regex.replace_all(text, "").into())

@@ -9,20 +9,18 @@ use std::path::Path;
 
 use crate::model::environment::Inherited;
 
-/// Sends notifications to systemd through the socket that NOTIFY_SOCKET names. Without this
-/// variable, nothing is sent.
+/// The socket that NOTIFY_SOCKET names. Without one, nothing is sent.
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {
-    /// Finds the socket that NOTIFY_SOCKET names: an absolute path or, after `@`, an abstract name
-    /// (unix(7)). Ignores any other value.
+    /// Ignores a NOTIFY_SOCKET that isn't a socket's address.
     pub fn new(inherited: &Inherited) -> Self {
         let name = inherited.non_empty("NOTIFY_SOCKET");
         Self(name.and_then(socket_address))
     }
 
-    /// Sends assignments such as `READY=1`, one per line. Never blocks, and ignores failures,
-    /// because notifications are optional.
+    /// Sends assignments, one per line. Never blocks, and ignores failures, because notifications
+    /// are optional.
     pub fn send(&self, assignments: &str) {
         if let (Some(address), Ok(socket)) = (&self.0, UnixDatagram::unbound()) {
             let _ = socket.set_nonblocking(true);
@@ -31,8 +29,7 @@ impl Notifier {
     }
 }
 
-/// Parses the value of NOTIFY_SOCKET: an absolute path or, on Linux, `@` and the name of an
-/// abstract socket.
+/// `name` is an absolute path or, on Linux, `@` and an abstract name (unix(7)).
 fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
