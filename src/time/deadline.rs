@@ -1,12 +1,8 @@
-//! The time that a launch has (the deadline), and what the launch is doing (the progress).
+//! The time that a launch has (the deadline), and what the launch is doing (the progress). The
+//! worker changes them, and the main thread reads them while it waits.
 //!
-//! The deadline is `--timeout` after the beginning of a try. (Only with `--wait` can a launch have
-//! several tries.) Code that has to wait asks how much time is left. ARCHITECTURE.md, "Time", shows
-//! all time limits.
-//!
-//! The progress is what the launch is waiting for, why the last attempt failed, and the warnings,
-//! notes and `-vv` events to print. The worker changes the deadline and the progress, and the main
-//! thread reads them while it waits.
+//! The deadline is `--timeout` after the beginning of a try. Only with `--wait` can a launch have
+//! several tries. ARCHITECTURE.md, "Time", shows all time limits.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,7 +15,7 @@ use crate::model::message::Record;
 use crate::model::options::Options;
 use crate::system::lifecycle::locked;
 
-/// The time by which a launch must end, and the launch's progress. All clones share the same state.
+/// A launch's deadline and progress. All clones share the same state.
 #[derive(Clone, Debug)]
 pub struct Deadline {
     times: Arc<Mutex<Times>>,
@@ -31,15 +27,15 @@ struct Times {
     begun: Instant,
     timeout: Duration,
     wait: Option<Duration>,
-    /// The deadline itself. `None` while we wait for the user's answer, which has no time limit.
+    /// `None` while we wait for the user's answer, which has no time limit.
     end: Option<Instant>,
-    /// When the time limit of [`Deadline::with_limit`] ends. After that, a launch with `--cache`
+    /// The end of the limit of [`Deadline::with_limit`]. After this moment, a launch with `--cache`
     /// uses cached values.
     limit: Option<Instant>,
 }
 
 impl Deadline {
-    /// Creates a deadline that is `timeout` from now.
+    /// A deadline that is `timeout` from now.
     pub fn new(timeout: Duration) -> Self {
         let begun = Instant::now();
         Self {
@@ -54,9 +50,8 @@ impl Deadline {
         }
     }
 
-    /// Applies `--timeout` and `--wait`. The timeout is still measured from the deadline's
-    /// creation. With `-vv`, `trace` prints the events from now on. This function is called a
-    /// second time once the options in the declarations are known.
+    /// Applies `--timeout`, `--wait` and `-vv`. The timeout is still measured from the deadline's
+    /// creation. This is called again once the options in the declarations are known.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
@@ -70,14 +65,14 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// The moment when the launch's time is up. A limit set by [`Self::with_limit`] doesn't change
-    /// it. `None` while we wait for the user's answer, which has no time limit.
+    /// The deadline itself, without the limit of [`Self::with_limit`]. `None` while we wait for the
+    /// user's answer.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
 
-    /// The time left until the deadline or until the limit set by [`Self::with_limit`], whichever
-    /// comes first. While we wait for the user to type an answer, this is always the full timeout.
+    /// The time until the deadline or the limit of [`Self::with_limit`]. While we wait for the
+    /// user's answer, this is always the full timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(deadline) = times.end else {
@@ -92,14 +87,14 @@ impl Deadline {
         self.lock().limit.is_some()
     }
 
-    /// The remaining time of `--wait`, during which another try can begin.
+    /// The remaining time of `--wait`. `None` without `--wait`, or when its time is over.
     pub fn wait_left(&self) -> Option<Duration> {
         let times = *self.lock();
         times.wait?.checked_sub(times.begun.elapsed())
     }
 
-    /// The longest time that the launch can still take. With `--wait`, the last try can begin just
-    /// before [`Self::wait_left`] runs out, and then has the whole `--timeout`.
+    /// The longest time that the launch can still take. With `--wait`, the last try has the whole
+    /// timeout.
     pub fn longest_left(&self) -> Duration {
         match self.wait_left() {
             Some(wait_left) => wait_left.saturating_add(self.lock().timeout),
@@ -107,7 +102,7 @@ impl Deadline {
         }
     }
 
-    /// Restarts the timeout for another try, which begins after `pause`. Also removes the limit of
+    /// Restarts the timeout for another try, which begins after `pause`. Removes the limit of
     /// [`Self::with_limit`].
     pub fn restart_after(&self, pause: Duration) {
         let mut times = self.lock();
@@ -115,10 +110,9 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Wraps `future` in a time limit, which starts now, not when the future is first polled.
-    ///
-    /// Until the returned future is ready, [`Self::left`] returns at most what remains of `limit`.
-    /// The limit doesn't cancel `future`, but the requests in `future` fail when no time is left.
+    /// Limits [`Self::left`] to `limit` until the returned future is ready. The limit starts now,
+    /// not when the future is first polled. It doesn't cancel `future`, but requests that `future`
+    /// sends fail when no time is left.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -129,9 +123,8 @@ impl Deadline {
         future.inspect(|_| self.lock().limit = None)
     }
 
-    /// Calls `question`, which asks the user something, and returns the answer. Extends the
-    /// deadline by the time that the user takes. Must not be called within [`Self::with_limit`],
-    /// because that limit isn't extended.
+    /// Extends the deadline by the time that the user takes to answer `question`. Must not be
+    /// called within [`Self::with_limit`], because that limit isn't extended.
     pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
         self.lock().end = None;
@@ -145,39 +138,38 @@ impl Deadline {
     }
 }
 
-/// The progress of a launch: what it is waiting for, and the warnings and notes so far. All clones
-/// share the same state.
+/// What a launch is waiting for, and its warnings and notes so far. All clones share the same
+/// state.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Mutex<ProgressState>>);
 
-/// A description of what a launch is waiting for, and why its last attempt failed.
+/// What a launch is waiting for, and why its last attempt failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// The request or file that has been awaited the longest.
     pub awaited: Option<String>,
-    /// The number of other requests and files that the launch is waiting for.
+    /// The number of other requests and files.
     pub others: usize,
     pub reason: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct ProgressState {
-    /// The requests and files that the launch is waiting for, numbered in the order in which the
-    /// waits began.
+    /// The requests and files, in the order in which the waits began.
     awaited: BTreeMap<u64, String>,
-    /// The reason why the latest attempt failed.
+    /// Why the latest attempt failed.
     reason: Option<String>,
     attempts: usize,
     /// When the launch last stopped waiting for a request or a file.
     waited_until: Option<Instant>,
-    /// The warnings and notes so far, by message. The keys of details begin with `true`, so details
-    /// come last.
+    /// The warnings and notes by message. The keys of details, which need `--verbose`, begin with
+    /// `true`, so details come last.
     notices: BTreeMap<(bool, String), Record>,
-    /// The function that prints events. `None` without `-vv`.
+    /// `None` without `-vv`.
     trace: Option<fn(&str)>,
 }
 
-/// A request or a file that the launch waits for. Dropping this value ends the wait.
+/// A wait for a request or a file, which ends when this value is dropped.
 pub struct Awaited {
     number: u64,
     progress: Progress,
@@ -188,8 +180,6 @@ impl Drop for Awaited {
         self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
             state.waited_until = Some(Instant::now());
-            // Once the launch waits for nothing, the reason for an earlier failure no longer
-            // matters.
             if state.awaited.is_empty() {
                 state.reason = None;
             }
@@ -215,27 +205,24 @@ impl Progress {
         }
     }
 
-    /// Records why an attempt failed. The reason is forgotten once the launch no longer waits for
-    /// anything.
+    /// Records why an attempt failed. The reason is forgotten when the launch is no longer waiting
+    /// for anything.
     pub fn note_reason(&self, why: String) {
         self.with_state(|state| state.reason = Some(why));
     }
 
-    /// Counts an attempt of a named request ([`Self::attempts`]).
+    /// Counts an attempt of a named request.
     pub(super) fn count_attempt(&self) {
         self.with_state(|state| state.attempts += 1);
     }
 
-    /// The total number of attempts so far, for all requests with a name
-    /// (`RetryBudget::for_request`).
+    /// The attempts so far, of all requests with a name (`RetryBudget::for_request`).
     pub fn attempts(&self) -> usize {
         self.with_state(|state| state.attempts)
     }
 
-    /// The time from `begun` until the launch last stopped waiting for a request or a file.
-    ///
-    /// Zero if it hasn't waited since `begun`. Requests that only ask STS who the caller is aren't
-    /// included, because no value depends on them.
+    /// The time from `begun` until the launch last stopped waiting. A request that only asks STS
+    /// for the caller's identity doesn't count, because no value depends on it.
     pub fn waited_since(&self, begun: Instant) -> Duration {
         let waited_until = self.with_state(|state| state.waited_until);
         waited_until.unwrap_or(begun).duration_since(begun)
@@ -251,20 +238,20 @@ impl Progress {
         self.add(Record::note(text).event("trace").detail());
     }
 
-    /// Adds a warning or a note, which is printed after the worker has ended. If several have the
-    /// same message, only the last one is printed.
+    /// Adds a warning or a note, which is printed after the worker has ended. Only the last one
+    /// with the same message is printed.
     pub fn add(&self, notice: Record) {
         let parts = notice.parts();
         let key = (parts.is_detail, parts.message.clone());
         self.with_state(|state| state.notices.insert(key, notice));
     }
 
-    /// The warnings and notes, sorted by their messages. Details come last.
+    /// The warnings and notes, sorted by their messages, with details last.
     pub fn notices(&self) -> Vec<Record> {
         self.with_state(|state| state.notices.values().cloned().collect())
     }
 
-    /// Describes what the launch is waiting for now, and why its last attempt failed.
+    /// What the launch is waiting for now.
     pub fn waiting(&self) -> Waiting {
         self.with_state(|state| Waiting {
             awaited: state.awaited.values().next().cloned(),
@@ -273,13 +260,12 @@ impl Progress {
         })
     }
 
-    /// True if `-vv` is set, so events are printed.
+    /// True with `-vv`.
     pub fn is_traced(&self) -> bool {
         self.with_state(|state| state.trace.is_some())
     }
 
-    /// Prints an event if `-vv` is set. Otherwise, `event` isn't called, so its text isn't even
-    /// built.
+    /// Prints an event if `-vv` is set.
     pub fn trace(&self, event: impl FnOnce() -> String) {
         if let Some(trace) = self.with_state(|state| state.trace) {
             trace(&event());

@@ -1,6 +1,6 @@
 //! Sends a request again after a failure, in one region after the other, until it succeeds, fails
-//! for good, or the time is up. The picture shows a request with one fallback region. No other
-//! request goes to the same endpoints ([`super::turns`] shows several requests):
+//! for good, or the time is up. The picture shows a single request with one fallback region
+//! ([`super::turns`] shows several requests):
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
@@ -10,15 +10,15 @@
 //!                  0–0.1 s 0–0.2 s    0–0.4 s
 //! ```
 //!
-//! - An attempt that fails with an outage is repeated if the outage allows it ([`Again`]). Every
-//!   other result ends the retries: a denial or an absence is an answer.
-//! - The pause before the next attempt has a random length between zero and a maximum that grows
-//!   from pause to pause. AWS can lengthen it (`x-amz-retry-after`).
-//! - An attempt that is still in progress when the time is up is cancelled. The error is then the
-//!   last outage before this attempt, which is more helpful than the message that the time is up.
+//! - An attempt is repeated after an outage that allows it ([`Again`]). A denial or an absence is
+//!   an answer, so the attempt isn't repeated.
+//! - The pause before the next attempt has a random length between zero and a growing maximum. AWS
+//!   can lengthen it (`x-amz-retry-after`).
+//! - When the time is up, the attempt in progress is cancelled. The error is then the outage before
+//!   it, which is more helpful than the message that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
-//! - The regions have their turns one after the other ([`RetryBudget::region_turns`]). If none of
-//!   them succeeds, the first region is asked again in the time that is left.
+//! - If no region succeeds in its turn ([`RetryBudget::region_turns`]), the first one is asked
+//!   again in the time that is left.
 
 use std::cell::Cell;
 use std::fmt;
@@ -32,24 +32,19 @@ use super::turns::{SILENCE, Turn, Turns};
 use crate::model::message::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
-/// If less time than this is left, no further attempt starts, because it could hardly get an answer
-/// in time.
+/// With less time left, no further attempt starts, because it could hardly get an answer.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
-/// AWS's `x-amz-retry-after` header can lengthen a pause by at most this much. AWS's SDKs have had
-/// the same limit since 2026.
+/// AWS's `x-amz-retry-after` can lengthen a pause by at most this much, as in AWS's SDKs since
+/// 2026.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that doesn't fit into the remaining time is shortened if at least this much time is
-/// left.
-///
-/// With less time, no further attempt is made. The first pause is an exception: it is shortened in
-/// any case.
+/// A pause that doesn't fit into the remaining time is shortened if at least this much is left. The
+/// first pause is shortened in any case.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
-/// No further attempt is made after this many answers that are damaged or not from AWS, such as a
-/// page from a proxy or a captive portal, because another attempt would rarely get a different
-/// answer.
+/// A request fails after this many answers that are damaged or not from AWS, such as a captive
+/// portal's page. Another attempt would rarely get a different answer.
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
 /// The time and the number of attempts that a request may use.
@@ -57,20 +52,19 @@ const MOST_MALFORMED_ANSWERS: u32 = 3;
 pub struct RetryBudget<'r> {
     deadline: Deadline,
     max_attempts: Option<u32>,
-    /// The end of a region's share of the time. `None` if the time isn't divided among regions.
+    /// When this region's share of the time ends. `None` if the time isn't divided among regions.
     share_end: Option<Instant>,
-    /// Becomes true once this region hasn't answered for so long that the next region is tried
-    /// ([`Turns::gives_way_at`]). `None` if no other region comes next.
+    /// Set to true once this region gives way ([`Turns::gives_way_at`]). `None` if no other region
+    /// comes next.
     gives_way: Option<&'r Cell<bool>>,
-    /// The host that the request goes to, for messages.
+    /// The host's name in messages.
     host: &'r str,
-    /// The request's name, which `-vv` prints. `None` for the SDK's own requests.
+    /// The request's name, for `-vv`. `None` for the SDK's own requests.
     request: Option<&'r dyn fmt::Display>,
 }
 
 impl<'r> RetryBudget<'r> {
-    /// Creates a budget that lasts until `deadline` and allows at most `max_attempts` attempts
-    /// (AWS_MAX_ATTEMPTS).
+    /// A budget until `deadline`. `max_attempts` is AWS_MAX_ATTEMPTS.
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self {
             deadline,
@@ -82,8 +76,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget
-    /// that ends when the part at `index` ends. Each part allows the full number of attempts.
+    /// Divides the time from `begun` to the deadline into `count` equal parts. The new budget lasts
+    /// until the end of the part at `index`. Each part allows the full number of attempts.
     fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
         let whole = self.deadline.left() + begun.elapsed();
         let share = (index + 1) as f64 / count as f64;
@@ -93,7 +87,7 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// A copy of this budget that allows at most this number of attempts.
+    /// This budget with at most this number of attempts.
     pub fn at_most(&self, attempts: u32) -> Self {
         Self {
             max_attempts: Some(attempts),
@@ -101,8 +95,7 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// A copy of this budget for a named request to `host`. The attempts of a named request are
-    /// counted and, with `-vv`, printed with the name and the host.
+    /// This budget for a named request, whose attempts are counted and, with `-vv`, printed.
     pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
         Self {
             request: Some(name),
@@ -110,7 +103,7 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// A copy of this budget for the SDK's requests to `host`, which have no name.
+    /// This budget for the SDK's requests, which have no name.
     pub fn for_host(&self, host: &'r str) -> Self {
         Self {
             host,
@@ -118,12 +111,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Repeats `attempt` until it succeeds, or until no further attempt is allowed.
-    ///
-    /// That's the case after an error that rules out another attempt ([`Again`]), once the endpoint
-    /// has failed as often as allowed, and when the budget ends. `attempt` is passed the time for
-    /// which the server may be silent. While the endpoint fails, the requests that share `turns`
-    /// take turns.
+    /// Repeats `attempt` until it succeeds, or no further attempt is allowed. `attempt` is passed
+    /// the time for which the server may be silent.
     pub async fn retry<T>(
         &self,
         turns: &Turns,
@@ -150,8 +139,8 @@ impl<'r> RetryBudget<'r> {
             }
             let sent = turns.sent();
             // A silence longer than `SILENCE` may take up at most half of the remaining time, so
-            // that there is time to ask the server again. If another region comes next, the first
-            // one is asked again anyway.
+            // that there is time to ask the server again. If another region comes next, this isn't
+            // needed, because the first region is asked again at the end.
             let mut longest = self.left_for(turns);
             if self.gives_way.is_none() {
                 longest /= 2;
@@ -198,20 +187,17 @@ impl<'r> RetryBudget<'r> {
         Err(self.with_attempts(error, attempts, begun))
     }
 
-    /// Divides the time from `begun` to the deadline among the regions.
-    ///
-    /// Each region has one turn, and the first one has another turn at the end. With the default
-    /// `--timeout`:
+    /// Divides the time from `begun` to the deadline among the regions. Each region has one turn,
+    /// and the first one has another turn at the end. With the default `--timeout`:
     ///
     /// ```text
     /// us-east-1 is down    ├─ us-east-1: 6 s ─┼─ us-west-2: at most 12 s ─┼─ us-east-1 again ─┤
     /// us-east-1 throttles  ├─ us-east-1: 15 s ───────────┼─ us-west-2: 15 s ──────────────────┤
     /// ```
     ///
-    /// Each region gets an equal share of the time, plus whatever earlier regions left over. But an
-    /// endpoint that doesn't answer gives way early ([`Turns::gives_way_at`]), which sets
-    /// `has_given_way`. The time left is then divided among all remaining turns, including the
-    /// first region's second one.
+    /// Each region gets an equal share, plus what earlier regions left over. But an endpoint that
+    /// doesn't answer gives way early, which sets `has_given_way`. The time left is then divided
+    /// among all remaining turns, including the first region's second one.
     ///
     /// If the cache has every value ([`Deadline::with_limit`]), each endpoint gives way early, even
     /// if it has answered, and there is no second turn.
@@ -248,8 +234,8 @@ impl<'r> RetryBudget<'r> {
         })
     }
 
-    /// Runs `attempt` in one region after another ([`Self::region_turns`]), until it succeeds or
-    /// fails with an error that rules out asking other regions.
+    /// Runs `attempt` in the regions' turns ([`Self::region_turns`]), until it succeeds or its
+    /// error rules out other regions.
     pub async fn over_regions<T>(
         &self,
         regions: &[Region],
@@ -270,19 +256,16 @@ impl<'r> RetryBudget<'r> {
         }
         match errors.pop() {
             Some((_, error)) => Err(error),
-            // This is never reached, because there is at least one region.
+            // Never reached, because there is at least one region.
             None => Err(self.unanswered()),
         }
     }
 
-    /// The outage to report if a request is still in progress when the budget ends.
     fn unanswered(&self) -> FetchError {
         let host = self.host;
         FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
     }
 
-    /// With `-vv`, prints how an attempt of a named request ended. `result` is `None` if the budget
-    /// ended during the attempt.
     fn trace_attempt<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
         let Some(name) = self.request else { return };
         let host = self.host;
@@ -297,10 +280,8 @@ impl<'r> RetryBudget<'r> {
         });
     }
 
-    /// Adds a detail such as `3 attempts in 1.2s` to certain outages, such as a timeout.
-    ///
-    /// If the request was never sent, adds a note that says so instead. Other errors, and all
-    /// errors of requests without a name, are returned unchanged.
+    /// Adds a detail such as `3 attempts in 1.2s` to some outages, such as a timeout. If the
+    /// request was never sent, adds a note about this instead.
     fn with_attempts(&self, error: FetchError, attempts: u32, begun: Instant) -> FetchError {
         use OutageKind::{Service, Silent, Throttled, Timeout};
         if self.request.is_none() {
@@ -323,7 +304,6 @@ impl<'r> RetryBudget<'r> {
         error
     }
 
-    /// The time until the deadline or until the end of the region's share, whichever is earlier.
     fn left(&self) -> Duration {
         let left = self.deadline.left();
         match self.share_end {
@@ -332,8 +312,6 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// The time until the deadline, until the end of the region's share, or until the endpoint
-    /// gives way to another region, whichever is earliest.
     fn left_for(&self, turns: &Turns) -> Duration {
         let left = self.left();
         match turns.gives_way_at(self.deadline.is_limited()) {
@@ -344,9 +322,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Waits for a future. If the budget ends first, cancels the future and returns `None`.
-    // An `async fn` would need the memory for `future` twice: as the argument, and while it is
-    // awaited.
+    /// Waits for `future`. `None` if the budget ends first, which cancels the future.
+    // An `async fn` would need the memory for `future` twice.
     pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
@@ -355,18 +332,13 @@ impl<'r> RetryBudget<'r> {
         &self.deadline.progress
     }
 
-    /// True if no further attempt is allowed after this number of failures. `malformed_answers` is
-    /// the number of malformed answers among them.
     fn is_used_up(&self, failures: u32, malformed_answers: u32) -> bool {
         let is_limit_reached = self.max_attempts.is_some_and(|max| failures >= max);
         is_limit_reached || malformed_answers >= MOST_MALFORMED_ANSWERS
     }
 
-    /// Waits until the request may make its next attempt. While the endpoint fails, the request
-    /// waits for its turn and then for a pause.
-    ///
-    /// Returns `None` if no further attempt is allowed, because too little time is left or because
-    /// one of the requests has used up the allowed attempts.
+    /// Waits for the request's turn and, while the endpoint fails, for a pause. `None` if too
+    /// little time is left or the allowed attempts are used up.
     async fn next_turn<'t>(&self, turns: &'t Turns) -> Option<Turn<'t>> {
         let turn = self.within(turns.turn()).await?;
         if self.gives_way.is_some() && self.left_for(turns).is_zero() {
@@ -393,14 +365,12 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Chooses the length of the pause before the next attempt.
-///
-/// `failures` is the number of failures in a row, and `last` is the latest one.
+/// The pause before the next attempt, after `failures` failures in a row. `None` if too little time
+/// is left for another attempt.
 ///
 /// The length is random, between zero and a maximum (full jitter), so that clients that were
-/// throttled together spread out (AWS Architecture Blog, "Exponential Backoff And Jitter"). If AWS
-/// asks for a certain pause, that pause is used instead, but never less than the random one, and at
-/// most [`LONGEST_EXTENSION`] more.
+/// throttled together spread out (AWS Architecture Blog, "Exponential Backoff And Jitter"). AWS can
+/// ask for a longer pause, up to [`LONGEST_EXTENSION`] more.
 fn pause_for(
     left: Duration,
     failures: u32,
@@ -427,25 +397,23 @@ fn pause_for(
     if failures > 1 && left < SHORTEST_REST {
         return None;
     }
-    // Shorten the pause to a random length. Clients that were throttled together also have their
-    // deadlines at the same time.
+    // Clients that were throttled together also have their deadlines at the same time, so this
+    // length is random, too.
     Some(longest_that_fits.mul_f64(random()))
 }
 
 /// A region's turn to answer a request.
 pub struct RegionTurn<'r> {
     pub region: &'r Region,
-    /// The time and the number of attempts that the request may use in this region.
+    /// The time and the attempts that the request may use in this region.
     pub budget: RetryBudget<'r>,
-    /// True if this is the second turn of the first region.
+    /// True for the first region's second turn.
     pub is_second: bool,
 }
 
 impl RegionTurn<'_> {
-    /// True if a request that failed with `errors` in earlier turns should be sent in this one.
-    ///
-    /// After a final answer, such as an absence, no other fallback region is asked. The first
-    /// region is asked again only if its answer may change, and if enough time is left.
+    /// True if a request that failed with `errors` in earlier turns should be sent in this one. The
+    /// first region is asked again only if its answer may change, and if enough time is left.
     pub fn may_help(&self, errors: &[(Region, FetchError)]) -> bool {
         if self.is_second {
             let is_in_time = self.budget.left() >= SHORTEST_REST;
@@ -460,7 +428,7 @@ impl RegionTurn<'_> {
     }
 }
 
-/// The other requests of the launch to the same endpoint, if there are any. They take turns.
+/// Whether the launch has other requests to the same endpoint.
 #[derive(Clone, Copy)]
 enum Company {
     Alone,
@@ -471,13 +439,12 @@ enum Company {
 ///
 /// - After throttling, other clients retry, too, so the pauses quickly become long enough for a
 ///   large fleet (docs/ecs.md, "Many services that start at once").
-/// - If several of this launch's requests take turns after throttling, each of them already asks
-///   less often, so the pauses are shorter.
+/// - If several of this launch's requests take turns after throttling, each already asks less
+///   often, so the pauses are shorter.
 /// - Other outages may be over in a moment, so their pauses start short and stay shorter.
 fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
     let is_throttled = cause == Cause::Outage(OutageKind::Throttled);
-    // The maximum length of the first pause, the factor by which the maximum grows from one pause
-    // to the next, and its upper bound. The lengths are in milliseconds.
+    // The lengths are in milliseconds.
     let (first, factor, limit) = match company {
         Company::Alone if is_throttled => (2_000, 4_u64, 30_000),
         Company::Others if is_throttled => (500, 2, 8_000),

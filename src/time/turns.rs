@@ -1,8 +1,8 @@
 //! Decides which request may be sent next to an endpoint that fails.
 //!
 //! The requests of a launch to one endpoint (a service in a region) take turns while the endpoint
-//! fails. So a launch with a hundred secrets puts little more load on a service that is recovering
-//! than a launch with one secret:
+//! fails. So a launch with a hundred secrets puts little more load on a recovering service than a
+//! launch with one secret:
 //!
 //! ```text
 //! request A  ──x··············▸ waits for its turn          x  a failure that is retried
@@ -12,28 +12,24 @@
 //! request D                (never sent) └─────o             └  follows immediately
 //! ```
 //!
-//! - While the endpoint fails, a request needs a lock for its pause and its attempt. The lock is
-//!   fair: the request that has waited longest gets it next. Requests that haven't been sent yet
-//!   wait for the lock, too. Requests that are in flight continue.
+//! - While the endpoint fails, a request needs a lock for its pause and its attempt, even if it
+//!   hasn't been sent yet. The lock is fair. Requests in flight continue.
 //! - An answer that isn't retried (a value, a denial or an absence) shows that the endpoint works
-//!   again. Once the request that has the lock is done, the waiting requests follow together and
-//!   without pauses. The next failure begins with the shortest pause. After throttling, the
-//!   requests follow one by one, because AWS would throttle most of them again if they were sent
-//!   together. The simulation shows that a launch then ends just as early, with fewer requests.
+//!   again. The waiting requests then follow together and without pauses. After throttling, they
+//!   follow one by one, because AWS would throttle most of them again. The simulation
+//!   (`simulation.rs`) shows that a launch then ends just as early, with fewer requests.
 //! - Requests that were sent together fail together, so only the first of their failures is
 //!   counted.
-//! - The limits on the number of attempts (AWS_MAX_ATTEMPTS, malformed answers) also apply to all
-//!   failures of the endpoint together. Once a request has reached such a limit, all waiting
-//!   requests end with the same error.
-//! - If the server was silent for too long in an attempt, it may be silent for twice as long in the
-//!   next one, up to half of the remaining time. The other half is for one more attempt, in case
-//!   the service comes back late.
+//! - The limits on attempts (AWS_MAX_ATTEMPTS, malformed answers) also apply to all failures of the
+//!   endpoint together. Once a limit is reached, all waiting requests end with the same error.
+//! - After a timeout, the server may be silent for twice as long, up to half of the remaining time.
+//!   The other half is for one more attempt, in case the service comes back late.
 //! - If a launch can ask another region, an endpoint that hasn't answered any request gives way to
-//!   that region after [`PATIENCE`]. Throttling is an answer, because the endpoint works.
+//!   it after [`PATIENCE`]. Throttling is an answer, because the endpoint works.
 //!
-//! In the SDK, each request is tried again on its own, and a bucket of tokens ends the attempts of
-//! a client that fails too often (aws-sdk-rust#1234, closed; smithy-rs#4749 is about the pauses of
-//! 2026). Nothing was found upstream about taking turns.
+//! The SDK repeats each request on its own, and a bucket of tokens ends the attempts of a client
+//! that fails too often (aws-sdk-rust#1234, closed; smithy-rs#4749 is about the pauses of 2026).
+//! Nothing was found upstream about taking turns.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -44,41 +40,35 @@ use tokio::time::Instant;
 
 use crate::model::message::{Cause, FetchError, OutageKind};
 
-/// At first, an attempt fails if the server is silent for longer than this. After a timeout, later
-/// attempts allow more time.
+/// Before the first timeout, an attempt fails if the server is silent for longer than this.
 pub const SILENCE: Duration = Duration::from_secs(5);
 
-/// An endpoint that hasn't answered for this long gives way to another region. The time is longer
+/// An endpoint that hasn't answered for this long gives way to another region. This time is longer
 /// than [`SILENCE`], so a healthy endpoint gets a second attempt after a lost connection.
 pub const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Permission to send a request to an endpoint. While the endpoint fails, this is a lock that only
-/// one request can hold. `None` while requests don't have to take turns.
+/// Permission to send a request. `None` while requests don't have to take turns.
 pub(super) type Turn<'t> = Option<MutexGuard<'t, ()>>;
 
-/// The state shared by all of a launch's requests to the same endpoint, so that they take turns
-/// while the endpoint fails.
+/// What all of a launch's requests to the same endpoint share.
 #[derive(Default)]
 pub struct Turns {
-    /// Held by the request whose turn it is.
     lock: Mutex<()>,
-    /// Counts the unfinished requests. Each of them holds a clone ([`Self::join`]).
+    /// Each unfinished request holds a clone ([`Self::join`]).
     requests: Rc<()>,
-    /// The endpoint's failures since it last answered.
     failures: Cell<Failures>,
-    /// True if a request has used up the allowed attempts. Then all waiting requests end, too.
+    /// Once a request has used up the allowed attempts, all waiting requests end.
     is_used_up: Cell<bool>,
     last_failure: RefCell<Option<FetchError>>,
-    /// The time that the server may be silent, once a timeout has raised the limit. Zero while the
-    /// limit is still [`SILENCE`].
+    /// How long the server may be silent. Before the first timeout, this is zero, which stands for
+    /// [`SILENCE`].
     longer_silence: Cell<Duration>,
-    /// When the first request was sent to the endpoint. `None` before that.
     first_sent: Cell<Option<Instant>>,
-    /// True if the endpoint has answered any request, even by throttling it.
+    /// True once the endpoint has answered, even if the only answer was throttling.
     has_answered: Cell<bool>,
 }
 
-/// A number of failures, and how many of them were malformed answers.
+/// All failures, and the malformed answers among them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Failures {
     pub all: u32,
@@ -91,8 +81,7 @@ impl Turns {
         Rc::clone(&self.requests)
     }
 
-    /// Waits until the calling request may be sent. The caller must keep the turn until its attempt
-    /// has ended.
+    /// Waits until the request may be sent. Keep the turn until the attempt has ended.
     pub(super) async fn turn(&self) -> Turn<'_> {
         if !self.must_take_turns() {
             return None;
@@ -104,8 +93,6 @@ impl Turns {
         Some(turn)
     }
 
-    /// True while requests must take turns: while the endpoint fails and, after throttling, for as
-    /// long as the launch has several requests to the endpoint.
     fn must_take_turns(&self) -> bool {
         let throttled = Cause::Outage(OutageKind::Throttled);
         let last = self.last_failure.borrow();
@@ -113,27 +100,26 @@ impl Turns {
         self.failures() > 0 || (is_throttled && self.has_several_requests())
     }
 
-    /// True if the launch has more than one unfinished request to the endpoint.
+    /// True if more than one request is unfinished.
     pub(super) fn has_several_requests(&self) -> bool {
         // The field itself also holds a reference.
         Rc::strong_count(&self.requests) > 2
     }
 
-    /// The number of failures since the endpoint last answered.
+    /// Failures since the endpoint last answered.
     pub(super) fn failures(&self) -> u32 {
         self.failures.get().all
     }
 
-    /// Records that a request is being sent. Returns the number of failures since the endpoint last
-    /// answered.
+    /// Records that a request is being sent, and returns [`Self::failures()`].
     pub(super) fn sent(&self) -> u32 {
         let first = self.first_sent.get().unwrap_or_else(Instant::now);
         self.first_sent.set(Some(first));
         self.failures()
     }
 
-    /// The moment when this endpoint gives way to another region, because it doesn't answer or,
-    /// with a limit on the requests, in any case.
+    /// When this endpoint gives way to another region, because it doesn't answer or because the
+    /// requests have a time limit (`is_limited`). `None` if it doesn't give way.
     pub(super) fn gives_way_at(&self, is_limited: bool) -> Option<Instant> {
         if self.has_answered.get() && !is_limited {
             return None;
@@ -154,15 +140,15 @@ impl Turns {
         self.longer_silence.get().max(SILENCE)
     }
 
-    /// Records an answer that isn't retried, which shows that the endpoint works again.
+    /// Records an answer that isn't retried.
     pub(super) fn answered(&self) {
         self.has_answered.set(true);
         self.failures.take();
         self.is_used_up.take();
     }
 
-    /// Forgets the endpoint's failures and answers, so that the next fetch starts without a pause.
-    /// Keeps the raised limit on the server's silence, because the server needed the extra time.
+    /// Lets the next fetch start without a pause. Keeps the raised limit on the server's silence,
+    /// because the server needed the time.
     pub fn forget_failures(&self) {
         self.answered();
         self.last_failure.take();
@@ -173,8 +159,8 @@ impl Turns {
     /// Records a failure after which the request is retried, and returns the failures since the
     /// endpoint last answered.
     ///
-    /// `sent` is what [`Self::sent`] returned when the attempt was sent, and `silence` is how long
-    /// the server was allowed to be silent. After a timeout, later attempts allow twice as long.
+    /// `sent` is what [`Self::sent`] returned for this attempt, and `silence` is how long the
+    /// server was allowed to be silent in it.
     pub(super) fn failed(&self, sent: u32, silence: Duration, outage: &FetchError) -> Failures {
         if outage.cause() == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);
@@ -184,8 +170,7 @@ impl Turns {
             self.has_answered.set(true);
         }
         let mut failures = self.failures.get();
-        // If the number is higher, a request that was sent together with this one failed first, and
-        // its failure has already been counted.
+        // Otherwise, a request that was sent together with this one failed first and was counted.
         if failures.all <= sent {
             failures.all += 1;
             failures.malformed += u32::from(outage.is_malformed());
@@ -195,7 +180,7 @@ impl Turns {
         failures
     }
 
-    /// Records that a request has used up the allowed attempts. All waiting requests then end.
+    /// Ends all waiting requests, because one has used up the allowed attempts.
     pub(super) fn use_up(&self) {
         self.is_used_up.set(true);
     }
