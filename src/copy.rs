@@ -1,10 +1,10 @@
-//! memcpy(3) and memmove(3) of the static binary on x86-64. musl's use `rep movsq`, which takes
-//! about a hundred cycles to start on many CPUs, while half of a launch's copies have at most 16
-//! bytes.
+//! memcpy(3) and memmove(3) of the static binary on x86-64. musl's versions use `rep movsq`, which
+//! takes about a hundred cycles to start on many CPUs, while half of a launch's copies have at most
+//! 16 bytes.
 //!
-//! The compiler must not make a call of memcpy or memmove of anything here, because the function
-//! would call itself. So nothing larger than 32 bytes is moved, and an empty `asm!` keeps LLVM from
-//! recognizing a loop.
+//! The compiler must not turn anything here into a call of memcpy or memmove, because the function
+//! would call itself. So nothing larger than 32 bytes is moved, and an empty `asm!` hides the loops
+//! from LLVM.
 
 #![allow(unsafe_code, reason = "functions that C calls, too")]
 
@@ -19,13 +19,14 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, size: usize) -> *mut u
 
 #[cfg_attr(target_env = "musl", unsafe(no_mangle))]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
-    // SAFETY: the caller keeps the rules of memmove.
+    // SAFETY: as for memmove, the caller has `size` bytes in both buffers.
     unsafe { copy(to, from, size) }
 }
 
 #[inline(always)]
 unsafe fn copy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
-    // SAFETY: nothing is accessed outside the `size` bytes, or read after it was overwritten.
+    // SAFETY: only `size` bytes of each buffer are accessed, and none is read after it was
+    // overwritten.
     unsafe {
         match size {
             0 => {}
@@ -60,11 +61,11 @@ unsafe fn copy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
     to
 }
 
-/// Copies the first `T` and the last `T` of `size` bytes, which may overlap.
+/// Copies the first `T` and the last `T` of the `size` bytes. The two may overlap.
 #[inline(always)]
 unsafe fn copy_ends<T>(to: *mut u8, from: *const u8, size: usize) {
     let end = size - size_of::<T>();
-    // SAFETY: the caller has `size` bytes, which are at least a `T`.
+    // SAFETY: both pointers have `size` bytes, which is at least the size of a `T`.
     unsafe {
         let first = from.cast::<T>().read_unaligned();
         let last = from.add(end).cast::<T>().read_unaligned();

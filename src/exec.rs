@@ -1,9 +1,8 @@
-//! Finds the command's program in PATH as execvp(3) does, checks the kernel's limits for arguments
-//! and environment, and replaces this process with the program (execve(2)).
+//! Finds the command's program in PATH, as execvp(3) does, before any request is sent. Checks the
+//! kernel's limits for arguments and environment, and calls execve(2), the last step of a launch.
 //!
-//! The program is looked up before any request is sent, so a typo in the command is reported
-//! immediately. `execve` is the last step of a launch. Most of this file explains why a program
-//! can't be started, because the kernel only reports "no such file" or "exec format error".
+//! Most of this file explains why a program can't be started, because the kernel only reports "no
+//! such file" or "exec format error".
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
@@ -25,7 +24,7 @@ use crate::model::shown::shown_program;
 use crate::system::lifecycle::{block_signals, restore_signals};
 use crate::system::os_error::{absence, errno, errno_text, path_remedy};
 
-/// The path of a program that this process is allowed to execute.
+/// A program that this process is allowed to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(pub CString);
 
@@ -35,13 +34,11 @@ impl Program {
     }
 }
 
-/// The directories to search if PATH isn't set, as in musl's execvp(3).
+/// The directories to search if the command gets no PATH, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds the program that the command names, by searching the directories of PATH.
-///
-/// `path_variable` is the PATH that the command will get. If it isn't set, [`DEFAULT_PATH`] is
-/// searched. A name with a slash is already a path and isn't searched for.
+/// `path_variable` is the PATH that the command will get. A name with a slash is a path, so it
+/// isn't searched for.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if let Some(found) = overlooked(&command) {
@@ -59,7 +56,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
     let search_path = path_variable.unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut not_executable = None;
     for part in search_path.as_bytes().split(|byte| *byte == b':') {
-        // An empty part of PATH means the working directory.
+        // An empty part means the working directory.
         let directory = if part.is_empty() { b"." } else { part };
         let file = Path::new(OsStr::from_bytes(directory)).join(program);
         match executable_at(&file) {
@@ -67,15 +64,14 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
             }
-            // Keep looking: the file isn't in this directory, or we already have an error to report
-            // from an earlier one.
+            // Keep looking, because another directory may have the program.
             Err(_) => {}
         }
     }
 
     match not_executable {
-        // For a shell builtin or keyword, say that there's no such program, even if PATH has a file
-        // with this name. For example, `.` names a directory everywhere.
+        // A file with the name of a shell builtin or keyword isn't what the user meant, so don't
+        // report it. For example, `.` names a directory everywhere.
         Some(problem) if !SHELL_WORDS.contains(&&*command) => Err(problem),
         _ => Err(not_found_problem(&command, Some(search_path))),
     }
@@ -87,8 +83,6 @@ const SHELL_WORDS: [&str; 18] = [
     "type", "ulimit", "umask", "unset", "until", "while",
 ];
 
-/// The error for a file that exists but can't be executed. Includes a help text if access was
-/// denied (EACCES).
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     let shown = shown_program(&file.to_string_lossy());
     let reason = match why {
@@ -102,8 +96,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     problem.help("make it, and the interpreter of a script, executable (chmod 755, in a Dockerfile COPY --chmod=755), in a directory that this user can enter, on a file system without noexec")
 }
 
-/// The error for a command whose program doesn't exist. `search_path` is the PATH that was
-/// searched, or `None` if the command is a path.
+/// `search_path` is `None` if the command is a path.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: String| Problem::new(Status::NotFound, text);
@@ -120,8 +113,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
             "put options before `--`. Pass each word as its own argument, or start a shell: -- sh -c '…'",
         );
     }
-    // Don't mention PATH if the command is a path or begins with a variable, as in `$(CMD)`.
-    // Kubernetes was probably meant to replace that variable with a path.
+    // Kubernetes was probably meant to replace a variable, as in `$(CMD)`, with a path.
     let searched = if command.starts_with('$') {
         None
     } else {
@@ -137,27 +129,26 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         .notes([format!("PATH is {}", searched.to_string_lossy())])
 }
 
-/// Checks that a file exists, isn't a directory and can be executed, and returns it as a program.
 fn executable_at(file: &Path) -> Result<Program, Errno> {
     if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
     }
-    // Ignore any error but EACCES: old seccomp profiles don't allow faccessat2(2), and execve
-    // checks the permission again.
+    // Ignore other errors: old seccomp profiles don't allow faccessat2(2), and execve checks the
+    // permission again.
     if faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS) == Err(Errno::EACCES) {
         return Err(Errno::EACCES);
     }
-    // stat(2) accepted the path, so it doesn't contain a NUL.
+    // stat(2) accepted the path, so it contains no NUL.
     CString::new(file.as_os_str().as_bytes())
         .map(Program)
         .map_err(|_| Errno::EINVAL)
 }
 
-/// Replaces this process with the program, which keeps the process id.
+/// Replaces this process with the program, which inherits `descriptors`, and the signal mask and
+/// signal actions that this process was started with.
 ///
-/// The program inherits `descriptors`, whose FD_CLOEXEC is cleared, and gets the signal mask and
-/// signal actions that this process was started with. A termination signal that arrived while
-/// signals were held ([`block_signals`]) ends this process before execve.
+/// A termination signal that arrived while signals were held ([`block_signals`]) ends this process
+/// before execve.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,
@@ -165,7 +156,7 @@ pub fn exec<'a>(
     descriptors: impl Iterator<Item = BorrowedFd<'a>>,
 ) -> Result<Infallible, Problem> {
     for descriptor in descriptors {
-        // F_SETFD can't fail, because the descriptor is open.
+        // This can't fail, because the descriptor is open.
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     restore_signals();
@@ -174,13 +165,12 @@ pub fn exec<'a>(
     Err(exec_problem(program, errno))
 }
 
-/// The error for a program that exists but that execve couldn't start, such as a script whose
-/// interpreter is missing.
+/// The error for a program that exists but that execve couldn't start.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path();
     let (reason, help) = match why {
         Errno::ENOENT => match interpreter(program) {
-            // A carriage return at the end of the first line is shown as `\r`.
+            // The Debug format shows a carriage return as `\r`.
             Some(name) => (
                 format!("its interpreter {name:?} can't be found or loaded"),
                 "install it, or correct the first line of the script, which must not end with a carriage return (\\r)",
@@ -200,8 +190,8 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).help(help)
 }
 
-/// The interpreter named in a script's first line, such as `/bin/sh` for `#!/bin/sh -e`. Includes a
-/// trailing carriage return, because the kernel also treats it as part of the path.
+/// The interpreter of a script, such as `/bin/sh` for `#!/bin/sh -e`. Includes a trailing carriage
+/// return, because the kernel also treats it as part of the path.
 fn interpreter(program: &Program) -> Option<String> {
     let line = String::from_utf8(first_line(program).ok()?).ok()?;
     line.strip_prefix("#!")?
@@ -210,48 +200,45 @@ fn interpreter(program: &Program) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Calls execve, which returns only if it fails. If the file is a script without a `#!` line, runs
-/// it with /bin/sh, as shells and glibc's execvp do.
+/// Executes the program. Runs a script without a `#!` line with /bin/sh, as shells and glibc's
+/// execvp do.
 fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
-    // The command's words were arguments of this process, so they can't contain a NUL.
+    // The words were arguments of this process, so they contain no NUL.
     let arguments: Vec<CString> = command
         .arguments()
         .filter_map(|argument| CString::new(argument.as_bytes()).ok())
         .collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
 
-    // ENOEXEC can mean that the file is a script without a `#!` line, or a binary for a different
-    // machine. A script's first line contains no NUL, but a binary's header does.
+    // ENOEXEC can also mean a binary for a different machine. A binary's header contains a NUL, but
+    // a script's first line doesn't.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
-    // Pass the script's path instead of the command's name, because the shell opens its first
-    // argument.
+    // The shell opens its first argument, so it gets the script's path instead of the command's
+    // name.
     let mut words = vec![c"/bin/sh".to_owned(), program.0.clone()];
     words.extend(arguments.into_iter().skip(1));
     let Err(errno_of_shell) = execve(c"/bin/sh", &words, &environment.0);
     errno_of_shell
 }
 
-/// Reads a file's first line with its line feed, but at most 1 MiB.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
-    /// Reading stops after this many bytes, since the first line feed of a binary may be far away.
+    /// The most bytes to read, because the first line feed of a binary may be far away.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;
     Ok(line)
 }
 
-/// Checks that the environment and the command fit into the `limit` bytes that the kernel allows.
-///
-/// The command counts with its arguments and the path of its program. Without one, only the
-/// environment is measured.
+/// Checks that the environment and the command, if there is one, fit into the `limit` bytes that
+/// the kernel allows.
 pub fn expect_fit(
     environment: &Environment,
     command: Option<(&CommandLine, &Path)>,
     limit: usize,
 ) -> Result<(), Problem> {
-    // For each string, the kernel counts its bytes, its trailing NUL and a pointer to it.
+    // For each string, the kernel counts its bytes, the trailing NUL and a pointer.
     let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
     let mut length = 0;
     for string in &environment.0 {
@@ -290,14 +277,13 @@ pub fn argument_limits() -> Limits {
         .flatten()
         .and_then(|size| usize::try_from(size).ok())
         .unwrap_or(4096);
-    // If there's no limit, `soft_limit` is a huge number (RLIM_INFINITY).
+    // `soft_limit` is RLIM_INFINITY, a huge number, if there's no limit.
     let soft_limit = getrlimit(Resource::RLIMIT_STACK).map_or(RLIM_INFINITY, |(soft, _)| soft);
     let stack = usize::try_from(soft_limit).unwrap_or(usize::MAX);
     limits_on_linux(page, stack)
 }
 
-/// Computes the limits for arguments and environment from the page size and the stack's soft limit,
-/// both in bytes.
+/// Both parameters are in bytes.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,

@@ -9,13 +9,9 @@
 //!      (the command) ◀─ exec ─ Environment ◀─── deliver ─────────────────────────────────┘
 //! ```
 //!
-//! Each arrow is a step of a launch: `input` parses, `plan` merges the layers, `backend` fetches
-//! the secrets, `resolve` finds the value of each entry, `deliver` writes the files and makes the
-//! environment, and `exec` starts the command. The words next to a step are its side effects. A
-//! pure step has none.
-//!
-//! The data between the arrows are types of `model`. ARCHITECTURE.md says which module may import
-//! which.
+//! Each arrow is a step of a launch, with its side effects above or below it. A pure step has none.
+//! The data between the arrows are types of `model`. ARCHITECTURE.md says what each folder does,
+//! and which module may import which.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -25,9 +21,8 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec can be built only for Linux and macOS");
 
-// The modules form five groups: the foundations (memcpy, the allocator and the data types), the
-// modules shared by several steps of a launch, the steps themselves, the report, and the code that
-// runs a launch or a subcommand.
+// The groups are, in this order, the foundations, the modules shared by several steps of a launch,
+// the steps themselves, the report, and the code that runs a launch or a subcommand.
 #[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
 mod copy;
 #[cfg(target_env = "musl")]
@@ -76,10 +71,8 @@ use report::{
 
 /// Runs secrets-exec. `arguments` doesn't include the program's own name.
 ///
-/// - A successful launch becomes the command. With `--on-rotation`, this process stays, and ends
-///   with the command's exit status.
-/// - A successful subcommand ends with 0.
-/// - A failure ends with an exit status from docs/options.md, usually one of sysexits(3).
+/// A launch becomes the command or, with `--on-rotation`, ends with the command's exit status.
+/// Otherwise, the exit status is 0 or one from docs/options.md.
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     #[cfg(target_env = "musl")]
     memory::share_with_aws_lc();
@@ -92,14 +85,14 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
         && is_for_shell
         && !terminal::is_output_terminal()
     {
-        // Ignore a failed write, because the error is reported in any case.
+        // A failed write doesn't matter, because `finish` reports the error in any case.
         let _ = terminal::output(export_formats::failure(report.exit_status()));
     }
     finish(result)
 }
 
-/// Runs the launch or the subcommand that the arguments ask for. Returns the exit status, unless
-/// this process becomes the command.
+/// Runs a launch or a subcommand. The result is the exit status, unless this process becomes the
+/// command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
     if !matches!(invocation, Invocation::Launch(..)) {
@@ -115,7 +108,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             };
         }
         Invocation::Usage(text) => {
-            // The usage text goes to standard error, because an empty command line is a mistake.
+            // Print to standard error, because an empty command line is a mistake.
             terminal::print_help(&text);
             return Ok(Status::Usage as u8);
         }

@@ -1,8 +1,8 @@
 //! Writes files to disk, and sets the owner and mode of every delivered file, including files in
 //! memory.
 //!
-//! A file is first written under a temporary name in its directory and then renamed, so nobody sees
-//! an incomplete file. `install` copies the program in the same way:
+//! A file is first written under a temporary name and then renamed, so nobody sees an incomplete
+//! file. `install` copies the program in the same way:
 //!
 //! ```text
 //! write   create .NAME.xxxxxxxx (O_EXCL, mode 0600) ─▶ set owner and mode ─▶ write ─▶ close
@@ -42,21 +42,17 @@ pub(super) const WRITE: &str = "the file can't be written";
 
 const SET_MODE: &str = "the mode of the file can't be set";
 
-/// A file being delivered to disk. Until the rename, dropping it removes the temporary file. After
-/// the rename, dropping it removes the file itself, unless that replaced an older one. After
-/// [`Self::keep`], dropping it removes nothing.
+/// A file being delivered to disk. Dropping it removes the temporary file or, after the rename, the
+/// new file, unless it replaced an older one.
 pub(super) struct DiskFile {
     pub entry: DirectoryEntry,
-    /// The name to remove on drop: first the temporary name and, after the rename, the file's own
-    /// name. `None` if nothing is to be removed, because the file replaced an older one or because
-    /// [`DiskFile::keep`] was called.
+    /// `None` if dropping must remove nothing.
     name_to_remove: Option<OsString>,
 }
 
 impl DiskFile {
-    /// Creates a temporary file in `entry`'s directory, for [`Self::rename_into_place`].
-    ///
-    /// `write` sets the file's permissions and writes its content.
+    /// Creates a temporary file for [`Self::rename_into_place`]. `write` sets its permissions and
+    /// writes its content.
     pub fn write_temporary(
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
@@ -64,7 +60,6 @@ impl DiskFile {
         entry.expect_regular_or_free()?;
         let (mut file, temporary) = create_temporary(&entry.directory, &entry.name)
             .map_err(|errno| entry.problem("created", errno))?;
-        // If a later step fails, dropping `disk_file` removes the temporary file.
         let disk_file = Self {
             entry,
             name_to_remove: Some(temporary),
@@ -75,8 +70,7 @@ impl DiskFile {
         Ok(disk_file)
     }
 
-    /// Renames the temporary file to the file's own name. If that replaces an older file, dropping
-    /// this `DiskFile` no longer removes anything.
+    /// Renames the temporary file to the file's own name.
     pub(super) fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
@@ -103,8 +97,8 @@ impl Drop for DiskFile {
     }
 }
 
-/// A file's mode, and the numeric ids of its user and group. If an id is `None`, the file gets this
-/// process's own.
+/// A file's mode, user and group. If the user or the group is `None`, the file gets this process's
+/// own.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Access {
     pub user: Option<Uid>,
@@ -113,9 +107,8 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Converts a declaration's owner and mode to numbers. Looks up names in /etc/passwd and
-    /// /etc/group. If nscd is running, asks it for any name that isn't there. An unknown name is an
-    /// error.
+    /// Looks up names in /etc/passwd and /etc/group. If nscd is running, asks it for any name that
+    /// isn't there.
     pub(super) fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
@@ -147,14 +140,10 @@ impl Access {
         self.mode.intersects(executable)
     }
 
-    /// Sets the group, mode and user of an empty file, in this order, and then writes the content.
-    ///
-    /// The order matters:
-    ///
-    /// - If the mode were set before the group, members of this process's group could open the file
-    ///   in between and keep the descriptor.
-    /// - If the user were set before the mode, the file would already belong to another user, and
-    ///   setting its mode would take CAP_FOWNER.
+    /// Sets the group, the mode and the user, and then writes the content. The order matters. If
+    /// the mode were set before the group, members of this process's group could open the file in
+    /// between and keep the descriptor. If the user were set before the mode, setting the mode
+    /// would take CAP_FOWNER.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let owner_problem = |errno: Errno| {
             let help = match errno {
@@ -180,8 +169,7 @@ impl Access {
     }
 }
 
-/// The numeric id of a declared user or group: a number as written, and a name as `find` looks it
-/// up. An unknown name is an error.
+/// The id of a declared user or group. An unknown name is an error.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -216,8 +204,7 @@ pub(super) struct DirectoryEntry {
 }
 
 impl DirectoryEntry {
-    /// Opens the directory that contains the file at `path`. A relative path starts at the working
-    /// directory.
+    /// Opens the directory of the file. A relative path starts at the working directory.
     pub fn open(path: DeclaredPath) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(&path.expanded)?;
         let directory = open_directory(parent, &format!("the directory of \"{path}\""))?;
@@ -229,8 +216,7 @@ impl DirectoryEntry {
         })
     }
 
-    /// The error for a failed system call, such as `the file "/run/key" can't be created`. `action`
-    /// is the last word.
+    /// `action` is the last word of the message, as in `the file "/run/key" can't be created`.
     fn problem(&self, action: &str, errno: Errno) -> Problem {
         call_problem(
             &format!("the file \"{}\" can't be {action}", self.path),
@@ -239,8 +225,8 @@ impl DirectoryEntry {
     }
 
     /// Refuses the directory if it belongs to anyone but root, the effective user or `owner`, the
-    /// file's future owner. A directory's owner can replace the files in it, and decides who can
-    /// read files created there (acl(5)).
+    /// file's future owner. A directory's owner can replace its files, and decides who can read
+    /// files created there (acl(5)).
     pub(super) fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
         let found = fstat(&self.directory)
             .map_err(|errno| call_problem("the directory can't be examined", errno))?
@@ -256,8 +242,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// The type, owner and mode of the file with this name (fstatat(2)), or `None` if
-    /// there's no such file. Doesn't follow symbolic links.
+    /// The status of whatever has this name, or `None` if the name is free. Doesn't follow symbolic
+    /// links.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
         let name = self.name.as_os_str();
         match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -267,8 +253,7 @@ impl DirectoryEntry {
         }
     }
 
-    /// True if a regular file has this name, and false if the name is free. Refuses
-    /// anything else with this name, such as a directory or a symbolic link.
+    /// True if a regular file has this name, and false if the name is free. Refuses anything else.
     pub(super) fn expect_regular_or_free(&self) -> Result<bool, Problem> {
         let Some(stat) = self.stat()? else {
             return Ok(false);
@@ -284,10 +269,7 @@ impl DirectoryEntry {
     }
 
     /// Checks that a file can be delivered under this name, without creating or removing anything.
-    ///
-    /// This process must be allowed to create files in the directory. If the name is taken, it must
-    /// belong to a regular file that can be replaced. A mount point can't be replaced, nor can
-    /// another user's file in a sticky directory.
+    /// A mount point can't be replaced, nor can another user's file in a sticky directory.
     pub(super) fn expect_deliverable(&self) -> Result<(), Problem> {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
@@ -309,30 +291,28 @@ impl DirectoryEntry {
                 return Err(Problem::configuration(text).help(help));
             }
         }
-        // rmdir(2) can't remove a regular file, so this call always fails. But first, as for
-        // rename(2), the kernel checks whether this process may remove the name. If not, it returns
-        // EPERM.
+        // rmdir(2) can't remove a regular file, so this call always fails. The error is EPERM if
+        // this process may not remove the name, and then rename(2) would fail, too.
         match unlinkat(&self.directory, name, UnlinkatFlags::RemoveDir) {
             Err(errno @ Errno::EPERM) => Err(self.problem("replaced", errno)),
             _ => Ok(()),
         }
     }
 
-    /// Renames a temporary file to this name, replacing any file that already has it.
+    /// Renames the file `temporary` to this name, and replaces any file that already has it.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let name = self.name.as_os_str();
         renameat(&self.directory, temporary, &self.directory, name)
             .map_err(|errno| self.problem("renamed", errno))
     }
 
-    /// Removes the file `name` from the directory, if there is one.
+    /// Removes the file `name`, if there is one.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
         remove_file(&self.directory, name).map_err(|errno| self.problem("removed", errno))
     }
 }
 
-/// Splits a path into its directory and its file name. Refuses a path such as `a/` or `a/.`, which
-/// Rust's `Path` would treat as the file `a`.
+/// Splits a path. Refuses `a/` and `a/.`, which Rust's `Path` would treat as the file `a`.
 fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
@@ -347,10 +327,9 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name)))
 }
 
-/// Copies the running program into `directory` as `secrets-exec`, with mode 0755.
-///
-/// Termination signals are held while the copy is written ([`block_signals`]), so an interrupted
-/// install can't leave an incomplete copy behind.
+/// Copies the running program into `directory` as `secrets-exec`, with mode 0755. Termination
+/// signals are held during the copy ([`block_signals`]), so an interrupted install can't leave an
+/// incomplete copy behind.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     copy_program(&path).map_err(|mut problem| {
@@ -362,11 +341,11 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
     })
 }
 
-/// Copies the running program to `path`, for [`install`]. The error doesn't name the path.
+/// The error doesn't name the path: [`install`] adds it.
 fn copy_program(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
     // /proc/self/exe can be read even if the program's file was renamed or removed. macOS doesn't
-    // have this link, but `install` is meant for containers, which run Linux.
+    // have it, but `install` is meant for containers, which run Linux.
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
 
@@ -375,8 +354,7 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
         // Unlike open(2), fchmod(2) ignores the umask.
         fchmod(&*file, Mode::from_bits_truncate(0o755))
             .map_err(|errno| call_problem(SET_MODE, errno))?;
-        // Sync the copy before the rename. Otherwise, a system crash could leave an incomplete file
-        // under its final name.
+        // Without the sync, a system crash could leave an incomplete file under its final name.
         io::copy(&mut program, file)
             .and_then(|_| file.sync_all())
             .map_err(|error| call_problem(WRITE, errno(&error)))
@@ -386,15 +364,14 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The origin of the file that `export` appends values to: the user or GitHub's runner. Only a file
-/// chosen by the user must have a trusted owner.
+/// Who chose the file that `export` appends values to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// The user, with `--output`. The file and its directory must belong to root or the effective
     /// user.
     User,
-    /// GitHub's runner, through the variable GITHUB_ENV. The owner isn't checked, because in a
-    /// job's container, the runner's file belongs to another user.
+    /// GitHub's runner, through GITHUB_ENV. The owner isn't checked, because in a job's container,
+    /// the runner's file belongs to another user.
     Runner,
 }
 
@@ -405,7 +382,7 @@ pub struct AppendedFile {
 }
 
 impl AppendedFile {
-    /// Opens a file for appending, and creates it with mode 0600 if it doesn't exist.
+    /// Creates the file with mode 0600 if it doesn't exist.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
         let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
         entry.expect_regular_or_free()?;
@@ -419,8 +396,8 @@ impl AppendedFile {
             }
         }
 
-        // O_RDWR, because `append` reads the last byte.
-        // O_NONBLOCK, so this doesn't block if a pipe replaces the file at the last moment.
+        // O_RDWR allows `append` to read the last byte. O_NONBLOCK keeps openat(2) from blocking if
+        // a pipe replaces the file at the last moment.
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
@@ -431,18 +408,17 @@ impl AppendedFile {
         Ok(Self { file, path })
     }
 
-    /// Appends text to the file. If the file doesn't end with a line feed, adds one first, so the
-    /// text begins on a new line.
+    /// Appends text on a new line.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
         append_lines(&mut file, text).map_err(|error| not_appended(&error, &path))
     }
 }
 
-/// Appends text to a file, on a new line. If a write fails, cuts the file back to its old length.
+/// Writes the text on a new line. If the write fails, cuts the file back to its old length.
 fn append_lines(file: &mut File, text: &SecretValue) -> io::Result<()> {
     let length = file.metadata()?.len();
-    // If the file is empty, nothing is read, and `last` stays a line feed.
+    // If the file is empty, `last` stays a line feed.
     let mut last = *b"\n";
     file.read_at(&mut last, length.saturating_sub(1))?;
     let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };

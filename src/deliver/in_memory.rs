@@ -1,6 +1,5 @@
 //! Creates files in memory, which the command inherits and opens as `/proc/self/fd/N`. Most of them
-//! are sealed memfds. A file that can be read only once is a pipe, since reading from a pipe
-//! removes the bytes from it.
+//! are sealed memfds. A file that can be read only once is a pipe.
 
 #![allow(unsafe_code, reason = "std has to own a descriptor from fcntl")]
 
@@ -18,17 +17,15 @@ use crate::model::answer::SecretValue;
 use crate::model::message::Problem;
 use crate::system::os_error::{call_problem, errno, errno_text};
 
-/// The lowest descriptor for a file in memory. Shells and libuv (Node) use or close lower ones.
+/// The lowest number for a descriptor. Shells and libuv (Node) use or close lower descriptors.
 const LOWEST: i32 = 100;
 
-/// The flag MFD_NOEXEC_SEAL of memfd_create(2), which nix doesn't define.
+/// nix doesn't define these two flags of memfd_create(2).
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
-/// The flag MFD_EXEC of memfd_create(2), which nix doesn't define, either.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
-/// Creates a memfd with this owner, mode and content, and seals it against changes. Its descriptor
-/// is at least [`LOWEST`] and has FD_CLOEXEC. `exec` clears this flag right before execve(2), so
-/// only the command inherits the file.
+/// Creates a memfd, and seals it against changes. Its descriptor has FD_CLOEXEC until `exec` clears
+/// this flag right before execve(2), so only the command inherits the file.
 pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };
@@ -42,31 +39,29 @@ pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<Owne
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // Rewind the file for a command that reads from the inherited descriptor itself. A command that
-    // opens the path starts at the beginning anyway.
+    // A command that reads from the inherited descriptor itself would otherwise start at the end. A
+    // command that opens the path starts at the beginning anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     move_up(file)
 }
 
-/// Creates a pipe that already holds the whole content, and returns its read end.
-///
-/// The write end is closed, so the first reader gets the content, and any later reader immediately
-/// gets an end of file. The descriptor is at least [`LOWEST`] and has FD_CLOEXEC.
+/// Creates a pipe that already holds the whole content, and returns its read end, which has
+/// FD_CLOEXEC. The write end is closed, so the first reader gets the content, and any later reader
+/// an end of file.
 pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;
     let mut writer = File::from(writer);
-    // Make room for the whole content first. Nobody is reading yet, so writing more than the pipe
-    // can hold would block forever.
+    // Nobody is reading yet, so writing more than the pipe can hold would block forever.
     reserve(&writer, content.expose().len())?;
     access.write(&mut writer, content)?;
     drop(writer);
     move_up(reader)
 }
 
-/// Makes room for `length` bytes in a pipe, or fails if the kernel doesn't allow that many. A new
-/// pipe holds 64 KiB, or 8 KiB if the user has too many pipes (pipe(7), "Pipe capacity").
+/// Makes room for `length` bytes. A new pipe holds 64 KiB, or 8 KiB if the user has too many pipes
+/// (pipe(7), "Pipe capacity").
 fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     let wanted = i32::try_from(length).unwrap_or(i32::MAX);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {
@@ -76,8 +71,8 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         return Ok(());
     };
 
-    // EPERM means that the pipe would exceed either the limit for a single pipe or the user's limit
-    // for all pipes together.
+    // EPERM means that the limit for a single pipe would be exceeded, or the user's limit for all
+    // pipes together. Find out which one it is.
     let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
     let largest = system_limit.trim().parse::<usize>();
     if errno == Errno::EPERM && largest.is_ok_and(|largest| length <= largest) {
@@ -91,12 +86,12 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
 
 /// Creates an empty memfd, whose link in /proc/self/fd reads `/memfd:secrets-exec/file (deleted)`.
 ///
-/// The slash in its name protects the secrets from a program that resolves the link and tries to
-/// replace the file. The attempt fails, because the directory `/memfd:secrets-exec` doesn't exist.
-/// Without the slash, the program would write the secrets to a file in the root directory.
+/// A program may resolve the link and try to replace the file. The attempt fails, because the
+/// directory `/memfd:secrets-exec` doesn't exist. Without the slash in the memfd's name, the
+/// program would write the secrets to a file in the root directory.
 ///
-/// `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` may require.
-/// Kernels before 6.3 refuse either flag (EINVAL), so the memfd is then created without one.
+/// `exec_flag` is tried first, because the sysctl `vm.memfd_noexec` may require one of its values.
+/// Kernels before 6.3 refuse both values (EINVAL), so they get neither.
 fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec/file", usual | flags);
@@ -116,8 +111,7 @@ fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     })
 }
 
-/// Moves a descriptor to the lowest free number that is at least [`LOWEST`], and closes the old
-/// descriptor.
+/// Moves a descriptor to the lowest free number that is at least [`LOWEST`].
 fn move_up(file: impl AsFd) -> Result<OwnedFd, Problem> {
     let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST))
         .map_err(|errno| call_problem("no file descriptor above 99 is free", errno))?;

@@ -1,9 +1,6 @@
-//! Writes the files of a launch.
-//!
-//! The input is the files and their contents. The output is files on disk, files in memory that the
-//! command inherits, and the variables that hold the paths. A launch that fails must not leave a
-//! new file behind. While a file still has its temporary name, only users who could open the
-//! finished file can open it.
+//! Writes the files of a launch: to disk, or to memory that the command inherits. A launch that
+//! fails must not leave a new file behind. While a file still has its temporary name, only users
+//! who could open the finished file can open it.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
@@ -43,22 +40,20 @@ use crate::system::lifecycle::{End, end, held_signal};
 use crate::system::paths::is_in_memory;
 use disk::{Access, DirectoryEntry, DiskFile};
 
-/// The files to deliver, each with its open directory and numeric owner, or with the errors that
-/// prevent its delivery.
+/// The files to deliver, or the errors that prevent their delivery.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 struct Pending<'a> {
     file: FileValue<'a>,
     access: Result<Access, Problem>,
-    /// The place to write the file: an open directory, and a name in it. `None` for a file in
-    /// memory.
+    /// An open directory, and a name in it. `None` for a file in memory.
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
 
 /// The files that a launch wrote. On disk, they have temporary names until [`Self::rename_all`].
 ///
-/// Dropping this value closes the files in memory and removes the files on disk, except for a file
-/// that replaced an older one. After [`Self::keep`], all files on disk stay.
+/// Dropping this value closes the files in memory and, unless [`Self::keep`] was called, removes
+/// the files on disk, except for those that replaced an older one.
 #[derive(Default)]
 pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
@@ -67,12 +62,12 @@ pub struct Delivery {
 }
 
 impl<'a> Files<'a> {
-    /// Prepares the files without writing to a disk: looks up their owners, opens their
-    /// directories, and checks that this process may deliver the files and that no two paths lead
-    /// to the same file. `check` does no more than this with files.
+    /// Looks up the owners, opens the directories, and checks that this process may deliver the
+    /// files and that no two paths lead to the same file. The subcommand `check` does nothing else
+    /// with files.
     ///
-    /// Errors are stored in the result. [`Delivery::write_temporary`] and [`Self::undeliverable`]
-    /// return them all together.
+    /// This returns no errors: [`Delivery::write_temporary`] and [`Self::undeliverable`] return
+    /// them all together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         let mut subjects = HashMap::new();
@@ -86,8 +81,8 @@ impl<'a> Files<'a> {
             if file.target.owner.is_some() {
                 access = access.and_then(expect_settable);
             }
-            // These two paths must be spelled differently. Otherwise, the plan would have dropped
-            // one of the entries.
+            // The two paths are spelled differently, because the plan keeps only one entry for a
+            // path.
             if let Ok(Some(entry)) = &destination
                 && let Ok(stat) = fstat(&entry.directory)
                 && let place = (stat.st_dev, stat.st_ino, entry.name.clone())
@@ -107,9 +102,8 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Warns about each file on a persistent file system, which is any but tmpfs and ramfs. Skips
-    /// files in memory and files that can't be delivered. The warning shows the path as the user
-    /// wrote it, since the value of a variable in the path may be a password.
+    /// Warns about each file that isn't on tmpfs or ramfs. The warning shows the path as the user
+    /// wrote it, because the value of a variable in the path may be a password.
     pub fn disk_warnings(&self) -> impl Iterator<Item = Record> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
@@ -128,7 +122,7 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// Lists the reasons why files can't be delivered, each with the id of the file's entry.
+    /// The reasons why files can't be delivered.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for pending in &self.0 {
@@ -145,9 +139,9 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Fails on Linux if /proc isn't mounted, since the command opens files in memory as
-/// `/proc/self/fd/N`. Uses lstat(2), because the command may be allowed to open a file there that
-/// this process can't open.
+/// Fails if /proc isn't mounted, because the command opens files in memory as `/proc/self/fd/N`.
+/// Uses lstat(2), because the command may be allowed to open a file there that this process can't
+/// open.
 fn expect_proc() -> Result<(), Problem> {
     if !cfg!(target_os = "linux") || Path::new("/proc/self/fd").symlink_metadata().is_ok() {
         return Ok(());
@@ -157,16 +151,15 @@ fn expect_proc() -> Result<(), Problem> {
     Err(Problem::configuration(text).help(help))
 }
 
-/// Fails if this process isn't allowed to give a file this owner and mode. Tries it with an empty
-/// pipe, which the kernel treats like any other file of this process.
+/// Fails if this process can't give a file this owner and mode. Tries it with an empty pipe, which
+/// the kernel treats like any other file of this process.
 fn expect_settable(access: Access) -> Result<Access, Problem> {
     #[cfg(target_os = "linux")]
     in_memory::pipe(&access, &SecretValue::new(""))?;
     Ok(access)
 }
 
-/// Opens the directory of the file at `path`, and checks that the file can be delivered there. The
-/// directory must belong to root, to the effective user, or to `owner`, who will own the file.
+/// Opens the directory of a file that `owner` will own, and checks that the file can be delivered.
 fn open_deliverable(path: &DeclaredPath, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
     let entry = DirectoryEntry::open(path.clone())?;
     entry.expect_trusted_owner(owner)?;
@@ -175,7 +168,7 @@ fn open_deliverable(path: &DeclaredPath, owner: Option<Uid>) -> Result<Directory
 }
 
 impl Delivery {
-    /// Writes every file, either to memory or to disk under a temporary name.
+    /// Writes every file, to memory or to disk under a temporary name.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let mut delivery = Self::default();
         let mut errors = Vec::new();
@@ -192,8 +185,6 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Writes one file, either to memory or to disk under a temporary name. If a variable should
-    /// hold the path of the file, stores this variable, too.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let file = pending.file;
         let access = pending.access?;
@@ -230,9 +221,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// Lists the files on disk with their device and inode numbers, for the process that will
-    /// remove them. Call this only after [`Self::rename_all`]. Until then, the names may belong to
-    /// older files.
+    /// The files on disk, for the process that will remove them. Call this only after
+    /// [`Self::rename_all`]: until then, the names may belong to older files.
     #[cfg(target_os = "linux")]
     pub fn files(&self) -> Vec<DeliveredFile> {
         let mut delivered = Vec::new();
@@ -247,21 +237,19 @@ impl Delivery {
         delivered
     }
 
-    /// The variables that hold the paths of the files, each with its path.
+    /// The variables that hold the paths of the files.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
         self.variables
             .iter()
             .map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
-    /// The descriptors of the files in memory, which the command must inherit.
+    /// The files in memory, which the command must inherit.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.memory_files.iter().map(AsFd::as_fd)
     }
 
-    /// Renames the files on disk from their temporary names to their own. But if a termination
-    /// signal has arrived, removes the temporary files and ends the process
-    /// ([`Self::unless_interrupted`]).
+    /// Renames the files to their own names, unless a signal came ([`Self::unless_interrupted`]).
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for (file, subject) in &mut delivery.disk_files {
@@ -272,7 +260,7 @@ impl Delivery {
     }
 
     /// If a termination signal has arrived ([`held_signal`]), removes the temporary and new files,
-    /// and ends this process. Otherwise, returns `self`.
+    /// and ends this process.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {
@@ -282,7 +270,7 @@ impl Delivery {
         self
     }
 
-    /// Drops the delivery without removing the files on disk.
+    /// Drops the delivery, but lets the files on disk stay.
     pub fn keep(mut self) {
         for (file, _) in &mut self.disk_files {
             file.keep();
@@ -290,23 +278,18 @@ impl Delivery {
     }
 }
 
-/// A file on disk that was delivered for a command under `--on-rotation`. The child process that
-/// wrote the file reports it to the parent process, which removes the file when the command has
-/// ended.
+/// A file for a command under `--on-rotation`. The child process that wrote it reports it to the
+/// parent process, which removes it when the command has ended.
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct DeliveredFile {
     pub path: PathBuf,
-    /// The device and inode numbers of the file. They show whether the path still leads to this
-    /// file, or to a newer one.
+    /// The device and inode numbers, which show whether the path still leads to this file.
     pub id: (u64, u64),
 }
 
-/// Removes delivered files, and returns a problem for each file that can't be removed.
-///
-/// A file stays if its device and inode numbers differ from those that were noted: a later delivery
-/// or another process put it there. A file whose directory can't be opened is skipped, since it is
-/// usually gone together with the directory.
+/// Removes delivered files, except those whose path leads to a newer file. If a directory can't be
+/// opened, skips its file, because both are usually gone.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<DeliveredFile>) -> Vec<Problem> {
     use crate::model::entry::Argument;

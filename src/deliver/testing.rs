@@ -55,8 +55,8 @@ pub(super) fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     }
 }
 
-/// True if this process is root, so that a test can change the owners of files. Otherwise, reports
-/// on standard error that `test` is skipped, in a way that the test harness doesn't capture.
+/// True for root, which can change the owners of files. Otherwise, reports that `test` is skipped,
+/// in a way that the test harness doesn't capture.
 pub(super) fn is_root(test: &str) -> bool {
     let is_root = nix::unistd::geteuid().is_root();
     if !is_root {
