@@ -154,8 +154,8 @@ impl Connector {
                 Err(FetchError::from_connection(&error, to, &peer))
             }
             Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
-                let why = Some("no answer to the lookup");
-                Err(FetchError::unresolved(peer, why))
+                let why = LookupError::Failed("no answer to the lookup".to_owned());
+                Err(FetchError::unresolved(peer, &why))
             }
             Err(_) => Err(FetchError::silent(to, &with_port(to, peer))),
         }

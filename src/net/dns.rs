@@ -63,11 +63,11 @@ fn start_lookup(host: String) -> SharedLookup {
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
+        started.map_err(|error| LookupError::Failed(os_error::no_thread_text(&error)))?;
         // The thread always sends an answer.
         receiver
             .await
-            .map_err(|error| LookupError(Some(error.to_string())))?
+            .map_err(|error| LookupError::Failed(error.to_string()))?
     };
     lookup.boxed().shared()
 }

@@ -27,18 +27,22 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a host's name doesn't resolve.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0:?}")]
-pub(super) struct LookupError(pub Option<String>);
+#[error("{self:?}")]
+pub(super) enum LookupError {
+    /// The name doesn't exist or has no address (EAI_NONAME).
+    NoAddress,
+    Failed(String),
+}
 
 impl From<dns_lookup::LookupError> for LookupError {
     fn from(error: dns_lookup::LookupError) -> Self {
         if let LookupErrorKind::NoName = error.kind() {
-            return Self(None);
+            return Self::NoAddress;
         }
         let text = os_error::io_error_text(&error.into());
         // dns-lookup puts this before the text of gai_strerror(3).
         let beginning = "failed to lookup address information: ";
-        Self(Some(text.replace(beginning, "")))
+        Self::Failed(text.replace(beginning, ""))
     }
 }
 
@@ -46,8 +50,8 @@ impl FetchError {
     /// The error for a TCP connection that couldn't be opened. `peer` is what messages call the
     /// host in `to`.
     pub(super) fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
-        if let Some(LookupError(why)) = find_source(error) {
-            return Self::unresolved(peer, why.as_deref());
+        if let Some(why) = find_source(error) {
+            return Self::unresolved(peer, why);
         }
         let (kind, text) = kind_and_text(error);
         let why = match kind {
@@ -116,12 +120,13 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.text()).help(help)
     }
 
-    /// As in [`LookupError`], `why` is `None` if the name doesn't exist or has no address.
-    pub(super) fn unresolved(peer: &str, why: Option<&str>) -> Self {
+    pub(super) fn unresolved(peer: &str, why: &LookupError) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
-            Some(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
-            None => Self::outage(OutageKind::Lookup, text).with_io_kind(ErrorKind::NotFound),
+            LookupError::NoAddress => {
+                Self::outage(OutageKind::Lookup, text).with_io_kind(ErrorKind::NotFound)
+            }
+            LookupError::Failed(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
         }
     }
 
