@@ -31,7 +31,7 @@ use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::shown::{file_name, shell_word, shown, some_of};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{self, OpenError};
-use reader::{Item, MappingEntry, SourceFile, THIS_FILE};
+use reader::{Item, ItemKind, MappingEntry, SourceFile, THIS_FILE};
 use sections::{read_aliases, read_env_from, read_files, read_variables};
 
 /// The declarations to read.
@@ -328,7 +328,7 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         node,
         position: node.position,
         subject: THIS_FILE.to_owned(),
-        kind: None,
+        kind: ItemKind::File,
         key: "",
         has_unknown: false,
     };
@@ -338,7 +338,7 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
     }
 
     let file = file.with_known(TOP_KEYS);
-    let section = |key| Some(file.field(key)?.named(format!("{key:?}")));
+    let section = |key| Some(file.field(key)?.section(key));
     let options = section("defaults").map(|item| read_defaults(&item));
     let mut layer = Layer::default();
     if let Some(item) = section("secrets") {
@@ -370,7 +370,7 @@ fn read_defaults(section: &Item<'_>) -> TypedOptions {
                     position: key.source.position_text(key.position),
                     option: spec.name,
                 };
-                let named_value = value.named(format!("{name:?}"));
+                let named_value = value.section(name);
                 // If the value has the wrong type, `option_texts` has reported this.
                 if let Some(texts) = option_texts(spec.takes, &named_value) {
                     for fault in spec.set_all(&mut options, &texts, &place) {
@@ -390,7 +390,7 @@ fn read_defaults(section: &Item<'_>) -> TypedOptions {
             _ => {
                 let help = format!("remove it, and use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
-                key.named(format!("{name:?}")).refuse(fault);
+                key.section(name).refuse(fault);
             }
         }
     }

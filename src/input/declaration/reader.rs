@@ -27,12 +27,23 @@ pub struct Item<'a> {
     pub(super) position: Position,
     /// The entry or section that messages name, such as `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub(super) subject: String,
-    /// `None` for the whole declaration, and for its top-level keys.
-    pub(super) kind: Option<SubjectKind>,
+    pub(super) kind: ItemKind,
     /// The node's key, such as `mode`. Empty if the node is the subject itself.
     pub(super) key: &'static str,
     /// True for a mapping with unknown keys, which have already been reported.
     pub(super) has_unknown: bool,
+}
+
+/// What the subject of an item is.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum ItemKind {
+    /// The whole declaration. Its top-level keys have this kind, too.
+    File,
+    /// A section or a setting, whose name is in quotes: `"path" in "files"`.
+    Section,
+    Entry,
+    /// An alias or a line, for example.
+    Other,
 }
 
 /// A key of a mapping, and its value.
@@ -65,16 +76,24 @@ impl<'a> Item<'a> {
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
-            kind: Some(SubjectKind::Section),
+            kind: ItemKind::Other,
             key: "",
             ..self.clone()
+        }
+    }
+
+    /// A copy that messages call by the name of a section or a setting, in quotes.
+    pub fn section(&self, name: &str) -> Self {
+        Self {
+            kind: ItemKind::Section,
+            ..self.named(format!("{name:?}"))
         }
     }
 
     /// A copy that messages call by the name of an entry.
     pub fn entry(&self, name: impl Into<String>) -> Self {
         Self {
-            kind: Some(SubjectKind::Entry),
+            kind: ItemKind::Entry,
             ..self.named(name)
         }
     }
@@ -84,12 +103,15 @@ impl<'a> Item<'a> {
     /// `DB_HOST: the reference has several lines`.
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let fault = mistake.into();
-        let subject = match self.key {
-            _ if fault.is_sentence() => format!("{}:", self.subject),
-            "" => self.subject.clone(),
-            // Only a section's name is in quotes: `"path" in "files"`.
-            key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
-            key => format!("{key:?} for {}", self.subject),
+        let Self { subject, key, .. } = self;
+        let subject = if fault.is_sentence() {
+            format!("{subject}:")
+        } else if key.is_empty() {
+            subject.clone()
+        } else if self.kind == ItemKind::Section {
+            format!("{key:?} in {subject}")
+        } else {
+            format!("{key:?} for {subject}")
         };
         self.add(&subject, fault);
     }
@@ -109,7 +131,12 @@ impl<'a> Item<'a> {
         if !is_example {
             reason.extend(help.clone());
         }
-        let problem = match self.kind {
+        let kind = match self.kind {
+            ItemKind::File => None,
+            ItemKind::Entry => Some(SubjectKind::Entry),
+            ItemKind::Section | ItemKind::Other => Some(SubjectKind::Section),
+        };
+        let problem = match kind {
             None => Problem::configuration(headline),
             Some(kind) => Problem::of_entry(headline, reason).for_entry(Subject {
                 kind,
@@ -207,7 +234,7 @@ impl<'a> Item<'a> {
             return self.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
         let nearest = nearest(key, known.iter().copied());
-        let is_at_top = self.kind.is_none();
+        let is_at_top = self.kind == ItemKind::File;
         if is_at_top && nearest.is_none() && is_name(key) && key == key.to_uppercase() {
             let fault = Fault::new("isn't under \"env\"").help("indent variables under \"env:\"");
             return self.entry(key).refuse(fault);

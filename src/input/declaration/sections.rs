@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
-use super::reader::{Item, MappingEntry, TEXT};
+use super::reader::{Item, ItemKind, MappingEntry, TEXT};
 use crate::input::yaml::Kind;
 use crate::model::entry::template::parse_template;
 use crate::model::entry::{
-    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SubjectKind, Target,
+    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, Target,
     Transform,
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
@@ -61,7 +61,7 @@ pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
                 fault = fault.help(format!("write {legal} here and where you use the alias"));
             }
             refused.extend([name.to_owned(), legal]);
-            key.named(format!("{name:?}")).refuse(fault);
+            key.section(name).refuse(fault);
         }
 
         match read_alias(&value.named(format!("the alias {name:?}"))) {
@@ -150,7 +150,7 @@ pub fn read_variables(section: &Item<'_>) -> Vec<Entry> {
     for MappingEntry { name, key, value } in section.expect_entries(Some(help)) {
         if name == "files" && matches!(value.node.kind, Kind::List(_)) {
             let fault = Fault::new("is a section").help("don't indent it");
-            key.named("\"files\"").refuse(fault);
+            key.section("files").refuse(fault);
             continue;
         }
         let target = key.expect_variable(name).map(Target::Env);
@@ -192,7 +192,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
     }
 
     let fields = item.with_known(&[VARIABLE_KEYS, FILE_KEYS].concat());
-    let section = fields.named("\"files\"");
+    let section = fields.section("files");
     let path = section.field("path");
     let env = section.field("env");
     if path.is_none() && env.is_none() {
@@ -374,7 +374,7 @@ fn read_on_missing(fields: &Item<'_>, pattern: Option<&Regex>) -> OnMissing {
 /// Reads a reference. Refuses a number or a boolean, which is most likely meant as plain text.
 fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
-    let is_variable = item.kind == Some(SubjectKind::Entry) && item.key.is_empty();
+    let is_variable = item.kind == ItemKind::Entry && item.key.is_empty();
     // An empty text is refused here only for a variable. In other places, `Reference::parse` has a
     // better error for it.
     let is_plain =
