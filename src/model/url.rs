@@ -68,7 +68,8 @@ impl HttpUrl {
     /// True if signed requests to AWS would be sent as plain text.
     pub fn exposes_aws(&self) -> bool {
         let host = self.uri.host().unwrap_or_default();
-        !self.is_https() && AWS_APIS.iter().any(|api| is_aws_api(host, api))
+        let is_api = AWS_APIS.iter().any(|api| is_aws_api(host, api));
+        !self.is_https() && (is_api || host.eq_ignore_ascii_case("sts.amazonaws.com"))
     }
 
     /// True for this machine, and for AWS's own endpoint of Secrets Manager over https.
