@@ -249,7 +249,7 @@ impl Checked {
             removed: removed_names(
                 &self.prepared.options.retention.unset,
                 &self.prepared.plan.inherited,
-                &values.outcomes.set_names(),
+                &values.outcomes.names_set(),
             ),
             secrets: values.secrets.iter().map(SecretRow::from).collect(),
         }

@@ -238,7 +238,7 @@ impl EntryOutcome {
 
 impl Outcomes {
     /// The variables that this launch sets.
-    pub fn set_names(&self) -> BTreeSet<&str> {
+    pub fn names_set(&self) -> BTreeSet<&str> {
         self.list
             .iter()
             .filter(|outcome| outcome.holds_target())

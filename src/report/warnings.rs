@@ -130,7 +130,7 @@ pub fn argument_warnings(
         return Vec::new();
     }
 
-    let set_names = outcomes.set_names();
+    let set_names = outcomes.names_set();
     let mut warnings = Vec::new();
     // The first word is the program.
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {

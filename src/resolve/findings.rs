@@ -35,7 +35,7 @@ pub fn add_findings(plan: &Plan, fetched: &Answers, outcomes: &mut Outcomes) {
         plan,
         fetched,
         outcomes,
-        set: outcomes.set_names(),
+        set: outcomes.names_set(),
     };
     let mut found = Vec::new();
     for outcome in &outcomes.list {
@@ -150,7 +150,7 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
 /// this launch read the secret and the secret has the key. Otherwise, the text may mean something
 /// else.
 pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
-    let set = values.outcomes.set_names();
+    let set = values.outcomes.names_set();
     let mut names = Vec::new();
     for (name, value) in plan.retained.iter() {
         let name = name.to_string_lossy();

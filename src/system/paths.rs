@@ -242,7 +242,7 @@ fn distrust(metadata: &Metadata) -> Option<Distrust> {
         "belongs to neither root nor this user"
     } else if metadata.mode() & 0o002 != 0 {
         "can be changed by any user"
-    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
+    } else if metadata.mode() & 0o020 != 0 && !is_private_group(metadata.gid()) {
         "can be changed by its group"
     } else {
         return None;
@@ -286,7 +286,7 @@ pub fn open_trusted(directory: &Path, name: &str) -> Result<File, OpenError> {
 
 /// True for root's group and for the user's private group, which has the user's id or name.
 /// Distributions with a default umask of 002 create such a group for every user.
-fn is_own_group(group: u32) -> bool {
+fn is_private_group(group: u32) -> bool {
     let user = geteuid();
     if group == 0 || group == user.as_raw() {
         return true;

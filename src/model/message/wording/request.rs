@@ -26,20 +26,19 @@ impl FailedRequest<'_> {
         else {
             return "the region and the account".to_owned();
         };
-        let region = self
-            .failure
-            .region
-            .as_ref()
-            .map_or(String::new(), |region| format!("{region}, "));
         let place = match region_place {
             Some(place) => place.to_string(),
             None => "the instance metadata".to_owned(),
+        };
+        let region = match &self.failure.region {
+            Some(region) => format!("{region}, from {place}"),
+            None => format!("from {place}"),
         };
         let account = match account {
             CallerAccount::Id(id) => id.clone(),
             CallerAccount::OfCredentials(origin) => format!("from {origin}"),
         };
-        format!("the region ({region}from {place}) and the account ({account})")
+        format!("the region ({region}) and the account ({account})")
     }
 
     /// The local file or the region, for the end of a headline: ` in us-east-1`.
