@@ -1,24 +1,7 @@
-//! docs/systemd.md: its units are those of the examples, which `tests/hosts` starts.
+//! docs/systemd.md: its declarations resolve. `tests/hosts` starts the units of the examples.
 
 use super::page::Page;
 use crate::support::*;
-
-#[test]
-fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
-    let names = [
-        "app.service",
-        "systemd/files.service",
-        "systemd/credentials.service",
-    ];
-    let examples = names.map(|name| repository_file(&format!("examples/{name}")));
-    for block in Page::read("docs/systemd.md").blocks("ini") {
-        let is_in = |example: &String| {
-            let has = |line| example.lines().any(|other| other == line);
-            block.lines().all(has)
-        };
-        assert!(examples.iter().any(is_in), "no example has all of {block}");
-    }
-}
 
 #[test]
 fn the_declarations_of_docs_systemd_md_and_of_its_example_with_files_are_valid() {
