@@ -177,10 +177,11 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
 /// without a default), `$(NAME)`, and `$NAME` as the whole text.
 const DELIMITED: &str = r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$";
 
-static IN_SCRIPT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(DELIMITED).ok());
+static DELIMITED_VARIABLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(DELIMITED).ok());
 
-/// Also matches `{{NAME}}`, and `$NAME` within a longer text, if it has at least three characters.
-static IN_WORD: LazyLock<Option<Regex>> =
+/// Matches what [`DELIMITED`] matches, `{{NAME}}`, and `$NAME` within a longer text if NAME has at
+/// least three characters.
+static ANY_VARIABLE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&(DELIMITED.to_owned() + r"|\$(\w{3,})|\{\{(\w+)\}\}")).ok());
 
 /// A template's text, with a NUL character instead of each lookup. The NUL keeps the text before
@@ -275,7 +276,7 @@ impl Search<'_> {
                 "to read a secret, write `from: SECRET:KEY`",
             )
         } else {
-            part = Some(self.variables(text, field, entry)?);
+            part = Some(self.unexpanded_variables(text, field, &entry.target)?);
             // The headline is the same for all entries, so they share a single warning.
             (
                 "a text contains a variable, which secrets-exec doesn't expand".to_owned(),
@@ -319,36 +320,37 @@ impl Search<'_> {
         })
     }
 
-    /// Lists the variables in a text that this launch sets or, in a template, that are inherited. A
-    /// file or a text with several lines may be a script whose variables are replaced later.
-    fn variables(&self, text: &str, field: Field, entry: &Planned) -> Option<String> {
-        if !matches!(entry.target, Target::Env(_))
-            || !text.contains(['$', '{'])
-            || text.trim_end().contains('\n')
-        {
+    /// Lists the known variables in a text, such as `$HOST, $PORT`: those that this launch sets
+    /// and, in a template, the inherited ones.
+    fn unexpanded_variables(&self, text: &str, field: Field, target: &Target) -> Option<String> {
+        // A file or a text with several lines may be a script, whose variables are replaced later.
+        let may_be_script = !matches!(target, Target::Env(_)) || text.trim_end().contains('\n');
+        if may_be_script || !text.contains(['$', '{']) {
             return None;
         }
-        let mut names = Vec::new();
-        let text = text.replace("{{ ", "{{").replace(" }}", "}}");
-        let pattern = if text.contains(char::is_whitespace) {
-            &IN_SCRIPT
+
+        let without_blanks = text.replace("{{ ", "{{").replace(" }}", "}}");
+        let pattern = if without_blanks.contains(char::is_whitespace) {
+            &DELIMITED_VARIABLE
         } else {
-            &IN_WORD
+            &ANY_VARIABLE
         };
-        for found in pattern.as_ref()?.captures_iter(&text) {
-            let Some(name) = found.iter().skip(1).flatten().next() else {
-                continue;
-            };
-            let name = name.as_str();
-            let shown = format!("${name}");
-            if (self.set.contains(name)
-                || (field == Field::Template && self.plan.inherited.get(name).is_some()))
-                && !names.contains(&shown)
-            {
-                names.push(shown);
+        let mut names = Vec::new();
+        for captures in pattern.as_ref()?.captures_iter(&without_blanks) {
+            // The pattern has a group for each way to write a variable. Only one group has matched.
+            for name in captures.iter().skip(1).flatten() {
+                let name = name.as_str();
+                let shown = format!("${name}");
+                let is_known = self.set.contains(name)
+                    || (field == Field::Template && self.plan.inherited.get(name).is_some());
+                if is_known && !names.contains(&shown) {
+                    names.push(shown);
+                }
             }
         }
-        names.first()?;
+        if names.is_empty() {
+            return None;
+        }
         Some(some_of(&names))
     }
 
