@@ -18,36 +18,42 @@ pub fn read_local_secrets(
     file: &Placed<PathBuf>,
 ) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
     let Placed { value: path, place } = file;
-    let error = |FaultAt { position, fault }: FaultAt| {
-        let Position { line, column } = position;
-        let position = format!("{}:{line}:{column}:", path.display());
-        Problem::configuration(fault.about(&position))
-    };
     let text = text_file::open(path, &place.to_string(), &format!(" (from {place})"))
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 
-    let node = match parse_yaml(&text) {
-        (Some(node), errors) if errors.is_empty() => node,
-        (_, errors) => return Err(errors.into_iter().map(error).collect()),
-    };
+    parse_local_secrets(&text).map_err(|errors| {
+        let mut problems = Vec::new();
+        for FaultAt { position, fault } in errors {
+            let Position { line, column } = position;
+            let shown_position = format!("{}:{line}:{column}:", path.display());
+            problems.push(Problem::configuration(fault.about(&shown_position)));
+        }
+        problems
+    })
+}
 
+fn parse_local_secrets(text: &str) -> Result<BTreeMap<String, SecretValue>, Vec<FaultAt>> {
+    let node = match parse_yaml(text) {
+        (Some(node), errors) if errors.is_empty() => node,
+        (_, errors) => return Err(errors),
+    };
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets to their values";
         let help = "write SECRET: { KEY: … }";
-        let fault = Fault::new(text).help(help);
-        return Err(vec![error(node.position.fault(fault))]);
+        return Err(vec![node.position.fault(Fault::new(text).help(help))]);
     };
+
     // No secret overwrites another one here, because `parse_yaml` has refused repeated keys.
     let mut secrets = BTreeMap::new();
     let mut errors = Vec::new();
     for (key, value) in entries {
         if let Some(fault) = slash_fault(&key.text) {
-            errors.push(error(key.position.fault(fault.about("this key"))));
+            errors.push(key.position.fault(fault.about("this key")));
         }
         match secret_value(value) {
             Ok(value) => secrets.extend([(key.text.clone(), value)]),
-            Err(found) => errors.push(error(found)),
+            Err(error) => errors.push(error),
         }
     }
     if !errors.is_empty() {

@@ -157,16 +157,21 @@ pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
         let value = value.to_string_lossy();
         let text = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
         let (secret, key) = split_colon(text);
-        // A short text such as `a:b` may mean something else, and an ARN gets a warning of its own.
-        if (secret.contains('/') || key.is_some_and(|key| key.len() >= 5))
-            && !Reference::is_meant_by(text)
+        // A short text such as `a:b` may mean something else.
+        let is_specific = secret.contains('/') || key.is_some_and(|key| key.len() >= 5);
+        let has_own_warning = Reference::is_meant_by(text);
+        if is_specific
+            && !has_own_warning
             && !set.contains(&*name)
-            && has_read(text, plan, &values.fetched)
+            && names_existing_key(text, plan, &values.fetched)
         {
             names.push(name.into_owned());
         }
     }
-    names.first()?;
+    if names.is_empty() {
+        return None;
+    }
+
     let text = "an inherited variable holds its own reference instead of a value";
     let help = "unset the variable, and set it with --env NAME=SECRET:KEY or in a declaration";
     let warning = Record::warning(text).help(help);
@@ -357,12 +362,12 @@ impl Search<'_> {
     fn is_reference(&self, text: &str) -> bool {
         text.starts_with("ssm:/")
             || Reference::is_meant_by(text)
-            || has_read(text, self.plan, self.fetched)
+            || names_existing_key(text, self.plan, self.fetched)
     }
 }
 
 /// True for SECRET:KEY if this launch read that secret (or alias), and the secret has that key.
-fn has_read(text: &str, plan: &Plan, fetched: &Answers) -> bool {
+fn names_existing_key(text: &str, plan: &Plan, fetched: &Answers) -> bool {
     // To save time, skip URLs: [`Reference::parse`] would search other tools' prefixes for the
     // scheme.
     if !text.contains(':') || text.contains("://") {
@@ -375,13 +380,11 @@ fn has_read(text: &str, plan: &Plan, fetched: &Answers) -> bool {
         return false;
     };
     let alias = plan.aliases.get(&reference.secret);
-    let located = reference.locate(alias, &plan.inherited);
-    located.is_ok_and(|located| {
-        let document = fetched.get(&located.locator);
-        document.is_some_and(|answer| {
-            answer
-                .as_ref()
-                .is_ok_and(|document| document.body.keys().contains(key))
-        })
-    })
+    let Ok(located) = reference.locate(alias, &plan.inherited) else {
+        return false;
+    };
+    let Some(Ok(document)) = fetched.get(&located.locator) else {
+        return false;
+    };
+    document.body.keys().contains(key)
 }
