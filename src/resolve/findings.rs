@@ -135,10 +135,11 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
         let letters = key
             .replace(|c: char| !c.is_ascii_alphanumeric(), "")
             .to_ascii_uppercase();
-        let begins_at_word = (0..words.len()).any(|at| words[at..].concat() == letters);
-        let is_ending = (letters == last_word && letters != "ID")
-            || (begins_at_word && letters.len() >= 3)
-            || (letters.len() >= 5 && words.concat().ends_with(&letters));
+        let is_last_word = letters == last_word && letters != "ID";
+        let is_last_words =
+            letters.len() >= 3 && (0..words.len()).any(|at| words[at..].concat() == letters);
+        let is_long_ending = letters.len() >= 5 && words.concat().ends_with(&letters);
+        let is_ending = is_last_word || is_last_words || is_long_ending;
         if is_ending && (object[key].is_string() || object[key].is_number()) {
             longest = longest.max(Some((key.len(), key)));
         }
