@@ -113,11 +113,14 @@ pub fn parse_command_line(
 /// and `-oFILE`.
 pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut words = arguments.iter().take_while(|word| *word != "--");
-    let found = words.find_map(|word| word.to_str()?.strip_prefix(option))?;
-    if found.is_empty() {
-        return words.next()?.to_str();
+    while let Some(word) = words.next() {
+        match word.to_str().and_then(|word| word.strip_prefix(option)) {
+            None => {}
+            Some("") => return words.next()?.to_str(),
+            Some(joined) => return Some(joined.strip_prefix('=').unwrap_or(joined)),
+        }
     }
-    Some(found.strip_prefix('=').unwrap_or(found))
+    None
 }
 
 /// True for `export` if a shell may evaluate what it prints: the output goes to standard output,
@@ -315,22 +318,18 @@ impl Inputs {
         inputs.options = flags.over(variables);
 
         let files: Vec<PathBuf> = take_values(matches, "file");
-        let overrides = [
-            (FILE_VARIABLE, "-f FILE", !files.is_empty()),
-            (
-                "SECRETS_EXEC_LOCAL",
-                "--local FILE",
-                inputs.options.place(OptionId::Local).is_some(),
-            ),
-            (
-                "SECRETS_EXEC_ROLE_ARN",
-                "--role-arn ARN",
-                inputs.options.place(OptionId::RoleArn).is_some(),
-            ),
-        ];
-        for (variable, flag, is_overridden) in overrides {
-            let is_empty = inherited.get(variable).is_some_and(OsStr::is_empty);
-            if is_empty && !is_overridden {
+        let mut variables_in_effect = Vec::new();
+        if files.is_empty() {
+            variables_in_effect.push((FILE_VARIABLE, "-f FILE"));
+        }
+        if inputs.options.place(OptionId::Local).is_none() {
+            variables_in_effect.push(("SECRETS_EXEC_LOCAL", "--local FILE"));
+        }
+        if inputs.options.place(OptionId::RoleArn).is_none() {
+            variables_in_effect.push(("SECRETS_EXEC_ROLE_ARN", "--role-arn ARN"));
+        }
+        for (variable, flag) in variables_in_effect {
+            if inherited.get(variable).is_some_and(OsStr::is_empty) {
                 let text = format!("{variable} is set, but empty");
                 let help = format!(
                     "set it, unset it, or use {flag}. The step that sets it may have failed"
