@@ -13,8 +13,7 @@ use super::reader::{Item, ItemKind, MappingEntry, TEXT};
 use crate::input::yaml::Kind;
 use crate::model::entry::template::parse_template;
 use crate::model::entry::{
-    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, Target,
-    Transform,
+    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, Target, Transform,
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
@@ -242,14 +241,7 @@ fn read_object(item: &Item<'_>) -> Option<Entry> {
     let from = fields
         .required_field("from", "the reference to a JSON object")
         .and_then(|from| read_reference(&from, EXPECTED));
-    // The variables' names begin with the prefix, so it must be a valid name or empty.
-    let prefix = fields
-        .field("prefix")
-        .and_then(|prefix| {
-            let text = prefix.expect_text(TEXT).filter(|text| !text.is_empty());
-            prefix.expect_variable(text?)
-        })
-        .map_or(String::new(), |name| name.to_string());
+    let prefix = read_prefix(&fields).unwrap_or_default();
     let texts = |key| fields.field(key)?.expect_texts();
     let only = texts("only");
     if let Some(item) = fields.field("only")
@@ -272,15 +264,20 @@ fn read_object(item: &Item<'_>) -> Option<Entry> {
         rename: rename.unwrap_or_default(),
         keeps_case: keeps_case.unwrap_or_default(),
     };
-    let on_missing = if fields.flag("optional") {
-        OnMissing::Optional
-    } else {
-        OnMissing::Fail
-    };
     Some(Entry {
-        on_missing,
+        on_missing: read_optional(&fields),
         ..Entry::for_object(from?, naming, item.origin())
     })
+}
+
+/// The variables' names begin with the prefix, so it must be a valid name or empty.
+fn read_prefix(fields: &Item<'_>) -> Option<String> {
+    let prefix = fields.field("prefix")?;
+    let text = prefix.expect_text(TEXT)?;
+    if !text.is_empty() {
+        prefix.expect_variable(text)?;
+    }
+    Some(text.to_owned())
 }
 
 /// Maps keys of the object to the names of their variables, without the prefix.
@@ -347,14 +344,18 @@ fn read_source(fields: &Item<'_>) -> Option<Source> {
     }
 }
 
+fn read_optional(fields: &Item<'_>) -> OnMissing {
+    if fields.flag("optional") {
+        OnMissing::Optional
+    } else {
+        OnMissing::Fail
+    }
+}
+
 /// Reads `default` and `optional`, which exclude each other.
 fn read_on_missing(fields: &Item<'_>, pattern: Option<&Regex>) -> OnMissing {
     let Some(default) = fields.field("default") else {
-        return if fields.flag("optional") {
-            OnMissing::Optional
-        } else {
-            OnMissing::Fail
-        };
+        return read_optional(fields);
     };
     if let Some(optional) = fields.field("optional") {
         optional.refuse(Fault::new("can't be used together").about("\"default\" and \"optional\""));
