@@ -347,14 +347,16 @@ fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
 /// The search goes from the line before `line` to two lines after it, because the parser reports a
 /// tab on an earlier line, and some other characters on the next one.
 fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
-    (1..)
-        .zip(text.lines())
-        .skip(line.saturating_sub(2))
-        .take(4)
-        .find_map(|(number, content)| {
-            let fault = overlooked_in_line(content)?.about("this line");
-            Some(position(number, 0).fault(fault))
-        })
+    let first = line.saturating_sub(1).max(1);
+    let searched = first..first + 4;
+    for (number, content) in (1..).zip(text.lines()) {
+        if searched.contains(&number)
+            && let Some(fault) = overlooked_in_line(content)
+        {
+            return Some(position(number, 0).fault(fault.about("this line")));
+        }
+    }
+    None
 }
 
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
