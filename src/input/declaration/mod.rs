@@ -295,7 +295,11 @@ pub fn parse_declaration(
     text: &str,
     sections: Sections,
 ) -> (TypedOptions, Layer, Vec<Problem>) {
-    let (mut node, mut errors) = parse_yaml(text);
+    let source = SourceFile {
+        path: Arc::new(path.to_owned()),
+        mistakes: RefCell::default(),
+    };
+    let (node, errors) = parse_yaml(text);
     // A list from an ECS task definition or a Kubernetes manifest is recognized by its text,
     // because it often isn't valid YAML: most ARNs in ECS lists end with a colon, which YAML
     // accepts only in quotes.
@@ -306,13 +310,10 @@ pub fn parse_declaration(
     });
     if let Some((what, help)) = foreign {
         let fault = Fault::new(format!("{THIS_FILE} is {what}, not a declaration")).help(help);
-        node = None;
-        errors = vec![Position { line: 1, column: 1 }.fault(fault)];
+        source.add(Position { line: 1, column: 1 }.fault(fault));
+        return (TypedOptions::default(), Layer::default(), source.problems());
     }
-    let source = SourceFile {
-        path: Arc::new(path.to_owned()),
-        mistakes: RefCell::default(),
-    };
+
     errors.into_iter().for_each(|error| source.add(error));
     let (options, layer) = node
         .map(|node| read_declaration(&source, &node, sections))
@@ -362,35 +363,34 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
 fn read_defaults(section: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in section.expect_entries(None) {
+        let option = find_option(name);
         // These options are defined in `cli/command`, not in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
-        match find_option(name) {
-            Some(spec) if spec.is_for_declarations() => {
-                let place = Place::Declaration {
-                    position: key.source.position_text(key.position),
-                    option: spec.name,
-                };
-                let named_value = value.section(name);
-                // If the value has the wrong type, `option_texts` has reported this.
-                if let Some(texts) = option_texts(spec.takes, &named_value) {
-                    for fault in spec.set_all(&mut options, &texts, &place) {
-                        named_value.refuse(fault);
-                    }
-                }
-            }
-            None if !is_only_flag => {
-                let names: Vec<&str> = OPTIONS
-                    .iter()
-                    .filter(|option| option.is_for_declarations())
-                    .map(|option| option.name)
-                    .collect();
-                key.refuse_unknown(name, &names);
-            }
-            // `--local`, and the options that aren't in `OPTIONS`.
-            _ => {
-                let help = format!("remove it, and use --{name} on the command line");
-                let fault = Fault::new("can't be set in a declaration").help(help);
-                key.section(name).refuse(fault);
+        if option.is_none() && !is_only_flag {
+            let names: Vec<&str> = OPTIONS
+                .iter()
+                .filter(|option| option.is_for_declarations())
+                .map(|option| option.name)
+                .collect();
+            key.refuse_unknown(name, &names);
+            continue;
+        }
+        let Some(spec) = option.filter(|option| option.is_for_declarations()) else {
+            let help = format!("remove it, and use --{name} on the command line");
+            let fault = Fault::new("can't be set in a declaration").help(help);
+            key.section(name).refuse(fault);
+            continue;
+        };
+
+        let place = Place::Declaration {
+            position: key.source.position_text(key.position),
+            option: spec.name,
+        };
+        let named_value = value.section(name);
+        // If the value has the wrong type, `option_texts` has reported this.
+        if let Some(texts) = option_texts(spec.takes, &named_value) {
+            for fault in spec.set_all(&mut options, &texts, &place) {
+                named_value.refuse(fault);
             }
         }
     }

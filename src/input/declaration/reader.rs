@@ -240,18 +240,18 @@ impl<'a> Item<'a> {
             return self.entry(key).refuse(fault);
         }
 
-        let help = match (own_key(key, known), nearest) {
-            (Some(ours), _) => format!("use {ours}"),
-            (None, _) if is_at_top && find_option(key).is_some() => {
-                "put this key under \"defaults\"".to_owned()
-            }
-            (None, Some(nearest)) => did_you_mean(nearest),
-            // The file is probably meant for `--local`. But a key with a space may be a comment
-            // (`// …`).
-            (None, None) if is_at_top && key.contains('/') && !key.contains(' ') => {
-                format!("use --local {}", self.source.path.display())
-            }
-            (None, None) => format!("use one of these keys: {}", known.join(", ")),
+        let help = if let Some(ours) = own_key(key, known) {
+            format!("use {ours}")
+        } else if is_at_top && find_option(key).is_some() {
+            "put this key under \"defaults\"".to_owned()
+        } else if let Some(nearest) = nearest {
+            did_you_mean(nearest)
+        } else if is_at_top && key.contains('/') && !key.contains(' ') {
+            // The key is probably a secret's name, in a file for `--local`. A key with a space may
+            // instead be a comment (`// …`).
+            format!("use --local {}", self.source.path.display())
+        } else {
+            format!("use one of these keys: {}", known.join(", "))
         };
         // Only a short and plain key is shown, because a key may contain a value. In
         // `{ value "hunter2" }`, a colon is missing, so everything between the braces is a key.
@@ -266,13 +266,18 @@ impl<'a> Item<'a> {
     /// Refuses a key with a character that is easy to overlook, and returns true. The item must
     /// have the position of the key.
     pub(super) fn refuse_key_if_overlooked(&self, key: &str) -> bool {
-        let (subject, found) = match overlooked_in_line(key) {
-            Some(found) if self.position.column == 1 => ("this line", Some(found)),
-            _ => ("this key", overlooked_unless_empty(key)),
-        };
-        let Some(fault) = found else { return false };
-        self.named(subject).refuse(fault);
-        true
+        // A character at the start of a line was probably meant as indentation.
+        if self.position.column == 1
+            && let Some(fault) = overlooked_in_line(key)
+        {
+            self.named("this line").refuse(fault);
+            return true;
+        }
+        if let Some(fault) = overlooked_unless_empty(key) {
+            self.named("this key").refuse(fault);
+            return true;
+        }
+        false
     }
 
     /// The value of a key, which messages call `"mode" for DB_HOST`.
@@ -367,16 +372,16 @@ impl<'a> Item<'a> {
     /// Parses a variable's name, which is this node's text or key.
     pub(super) fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
+        if variable.is_some() || self.refuse_key_if_overlooked(name) {
+            return variable;
+        }
         let has_value = !self.node.is_null() && !name.contains(['=', '：']);
-        if variable.is_none()
-            && !self.refuse_key_if_overlooked(name)
-            && (has_value || !self.refuse_if_assignment(name))
-        {
+        if has_value || !self.refuse_if_assignment(name) {
             let fault = Fault::new("isn't a valid variable name");
             let help = "use letters, digits and \"_\", and don't start with a digit";
             self.entry(name).add(&format!("{name:?}"), fault.help(help));
         }
-        variable
+        None
     }
 }
 
