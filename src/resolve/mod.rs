@@ -161,7 +161,7 @@ impl<'a> Walk<'a> {
             }
         };
 
-        let texts = env_from::warnings(&members, object);
+        let warnings = env_from::warnings(&members, object);
         let absence = env_from::no_variable_problem(&members, object);
         let missing = env_from::missing_key_problems(&members, object);
         // Missing keys are numbered after those that the object has.
@@ -181,14 +181,13 @@ impl<'a> Walk<'a> {
         for fault in faults {
             errors.extend(Unresolved::Failed(fault).of(&wanted).problem());
         }
-        let result = match absence {
-            _ if !errors.is_empty() => Outcome::Failed(errors),
-            _ if !has_all_keys => Outcome::Keys,
-            Some(problem) => {
-                let reasons = vec![Unresolved::Absent(problem).of(&wanted)];
-                self.answers.outcome_without_value(entry, reasons)
-            }
-            None => Outcome::Keys,
+        let result = if !errors.is_empty() {
+            Outcome::Failed(errors)
+        } else if has_all_keys && let Some(problem) = absence {
+            let reasons = vec![Unresolved::Absent(problem).of(&wanted)];
+            self.answers.outcome_without_value(entry, reasons)
+        } else {
+            Outcome::Keys
         };
         for outcome in outcomes {
             if outcome.holds_target() {
@@ -199,7 +198,7 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
         if let Some(outcome) = self.outcomes.list.last_mut() {
             let note = "a key isn't what it seems";
-            outcome.add(texts.into_iter().map(|text| Finding::new(note, text)));
+            outcome.add(warnings.into_iter().map(|text| Finding::new(note, text)));
         }
     }
 
@@ -258,7 +257,9 @@ impl<'a> ParsedAnswers<'a> {
             .entry(&wanted.reference.locator)
             .or_insert_with(|| Json::parse(wanted.document.body.expose()));
         find_value(parsed, wanted).map_err(|fault| {
-            self.suggestions += usize::from(wanted.gets_suggestion);
+            if wanted.gets_suggestion {
+                self.suggestions += 1;
+            }
             fault.of(wanted)
         })
     }
@@ -430,13 +431,12 @@ impl<'a> ParsedAnswers<'a> {
                 })
             }),
         };
-        let Some(default) = &printing.default else {
-            return read;
-        };
-        match read {
-            Err(Unresolved::Absent(_)) => Ok(Found::Default(SecretValue::new(default.as_str()))),
-            read => read,
+        if let Err(Unresolved::Absent(_)) = read
+            && let Some(default) = &printing.default
+        {
+            return Ok(Found::Default(SecretValue::new(default.as_str())));
         }
+        read
     }
 
     /// Finds the inherited variable for `{{ env.NAME }}` in a template.
@@ -504,16 +504,16 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
 /// - A value that will be encoded gets a remark only if it is blank, because the user probably
 ///   wants every character in it.
 fn add_remarks(made: &mut Made, entry: &Planned) {
-    for remark in Remark::about(made.value.expose(), &entry.target) {
+    for found in Remark::about(made.value.expose(), &entry.target) {
         let remark = match &entry.source {
             Source::Literal(_) | Source::Default(..) | Source::Object(_) => continue,
-            Source::Reference(_) => remark,
-            Source::Composed(parts) => match (remark, parts.last()) {
-                (Remark::Ends('\n'), Some(Part::Text(text))) if !text.is_empty() => {
+            Source::Reference(_) => found,
+            Source::Composed(_) if matches!(found, Remark::BrokenPem { .. }) => found,
+            Source::Composed(parts) => match parts.last() {
+                Some(Part::Text(text)) if !text.is_empty() && found == Remark::Ends('\n') => {
                     Remark::TemplateLineFeed
                 }
-                (Remark::BrokenPem { .. }, _) => remark,
-                (_, _) => continue,
+                _ => continue,
             },
         };
         let is_judged = !entry.transform.encode || remark.is_blank();
