@@ -42,13 +42,14 @@ pub(super) fn object_members<'j>(
     let mut members = Vec::with_capacity(map.len());
     for (key, value) in map {
         let mut made = None;
-        if object.naming.selects(key) {
-            made = text_of(value).map(Made::from);
-        }
-        if let Some(made) = &mut made
-            && (value.is_object() || value.is_array())
+        if object.naming.selects(key)
+            && let Some(text) = text_of(value)
         {
-            made.json_kind = Some(json_type(value).trim_start_matches("a "));
+            let has_members = value.is_object() || value.is_array();
+            made = Some(Made {
+                json_kind: has_members.then(|| json_type(value).trim_start_matches("a ")),
+                ..text.into()
+            });
         }
         members.push(Member { key, value: made });
     }
@@ -234,29 +235,27 @@ fn faulty_keys_problem(fault: KeyFault, keys: &[FaultyKey<'_>], object: &Planned
         }
         KeyFault::SameName => "would set the same variable".to_owned(),
     };
-    let quotable: Vec<_> = keys
-        .iter()
-        .filter(|faulty| is_quotable(faulty.key))
-        .collect();
-    let listed: Vec<String> = quotable
-        .iter()
-        .map(|FaultyKey { key, name }| {
-            if key == name {
-                format!("{key:?}")
-            } else {
-                format!("{key:?} ({name})")
-            }
-        })
-        .collect();
-    let list = first_of(&listed, keys.len());
-    let text = match (&quotable[..], keys.len()) {
-        ([], count) => {
-            format!(
-                "has {what}s that {predicate} ({count} in all, not shown, because they may be values)"
-            )
+    let mut listed = Vec::new();
+    for FaultyKey { key, name } in keys {
+        if !is_quotable(key) {
+            continue;
         }
-        (_, 1) => format!("has the {what} {list}, which {predicate}"),
-        (_, count) => format!("has {count} {what}s that {predicate}: {list}"),
+        listed.push(if key == name {
+            format!("{key:?}")
+        } else {
+            format!("{key:?} ({name})")
+        });
+    }
+    let list = first_of(&listed, keys.len());
+    let count = keys.len();
+    let text = if listed.is_empty() {
+        format!(
+            "has {what}s that {predicate} ({count} in all, not shown, because they may be values)"
+        )
+    } else if count == 1 {
+        format!("has the {what} {list}, which {predicate}")
+    } else {
+        format!("has {count} {what}s that {predicate}: {list}")
     };
 
     let code = match fault {
