@@ -44,8 +44,9 @@ impl Printed {
         let filters = &printing.filters;
         let first_encoding = filters.iter().position(Filter::is_encoding);
         let (plain, mut encoding) = filters.split_at(first_encoding.unwrap_or(filters.len()));
-        if let ([], [Filter::ToJson, others @ ..], Found::Secret { is_json: true, .. }) =
-            (plain, encoding, &found)
+        if let Found::Secret { is_json: true, .. } = found
+            && plain.is_empty()
+            && let [Filter::ToJson, others @ ..] = encoding
         {
             encoding = others;
         }
@@ -57,13 +58,13 @@ impl Printed {
                 .for_entry(entry.subject.clone())
         };
         let (Found::Secret { value, .. } | Found::Variable(value) | Found::Default(value)) = &found;
-        let judged = filtered(value, plain).map_err(failed)?;
-        let text = filtered(&judged, encoding).map_err(failed)?;
+        let before_encoding = filtered(value, plain).map_err(failed)?;
+        let printed = filtered(&before_encoding, encoding).map_err(failed)?;
         if entry.subject.written.is_some() {
-            text_of(&text).map_err(failed)?;
+            text_of(&printed).map_err(failed)?;
         }
 
-        let mut remarks = Remark::about(judged.expose(), &entry.target);
+        let mut remarks = Remark::about(before_encoding.expose(), &entry.target);
         let mut read = None;
         match found {
             Found::Default(_) => remarks.clear(),
@@ -76,7 +77,7 @@ impl Printed {
                 });
                 remarks.extend(surroundings_remark(
                     value.expose(),
-                    text.expose(),
+                    printed.expose(),
                     filters.iter().any(Filter::escapes),
                     around,
                     syntax,
@@ -85,7 +86,7 @@ impl Printed {
             }
         }
         Ok(Self {
-            value: text,
+            value: printed,
             read,
             remarks,
         })
