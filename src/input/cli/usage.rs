@@ -165,13 +165,14 @@ impl Line<'_> {
         // launch and subcommands with entries have it.
         let ours = foreign_word("option", option)
             .filter(|ours| self.accepts_entries() || !ours.starts_with('-'));
-        let help = match (ours, similar) {
-            (Some(ours), _) => format!("use {ours}"),
-            (None, Some(similar)) => format!("did you mean --{similar}?"),
-            (None, None) if self.accepts_command() => {
-                format!("see {program} -h. The options of the command come after `--`")
-            }
-            (None, None) => self.usage_help(),
+        let help = if let Some(ours) = ours {
+            format!("use {ours}")
+        } else if let Some(similar) = similar {
+            format!("did you mean --{similar}?")
+        } else if self.accepts_command() {
+            format!("see {program} -h. The options of the command come after `--`")
+        } else {
+            self.usage_help()
         };
         // As printed: secrets-exec check has no --ofline option
         Problem::usage(format!("{program} has no {} option", shown(option))).help(help)
@@ -180,12 +181,12 @@ impl Line<'_> {
     /// The error for an argument that is neither an option nor an option's value. The argument may
     /// be a secret, so it is shown only if it is another tool's subcommand.
     fn stray_word(&self, word: &str) -> Problem {
-        // clap reports the word as it was written.
-        let at = self.words.iter().position(|other| *other == word);
-        let at = at.unwrap_or_default();
+        // clap reports the whole word, so it can be found in the command line.
+        let position = self.words.iter().position(|other| *other == word);
+        let at = position.unwrap_or_default();
         let mut place = format!("argument {}", at + 1);
-        let word_before = self.words[..at].iter().rfind(|word| word.starts_with('-'));
-        let option = word_before.and_then(|word| self.option(word));
+        let option_before = self.words[..at].iter().rfind(|word| word.starts_with('-'));
+        let option = option_before.and_then(|word| self.option(word));
         // As printed: argument 3, after --env NAME=REF, isn't an option
         if let Some(option) = option {
             place += &format!(", after {},", option_usage(option));
