@@ -126,16 +126,17 @@ pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a st
 /// True for `export` if a shell may evaluate what it prints: the output goes to standard output,
 /// and the format is `shell`, missing or unknown.
 pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
+    let is_export = arguments.first().is_some_and(|word| word == "export");
     let format = early_value(arguments, "--format").unwrap_or_default();
+    let may_be_shell = matches!(
+        ExportFormat::from_str(format, false),
+        Ok(ExportFormat::Shell) | Err(_)
+    );
     let file = early_value(arguments, "--output").or_else(|| early_value(arguments, "-o"));
-    arguments.first().is_some_and(|word| word == "export")
-        && matches!(
-            ExportFormat::from_str(format, false),
-            Ok(ExportFormat::Shell) | Err(_)
-        )
-        // `-` is standard output. With an empty file name, or an option instead of it, the command
-        // fails, but a shell may still evaluate standard output.
-        && file.is_none_or(|file| file.is_empty() || file.starts_with('-'))
+    // `-` is standard output. With an empty file name, or an option instead of it, the command
+    // fails, but a shell may still evaluate standard output.
+    let is_to_stdout = file.is_none_or(|file| file.is_empty() || file.starts_with('-'));
+    is_export && may_be_shell && is_to_stdout
 }
 
 fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
