@@ -314,9 +314,8 @@ fn is_one_reference(text: &str) -> bool {
 /// `bare` is the value without the quotes and spaces around it.
 fn looks_like_reference(bare: &str) -> bool {
     let first = bare.split(is_separator).next().unwrap_or_default();
-    let has_fields = split_secret(first)
-        .1
-        .is_some_and(|fields| !fields.is_empty());
+    let (_, fields) = split_secret(first);
+    let has_fields = fields.is_some_and(|fields| !fields.is_empty());
     let is_arn = is_own_arn(bare) && (first == bare || has_fields);
     is_arn || dynamic_references(bare).next().is_some()
 }
@@ -376,17 +375,18 @@ fn is_space_or_quote(c: char) -> bool {
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
+    let is_named = matches_closely(patterns, name);
+    let (_, fields) = split_secret(bare);
+    let has_key = fields.is_some_and(|fields| fields.contains(|c| c != ':'));
     // A name such as `DB_SECRET_ARN` says that the command wants the ARN itself.
-    let has_key = split_secret(bare)
-        .1
-        .is_some_and(|fields| fields.contains(|c| c != ':'));
-    let is_for_command = name.ends_with("_ARN") && !has_key && !matches_closely(patterns, name);
-    if !looks_like_reference(bare) || (is_own_arn(bare) && is_for_command) {
-        return match foreign_syntax(&text) {
-            Some(fault) if matches_closely(patterns, name) => Err(fault),
-            _ => Ok(None),
-        };
+    let is_arn_for_command = is_own_arn(bare) && !has_key && name.ends_with("_ARN") && !is_named;
+    if is_arn_for_command || !looks_like_reference(bare) {
+        if is_named && let Some(fault) = foreign_syntax(&text) {
+            return Err(fault);
+        }
+        return Ok(None);
     }
+
     let source = Source::Composed(parse_value(&text)?);
 
     if value.to_str().is_none() {
