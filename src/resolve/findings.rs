@@ -75,7 +75,6 @@ fn misplaced_value(entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
         let text = "the value isn't UTF-8 text after \"decode\": remove \"decode\", unless the program wants bytes";
         return Some(Finding::new("not UTF-8 text", text));
     };
-    let is_template = entry.subject.written == Some(Written::Template);
     let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
     // A short text may be a flag, for example, rather than a file's content.
     if names_file && text.len() >= 8 && !text.contains(['/', '.']) {
@@ -84,6 +83,7 @@ fn misplaced_value(entry: &Planned, outcome: &EntryOutcome) -> Option<Finding> {
             format!("the variable gets {note}: list the entry under \"files\", or use --as-file");
         return Some(Finding::new(note, text));
     }
+    let is_template = entry.subject.written == Some(Written::Template);
     if reference.selector != Selector::Whole || is_template {
         return None;
     }
