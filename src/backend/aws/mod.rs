@@ -90,7 +90,7 @@ impl Aws {
         let session = self.session()?;
         session.access.settings.check_regions(wanted)?;
         let reading = async {
-            let (requests, mut answers) = requests_for(session, wanted).await;
+            let (requests, mut answers) = group_by_request(session, wanted).await;
             let distinct = requests.keys().cloned().collect();
             let answered = read_in_batches(session, distinct).await;
             answers.append(&mut distribute(requests, answered.into_iter().flatten()));
@@ -183,9 +183,10 @@ impl Aws {
         // The paths are absolute and expanded, because a relative path, or one with `$NAME`, can
         // refer to different files in different launches.
         let files = settings.config_files.absolute_paths();
-        // If an option names the profile, the profile takes precedence over access keys in
-        // variables.
-        let profile = (settings.options.profile.is_some(), settings.profile_name());
+        // The key says whether the profile comes from an option, because only then does the profile
+        // take precedence over access keys in variables.
+        let is_profile_from_option = settings.options.profile.is_some();
+        let profile = (is_profile_from_option, settings.profile_name());
         format!("{:?}", (parts, endpoints, profile, variables, files))
     }
 
@@ -204,7 +205,7 @@ impl Aws {
         session.access.settings.check_regions(wanted)?;
         let mut secrets = wanted.clone();
         secrets.retain(|locator| locator.store == Store::SecretsManager);
-        let (requests, mut answers) = requests_for(session, &secrets).await;
+        let (requests, mut answers) = group_by_request(session, &secrets).await;
         let distinct = Vec::from_iter(requests.keys().cloned());
         let (answered, described) = describe_requests(session, distinct).await;
         answers.append(&mut distribute(requests, answered));
@@ -270,9 +271,8 @@ async fn describe_requests(
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(error) = answer else { continue };
-        let role = &request.role;
         *error = session
-            .explain_refused(role, error.clone())
+            .explain_refused_credentials(&request.role, error.clone())
             .of_description();
     }
 }
@@ -295,23 +295,23 @@ pub fn distribute<R: Ord>(
     answers
 }
 
-/// Also returns a failure for each locator whose region isn't known. May ask the instance metadata
-/// service for the region.
-async fn requests_for<'a>(
+/// Groups locators by the request that they need. The answers are the failures of locators whose
+/// region isn't known. May ask the instance metadata service for the region.
+async fn group_by_request<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
 ) -> (LocatorsByRequest<'a, Request>, Answers) {
     let mut requests = LocatorsByRequest::new();
-    let mut answers = Answers::new();
-    for locator in wanted.iter().copied() {
+    let mut failures = Answers::new();
+    for &locator in wanted {
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
             Err(error) => {
-                answers.insert(locator.clone(), Err(error));
+                failures.insert(locator.clone(), Err(error));
             }
         }
     }
-    (requests, answers)
+    (requests, failures)
 }
 
 /// Reads the requests in batches. Assumes each role only once. With `-vv` and for `check`, also
@@ -454,7 +454,8 @@ async fn read_with_failover(
                 }
                 Err(error) => {
                     // Boxed, so that requests that succeed don't reserve space for this future.
-                    let error = Box::pin(explained(session, &asked.request, region, error)).await;
+                    let error =
+                        Box::pin(explain_failure(session, &asked.request, region, error)).await;
                     if is_own_region && !error.next_try().is_in_next_region() {
                         answers.push(asked.request.answered(Err(error)));
                         continue;
@@ -509,18 +510,19 @@ async fn read_in_region(
     }
 }
 
-/// Adds the caller to a denial, which may take a request to STS, unless AWS's message already names
-/// the caller (`User: ARN is not authorized …`). If AWS refused the credentials, adds where they
-/// come from.
-async fn explained(
+/// If access was denied, adds who was denied, and may ask STS for this. If AWS refused credentials,
+/// adds where they come from. Other errors stay as they are.
+async fn explain_failure(
     session: &Session,
     request: &Request,
     region: &Region,
     error: FetchError,
 ) -> FetchError {
-    let role = &request.role;
+    // AWS's message usually names the caller (`User: ARN is not authorized …`), so STS is rarely
+    // asked.
     if error.has_unknown_caller() {
-        return error.with_caller(session.caller_arn(role, region).await);
+        let caller = session.caller_arn(&request.role, region).await;
+        return error.with_caller(caller);
     }
-    session.explain_refused(role, error)
+    session.explain_refused_credentials(&request.role, error)
 }

@@ -235,9 +235,15 @@ impl Session {
 
     /// If AWS refused the credentials of `role` or, without a role, the base credentials, adds what
     /// is wrong with them and where they come from.
-    pub(super) fn explain_refused(&self, role: &Option<Role>, error: FetchError) -> FetchError {
-        let caller = self.known_identity(role).ok();
-        explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
+    pub(super) fn explain_refused_credentials(
+        &self,
+        role: &Option<Role>,
+        error: FetchError,
+    ) -> FetchError {
+        match self.known_identity(role) {
+            Ok(caller) => explain_refused_credentials(error, &caller.credentials),
+            Err(_) => error,
+        }
     }
 
     /// Asks STS who the caller is, with the base credentials and with each role. Asks only once,
@@ -270,7 +276,7 @@ impl Session {
     /// the caller's credentials. Sends no request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_identity(&None).ok()?;
-        let (provider, _) = provider_of(&base.credentials)?.words();
+        let provider = provider_of(&base.credentials)?.json_name();
         let role = &self.access.settings.options.role;
         let arn = self.known_identity(role).ok()?.arn.get().cloned().flatten();
         // The account is the fifth field: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.

@@ -7,7 +7,6 @@
 //! - [`misconfigured`]: the search ends for good, even with `--wait`.
 //! - [`service_failure`]: the same provider is asked again.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -112,10 +111,10 @@ pub(super) struct CredentialsJson {
 impl CredentialsJson {
     /// `None` if the expiration time is invalid. Credentials without one don't expire.
     pub fn into_credentials(self) -> Option<Credentials> {
-        let expires = match &self.expiration {
-            Some(text) => Some(parse_time(text)?),
-            None => None,
-        };
+        let mut expires = None;
+        if let Some(text) = &self.expiration {
+            expires = Some(parse_time(text)?);
+        }
         Some(Credentials::new(
             self.access_key_id,
             self.secret_access_key,
@@ -232,14 +231,14 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The provider's name in the JSON of `check`, such as `profile`, and its name in sentences.
-    pub fn words(&self) -> (&'static str, Cow<'static, str>) {
+    /// The provider's name in the JSON of `check`.
+    pub fn json_name(&self) -> &'static str {
         match self {
-            Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
-            Self::Profile(name) => ("profile", format!("the profile {name:?}").into()),
-            Self::WebIdentity => ("web identity", "the role in AWS_ROLE_ARN".into()),
-            Self::Container => ("container", "the container's role".into()),
-            Self::Instance => ("instance metadata", "the instance's role".into()),
+            Self::Variables => "environment",
+            Self::Profile(_) => "profile",
+            Self::WebIdentity => "web identity",
+            Self::Container => "container",
+            Self::Instance => "instance metadata",
         }
     }
 
@@ -256,7 +255,13 @@ impl Provider {
 /// The provider's name in sentences.
 impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().1)
+        f.write_str(match self {
+            Self::Variables => "AWS_ACCESS_KEY_ID",
+            Self::Profile(name) => return write!(f, "the profile {name:?}"),
+            Self::WebIdentity => "the role in AWS_ROLE_ARN",
+            Self::Container => "the container's role",
+            Self::Instance => "the instance's role",
+        })
     }
 }
 
@@ -334,14 +339,8 @@ fn credential_defect(text: &str) -> Option<String> {
 
 /// If AWS refused the credentials, says what is wrong with them. Adds help only to credentials from
 /// variables or a profile, which the user may have copied there.
-pub fn explain_refused_credentials(
-    error: FetchError,
-    credentials: Option<&Credentials>,
-) -> FetchError {
+pub fn explain_refused_credentials(error: FetchError, credentials: &Credentials) -> FetchError {
     let Cause::Denied(Denial::Credentials(fault)) = error.cause() else {
-        return error;
-    };
-    let Some(credentials) = credentials else {
         return error;
     };
 
@@ -390,11 +389,18 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
         ),
     };
     let origin =
-        provider_of(credentials).map_or("the assumed role".into(), |found| found.words().1);
-    let mut end = "";
-    if id.starts_with('A') && id.len() <= 20 {
-        end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
-    }
+        provider_of(credentials).map_or("the assumed role".to_owned(), Provider::to_string);
+    let end = shown_end(id);
     let text = format!("the AWS credentials from {origin} (access key …{end}) {what}");
     (text, help)
+}
+
+/// The last four characters of an access key id. An id that doesn't look like one of AWS's isn't
+/// shown, because it may contain part of the secret key.
+fn shown_end(id: &str) -> &str {
+    if !id.starts_with('A') || id.len() > 20 {
+        return "";
+    }
+    let start = id.len().saturating_sub(4);
+    id.get(start..).unwrap_or_default()
 }

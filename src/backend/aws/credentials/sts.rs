@@ -102,7 +102,7 @@ pub(super) async fn assume(
         called.await
     });
     assumed.await.map_err(|error| {
-        let error = explain_refused_credentials(error, Some(caller));
+        let error = explain_refused_credentials(error, caller);
         // If STS refused the caller's credentials, the request for a secret is never sent, because
         // it needs the role. The error has to say so.
         if error.cause() == Cause::NoCredentials(Unsigned::Refused) {
