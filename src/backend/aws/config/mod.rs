@@ -263,13 +263,7 @@ impl Settings {
         };
         let is_deployed =
             self.variables.non_empty("CI").is_some() || self.platform().is_deployment();
-        let local = fs::read_dir(".")
-            .into_iter()
-            .flatten()
-            .filter_map(|file| file.ok()?.file_name().into_string().ok())
-            .filter(|name| name.ends_with(".local.yaml"))
-            .min();
-        if !is_deployed && let Some(file) = local {
+        if !is_deployed && let Some(file) = local_file() {
             let file = shell_word("FILE", &file);
             help += &format!(". To read a file instead of AWS, add --local {file}");
         }
@@ -296,16 +290,20 @@ impl Settings {
         if host.contains("amazonaws.") {
             return None;
         }
-        let (_, variable) = ENDPOINT_VARIABLES.iter().find(|(api, _)| {
-            self.endpoints.url(*api).is_none()
-                && locators.iter().any(|locator| {
-                    *api == Api::Store(locator.store)
-                        || *api == Api::Sts && self.with_defaults(locator).role.is_some()
-                })
-        })?;
-        Some(Record::note(format!(
-            "{place} is only for Secrets Manager: without {variable}, other requests go to AWS"
-        )))
+
+        for (api, variable) in ENDPOINT_VARIABLES {
+            let is_needed = locators.iter().any(|locator| match api {
+                Api::Store(store) => locator.store == store,
+                Api::Sts => self.with_defaults(locator).role.is_some(),
+                Api::Sso | Api::SsoOidc => false,
+            });
+            if is_needed && self.endpoints.url(api).is_none() {
+                return Some(Record::note(format!(
+                    "{place} is only for Secrets Manager: without {variable}, other requests go to AWS"
+                )));
+            }
+        }
+        None
     }
 
     /// `region` and then the fallback regions, in the order in which they are tried.
@@ -325,33 +323,24 @@ impl Settings {
     /// AWS has no host for a mistyped region, so a launch would keep trying to resolve that host's
     /// name until the deadline.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let mut regions: Vec<_> = self.region.iter().collect();
-        regions.extend(&self.options.fallback_regions);
-        // A configured endpoint may be a simulation, which accepts any region.
-        let mut may_be_simulation = true;
-        for locator in locators {
-            if self.endpoints.url(Api::Store(locator.store)).is_some() {
-                continue;
-            }
-            may_be_simulation = false;
-            // A region in an ARN has already been checked, so only those of aliases remain.
-            regions.extend(
-                self.alias_regions
-                    .iter()
-                    .find(|alias| Some(&alias.value) == locator.region.as_ref()),
-            );
-        }
-
-        if may_be_simulation {
+        // A locator with a configured endpoint isn't checked, because the endpoint may be a
+        // simulation, which accepts any region.
+        let mut at_aws = locators.clone();
+        at_aws.retain(|locator| self.endpoints.url(Api::Store(locator.store)).is_none());
+        if at_aws.is_empty() {
             return Ok(());
         }
-        for Placed {
-            value: region,
-            place,
-        } in regions
-        {
-            if let Some(help) = region.form_remedy() {
-                let noun = noun_with_name("AWS region", region.as_str());
+
+        let mut regions: Vec<_> = self.region.iter().collect();
+        regions.extend(&self.options.fallback_regions);
+        for locator in at_aws {
+            // A region in an ARN has already been checked, so only those of aliases remain.
+            let mut aliases = self.alias_regions.iter();
+            regions.extend(aliases.find(|alias| Some(&alias.value) == locator.region.as_ref()));
+        }
+        for Placed { value, place } in regions {
+            if let Some(help) = value.form_remedy() {
+                let noun = noun_with_name("AWS region", value.as_str());
                 // As printed: there is no AWS region "us-east1" (from AWS_REGION)
                 let text = format!("there is no {noun} (from {place})");
                 return Err(Problem::new(place.status(), text).help(help));
@@ -388,6 +377,15 @@ impl Settings {
         }
         roles
     }
+}
+
+/// The first file in the working directory, by name, that looks like one for `--local`.
+fn local_file() -> Option<String> {
+    fs::read_dir(".")
+        .ok()?
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".local.yaml"))
+        .min()
 }
 
 /// Adds the profile's settings to `settings`, and returns its role chain. `None` if the profile has

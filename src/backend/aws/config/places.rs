@@ -362,9 +362,11 @@ impl<'a> Profile<'a> {
         key: &str,
         parse: Parser<T>,
     ) -> Result<Option<T>, Problem> {
-        self.setting(key)
-            .map(|text| Ok(self.parse_value(text, key, parse)?.value))
-            .transpose()
+        let Some(text) = self.setting(key) else {
+            return Ok(None);
+        };
+        let parsed = self.parse_value(text, key, parse)?;
+        Ok(Some(parsed.value))
     }
 
     /// Parses `text`, which is the value of the setting `key`, or a value from the section that
@@ -483,12 +485,21 @@ impl Profiles {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from AWS_PROFILE)
         let text = format!("there is no {noun} (from {place})");
+        Problem::usage(text).help(self.no_profile_help(name, place))
+    }
+
+    fn no_profile_help(&self, name: &str, place: &Place) -> String {
         if self.sections.contains_key(&(OTHER, name.to_owned())) {
             let name = shown(name);
-            let help =
-                format!("write [profile {name}] instead of [{name}] in the configuration file");
-            return Problem::usage(text).help(help);
+            return format!("write [profile {name}] instead of [{name}] in the configuration file");
         }
+        if let Some(help) = os_error::unexpanded_help(name) {
+            return help.to_owned();
+        }
+        if let Some(similar) = nearest(name, self.names()) {
+            return did_you_mean(similar);
+        }
+
         let names: Vec<&str> = self.names().collect();
         let listed = if names.is_empty() {
             "none".to_owned()
@@ -496,15 +507,13 @@ impl Profiles {
             names.join(", ")
         };
         let files = self.files.location();
-        let mut general = format!(
+        let mut help = format!(
             "a section is [profile NAME] in the first file, and [NAME] in the second (the profiles {files}: {listed})"
         );
         if names.is_empty() {
-            general += &format!(". To use a role instead, {}", place.undo());
+            help += &format!(". To use a role instead, {}", place.undo());
         }
-        let help = nearest(name, names.iter().copied()).map_or(general, did_you_mean);
-        let help = os_error::unexpanded_help(name).map_or(help, str::to_owned);
-        Problem::usage(text).help(help)
+        help
     }
 
     /// Adds the sections of a file, if it exists.
@@ -534,7 +543,9 @@ impl Profiles {
 
         for section in sections {
             let IniSection { line, header, .. } = section;
-            if let ("default", Some(prefixed)) = (header, prefixed_line) {
+            if header == "default"
+                && let Some(prefixed) = prefixed_line
+            {
                 let why =
                     format!("[profile default] (line {prefixed}) replaces [default] (line {line})");
                 let remedy = "The AWS CLI uses whichever comes later, so keep only one of them";
@@ -636,8 +647,9 @@ pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
         if line_indent > indent
             && let Some(name) = &last_name
             && let Some(section) = sections.last_mut()
+            && let Some(value) = section.settings.get_mut(name)
         {
-            continue_setting(&mut section.settings, name, content).ok_or(refused(UNREADABLE))?;
+            continue_setting(value, content).map_err(refused)?;
             continue;
         }
         indent = line_indent;
@@ -669,16 +681,15 @@ pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
     Ok(sections)
 }
 
-/// The line `content` continues the value of `name` or, if there is none, must be a setting of its
-/// own.
-fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
-    let value = section.get_mut(name)?;
-    if has_no_value(value) {
-        split_setting(content, &['='])?;
+/// Adds an indented line to the value above it. If that value is empty, the line must be a setting
+/// itself. The error is the line's defect.
+fn continue_setting(value: &mut String, line: &str) -> Result<(), &'static str> {
+    if has_no_value(value) && split_setting(line, &['=']).is_none() {
+        return Err(UNREADABLE);
     }
     value.push('\n');
-    value.push_str(content);
-    Some(())
+    value.push_str(line);
+    Ok(())
 }
 
 /// True for the text of a setting that is empty or only has settings below it.
