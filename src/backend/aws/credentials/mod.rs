@@ -100,16 +100,18 @@ pub fn ask_for_missing_code(
 /// for secrets would fail in the same way.
 pub async fn find_credentials(access: &Access) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
-    let providers = [
-        Provider::Variables,
-        Provider::Profile(access.settings.profile_name().to_owned()),
+    let settings = &access.settings;
+    let mut providers = vec![
+        Provider::Profile(settings.profile_name().to_owned()),
         Provider::WebIdentity,
         Provider::Container,
         Provider::Instance,
     ];
-    let skipped = usize::from(access.settings.options.profile.is_some());
+    if settings.options.profile.is_none() {
+        providers.insert(0, Provider::Variables);
+    }
     let mut reasons = Vec::new();
-    for provider in providers.into_iter().skip(skipped) {
+    for provider in providers {
         let found = ask(&provider, access).await;
         let failure = match found.and_then(|found| checked_credentials(found, provider.clone())) {
             Ok(credentials) => {
@@ -132,16 +134,21 @@ pub async fn find_credentials(access: &Access) -> FetchResult<Credentials> {
             Denied(_) | Refused(_) | NoRegion => return Err(failure),
         };
 
-        // The instance metadata service can be late or broken on any machine, so its error ends the
-        // search only if waiting wouldn't help.
-        let is_last = matches!(provider, Provider::Instance);
-        let may_be_late = is_last && error.next_try() != Again::Never;
-        if error.next_try() != Again::NextProvider && !may_be_late {
+        let ends_search = match error.next_try() {
+            Again::NextProvider => false,
+            Again::Never => true,
+            // The instance metadata service can be late or broken on any machine, so its failure is
+            // only one of the `reasons`.
+            Again::Later | Again::NextRegion | Again::Here { .. } | Again::HereOrLater => {
+                !matches!(provider, Provider::Instance)
+            }
+        };
+        if ends_search {
             return Err(error);
         }
         reasons.push(error);
     }
-    Err(no_credentials(&access.settings, reasons))
+    Err(no_credentials(settings, reasons))
 }
 
 /// The error for a search that found no credentials. It is temporary if any of the `reasons` is.
@@ -254,7 +261,7 @@ async fn profile_credentials(access: &Access) -> FetchResult<Credentials> {
     let mut credentials = checked_credentials(source, provider)?;
 
     for role in &chain.roles {
-        if let Some(kept) = access.kept.role(role) {
+        if let Some(kept) = access.kept.credentials_of(role) {
             credentials = kept;
             continue;
         }

@@ -82,7 +82,7 @@ pub struct Kept {
 
 impl Kept {
     /// The current credentials of a role that this launch has assumed.
-    pub(super) fn role(&self, role: &ProfileRole) -> Option<Credentials> {
+    pub(super) fn credentials_of(&self, role: &ProfileRole) -> Option<Credentials> {
         let roles = self.roles.borrow();
         let (_, credentials) = roles.iter().rfind(|(assumed, _)| assumed == role)?;
         Some(credentials.clone()).filter(is_current)
