@@ -18,7 +18,6 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds;
-use aws_config::imds::client::SensitiveString;
 use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -104,12 +103,17 @@ pub(super) async fn instance_credentials(access: &Access) -> FetchResult<Credent
     let turns = Turns::default();
     let provided = budget.retry(&turns, async |_| read_instance_credentials(access).await);
     provided.await.map_err(|error| {
-        // As in `instance_region`, a timeout outside EC2 isn't an outage.
-        if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
+        if is_timeout_outside_ec2(&error, settings) {
             return not_configured(error.text());
         }
         error
     })
+}
+
+/// True if the launch ran out of time before the metadata service's own time limit, on a machine
+/// outside EC2. The service would never have answered there, so this isn't an outage.
+fn is_timeout_outside_ec2(error: &FetchError, settings: &MetadataSettings) -> bool {
+    error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later()
 }
 
 /// Makes one attempt to read the name of the instance's role, and then the role's credentials. The
@@ -183,10 +187,13 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
 /// The message about `error`, if the metadata service refused the request for a session token.
 fn token_refusal(error: &ImdsError) -> Option<String> {
     match find_source(error)? {
-        HiddenResponse(status @ 403..=405, reason) => Some(format!(
+        HiddenResponse {
+            status: status @ 403..=405,
+            reason,
+        } => Some(format!(
             "the instance metadata service refuses the request for a session token (HTTP status {status}{reason}), so it is turned off, or a proxy is in the way"
         )),
-        HiddenResponse(..) => None,
+        HiddenResponse { .. } => None,
     }
 }
 
@@ -234,48 +241,38 @@ pub async fn instance_region(
     let budget = budget.for_request("the instance metadata", &"the region of the instance");
     let path = "/latest/meta-data/placement/region";
     let turns = Turns::default();
-    let found = budget.retry(&turns, async |_| {
-        read_region(client.get(path).await, settings)
+    let found = budget.retry(&turns, async |_| match client.get(path).await {
+        Ok(text) => Region::parse(text.as_ref().trim())
+            .ok_or_else(|| FetchError::malformed("a response that isn't a region code")),
+        Err(error) => Err(region_failure(&error, settings)),
     });
     found.await.map_err(|error| {
-        // The launch ran out of time before the metadata service's own time limit. Outside EC2, the
-        // service would never have answered.
-        if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
-            return no_region_yet(None);
+        if is_timeout_outside_ec2(&error, settings) {
+            return no_region_yet();
         }
         error.with_outage_headline("no AWS region is set, and the instance metadata can't be read")
     })
 }
 
-/// `--wait` asks the metadata service again, because it may return a region later.
-fn no_region_yet(note: Option<String>) -> FetchError {
-    FetchError::from(Cause::NoRegion)
-        .again(Again::Later)
-        .notes(note)
+/// The error if there is no region. `--wait` asks the metadata service again, because it may return
+/// one later.
+fn no_region_yet() -> FetchError {
+    FetchError::from(Cause::NoRegion).again(Again::Later)
 }
 
-/// The error is an outage if the service failed, may still answer later, or returned something that
-/// isn't a region.
-fn read_region(
-    response: Result<SensitiveString, ImdsError>,
-    settings: &MetadataSettings,
-) -> FetchResult<Region> {
-    match response {
-        Ok(text) => Region::parse(text.as_ref().trim())
-            .ok_or_else(|| FetchError::malformed("a response that isn't a region code")),
-        Err(error) if is_silent_or_unreachable(&error) && settings.may_answer_later() => {
-            // The network may come up late while the machine boots. Only `--wait` waits that long.
-            let outage = FetchError::outage(OutageKind::Connection, error_text(&error));
-            Err(outage.again(Again::Later))
-        }
-        Err(error) => match http_status(&error) {
-            Some(status @ (408 | 429 | 500..)) => {
-                let outage = FetchError::from(Cause::Outage(OutageKind::Service));
-                Err(outage.aws_says(format!("HTTP status {status}")))
-            }
-            _ => Err(no_region_yet(token_refusal(&error))),
-        },
+/// The error if the region can't be read. It is an outage if the service failed or may still answer
+/// later.
+fn region_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
+    if is_silent_or_unreachable(error) && settings.may_answer_later() {
+        // The network may come up late while the machine boots. Only `--wait` waits that long.
+        let outage = FetchError::outage(OutageKind::Connection, error_text(error));
+        return outage.again(Again::Later);
     }
+    if let Some(status @ (408 | 429 | 500..)) = http_status(error) {
+        let outage = FetchError::from(Cause::Outage(OutageKind::Service));
+        return outage.aws_says(format!("HTTP status {status}"));
+    }
+    no_region_yet().notes(token_refusal(error))
 }
 
 /// True if the metadata service didn't answer in time, or its address can't be reached.
@@ -341,7 +338,8 @@ impl SdkConnector {
         let status = head.status.as_u16();
         let body = body?;
         if (self.hides_status)(&url, status) {
-            return Err(HiddenResponse(status, stated_reason(&body)).into());
+            let reason = stated_reason(&body);
+            return Err(HiddenResponse { status, reason }.into());
         }
 
         // moto's metadata service doesn't send the token's lifetime, which the SDK requires.
@@ -356,8 +354,12 @@ impl SdkConnector {
 
 /// A response whose HTTP status the SDK would hide.
 #[derive(Debug, thiserror::Error)]
-#[error("the credentials endpoint answered with HTTP status {0}{1}")]
-struct HiddenResponse(u16, String);
+#[error("the credentials endpoint answered with HTTP status {status}{reason}")]
+struct HiddenResponse {
+    status: u16,
+    /// The reason in the body, from [`stated_reason`].
+    reason: String,
+}
 
 /// The reason given in an error response's body, with a colon before it: `: access denied`. Empty
 /// if the body is empty or a web page.
@@ -372,7 +374,7 @@ fn stated_reason(body: &[u8]) -> String {
 }
 
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
-    if let Some(HiddenResponse(status, _)) = find_source(error) {
+    if let Some(HiddenResponse { status, .. }) = find_source(error) {
         return Some(*status);
     }
     match find_source(error)? {
