@@ -26,6 +26,7 @@ use crate::model::message::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::model::shown::{shell_word, shown};
 use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
+use crate::time::RetryBudget;
 
 /// A token that expires within this time is refreshed, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -110,19 +111,19 @@ async fn valid_token(sso: &Sso, profile: &str, access: &Access) -> FetchResult<S
         return Ok(stored.access_token);
     }
 
-    // While the old token is valid, one attempt to refresh it is enough.
-    let attempts = if end > now { Some(1) } else { None };
-    let refreshing = refreshed(&stored, &path, sso, profile, access, attempts);
-    let (renewed, expiry) = match refreshing.await {
+    let is_valid = end > now;
+    let budget = if is_valid {
+        // One attempt to refresh the token is enough, because the stored token is still valid.
+        &access.budget.at_most(1)
+    } else {
+        &access.budget
+    };
+    let renewed = match refreshed(&stored, &path, sso, profile, access, budget).await {
         Ok(renewed) => renewed,
-        Err(_) if end > now => return Ok(stored.access_token),
+        Err(_) if is_valid => return Ok(stored.access_token),
         Err(failure) => return Err(failure),
     };
-    let token = renewed.access_token;
-    let renewed = RenewedToken {
-        token: token.clone(),
-        expiry,
-    };
+    let token = renewed.token.clone();
     access.kept.sso_token.replace(Some(renewed));
     Ok(token)
 }
@@ -153,14 +154,7 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
         }
     })?;
 
-    let is_too_long = text.len() as u64 > MAX_TOKEN_SIZE;
-    let parsed = serde_json::from_slice(&text)
-        .ok()
-        .filter(|stored: &StoredToken| !is_too_long && !stored.access_token.is_empty());
-    let end = parsed
-        .as_ref()
-        .and_then(|stored| parse_time(&stored.expires_at));
-    let Some((stored, end)) = parsed.zip(end) else {
+    let Some((stored, end)) = parse_token(&text) else {
         let text = format!("the SSO token in {shown} is damaged");
         return Err(unusable(text).help(format!("log in again: {command}")));
     };
@@ -168,6 +162,18 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     conceal([&*stored.access_token]);
     conceal(others.into_iter().flatten().map(String::as_str));
     Ok((stored, end))
+}
+
+fn parse_token(text: &[u8]) -> Option<(StoredToken, SystemTime)> {
+    if text.len() as u64 > MAX_TOKEN_SIZE {
+        return None;
+    }
+    let stored: StoredToken = serde_json::from_slice(text).ok()?;
+    if stored.access_token.is_empty() {
+        return None;
+    }
+    let end = parse_time(&stored.expires_at)?;
+    Some((stored, end))
 }
 
 /// Requests and stores a new SSO token.
@@ -180,8 +186,8 @@ async fn refreshed(
     sso: &Sso,
     profile: &str,
     access: &Access,
-    attempts: Option<u32>,
-) -> FetchResult<(StoredToken, SystemTime)> {
+    budget: &RetryBudget<'_>,
+) -> FetchResult<RenewedToken> {
     let registration_end = stored
         .registration_expires_at
         .as_deref()
@@ -203,10 +209,6 @@ async fn refreshed(
     let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
     let clients = &access.clients;
     let client = clients.client(Api::SsoOidc, &sso.region, None).await?;
-    let budget = match attempts {
-        Some(attempts) => &access.budget.at_most(attempts),
-        None => &access.budget,
-    };
     let calling = client.call(
         CreateToken::new(),
         input.build(),
@@ -219,9 +221,10 @@ async fn refreshed(
         },
     );
     match calling.await {
-        Ok((renewed, end)) => {
+        Ok((renewed, expiry)) => {
             store_token(&renewed, path);
-            Ok((renewed, end))
+            let token = renewed.access_token;
+            Ok(RenewedToken { token, expiry })
         }
         Err(failure) => {
             if let Cause::Denied(_) = failure.cause()
@@ -297,14 +300,15 @@ async fn renewed_by_another(
     stored: &StoredToken,
     path: &Path,
     profile: &str,
-) -> Option<(StoredToken, SystemTime)> {
+) -> Option<RenewedToken> {
     for pause in REREADING {
         tokio::time::sleep(pause).await;
-        if let Ok((found, end)) = read_token(path, profile)
+        if let Ok((found, expiry)) = read_token(path, profile)
             && found.access_token != stored.access_token
-            && end > SystemTime::now()
+            && expiry > SystemTime::now()
         {
-            return Some((found, end));
+            let token = found.access_token;
+            return Some(RenewedToken { token, expiry });
         }
     }
     None
