@@ -84,22 +84,23 @@ pub(super) async fn assume(
     caller: &Credentials,
     role: &ProfileRole,
 ) -> FetchResult<CallerIdentity> {
-    let serial = role.mfa_serial.clone();
-    let code = access.kept.mfa_code.borrow().clone();
-    let input = AssumeRoleInput::builder()
+    let mut input = AssumeRoleInput::builder()
         .role_arn(&role.arn)
         .role_session_name(role.session_name.as_deref().unwrap_or(SESSION_NAME))
         .set_external_id(role.external_id.clone())
-        .set_duration_seconds(role.duration)
-        .set_token_code(serial.as_ref().and(code))
-        .set_serial_number(serial);
+        .set_duration_seconds(role.duration);
+    if let Some(serial) = &role.mfa_serial {
+        let code = access.kept.mfa_code.borrow().clone();
+        input = input.serial_number(serial).set_token_code(code);
+    }
     let name = format!("AssumeRole of {}", shown(&role.arn));
     let assumed = access.in_sts_regions(Some(caller), async |client, budget| {
         let operation = AssumeRole::new();
         let meta = AssumeRoleError::meta;
         let input = input.clone().build();
-        let called = client.call(operation, input, meta, &name, budget, assumed_identity);
-        called.await
+        client
+            .call(operation, input, meta, &name, budget, assumed_identity)
+            .await
     });
     assumed.await.map_err(|error| {
         let error = explain_refused_credentials(error, caller);
@@ -243,14 +244,17 @@ fn not_exchanged(role: &str, file: &str, token: &str, error: FetchError) -> Fetc
     let Cause::Denied(denial) = error.cause() else {
         return request_failure(&not_assumed(role), error);
     };
-    let headline = match (denial, known_remedy(error.reason())) {
-        (Denial::Credentials(CredentialsFault::Expired), _) => {
+    let is_understood = known_remedy(error.reason()).is_some();
+    let headline = match denial {
+        Denial::Credentials(CredentialsFault::Expired) => {
             format!("the token in \"{file}\" has expired")
         }
-        (Denial::Credentials(_), _) | (_, Some(_)) => not_assumed(role),
-        (Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key, None) => {
+        Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key if !is_understood => {
             let role = redacted_line(role);
             format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
+        }
+        Denial::Credentials(_) | Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key => {
+            not_assumed(role)
         }
     };
 
