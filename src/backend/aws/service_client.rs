@@ -317,11 +317,13 @@ impl Client {
         let Cause::Outage(kind) = error.cause() else {
             return error;
         };
-        let more = match (kind, error.limit()) {
-            (Timeout, Limit::Timeout) => ", allow more time with --timeout",
-            (Timeout, Limit::MaxAttempts) => ", raise AWS_MAX_ATTEMPTS",
-            (Lookup | UnknownRegion | MalformedResponse | Connection | Silent, _) => "",
-            (Throttled | Service | Handshake, _) | (NotTls | ClockSkew | EarlyCertificate, _) => {
+        let more = match kind {
+            Timeout => match error.limit() {
+                Limit::Timeout => ", allow more time with --timeout",
+                Limit::MaxAttempts => ", raise AWS_MAX_ATTEMPTS",
+            },
+            Lookup | UnknownRegion | MalformedResponse | Connection | Silent => "",
+            Throttled | Service | Handshake | NotTls | ClockSkew | EarlyCertificate => {
                 return error;
             }
         };

@@ -108,7 +108,7 @@ impl<'a> ServiceError<'a> {
         let absent = |missing| FetchError::from(Cause::Absent(missing));
         // Unlike with `self.outage`, the service isn't asked again, because the clock would still
         // be wrong.
-        let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
+        let skewed = || self.failure(Cause::Outage(ClockSkew));
         let rejected = |fault| self.denied(Denial::Credentials(fault));
         // The shorter `ResourceNotFound` doesn't count, because neither Secrets Manager nor
         // Parameter Store uses it.
@@ -129,7 +129,7 @@ impl<'a> ServiceError<'a> {
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
             "InvalidSignature" | "SignatureDoesNotMatch" if has(&["scoped to"]) => {
                 let cause = Cause::Refused(Refusal::Request(RequestFault::WrongEndpoint));
-                self.failure(cause, self.message)
+                self.failure(cause)
             }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on KMS's own message, which doesn't always name a `kms:`
@@ -144,9 +144,9 @@ impl<'a> ServiceError<'a> {
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
             // STS couldn't fetch the identity provider's keys, which it needs to verify the token.
-            "InvalidIdentityToken" if has(&["verification key"]) => self
-                .failure(Cause::Outage(Service), self.message)
-                .again(self.again),
+            "InvalidIdentityToken" if has(&["verification key"]) => {
+                self.failure(Cause::Outage(Service)).again(self.again)
+            }
             // `InvalidIdentityToken` with any other message means that STS doesn't accept the web
             // identity token.
             "AuthFailure"
@@ -185,14 +185,20 @@ impl<'a> ServiceError<'a> {
         } else {
             DeniedCaller::Unknown
         };
-        self.failure(Cause::Denied(denial), self.message)
+        self.failure(Cause::Denied(denial))
             .with_denial(denying_policy(message), caller)
     }
 
     /// The error for an outage, after which the same service is asked again. AWS's message is left
     /// out, because it wouldn't help the user.
     fn outage(&self, kind: OutageKind) -> FetchError {
-        self.failure(Cause::Outage(kind), None).again(self.again)
+        let without_message = Self {
+            message: None,
+            ..*self
+        };
+        without_message
+            .failure(Cause::Outage(kind))
+            .again(self.again)
     }
 
     fn refused_request(&self) -> FetchError {
@@ -206,7 +212,7 @@ impl<'a> ServiceError<'a> {
         } else {
             RequestFault::Other
         };
-        self.failure(Cause::Refused(Refusal::Request(fault)), self.message)
+        self.failure(Cause::Refused(Refusal::Request(fault)))
     }
 
     /// AWS always sends a code, so a response without one isn't from AWS and is an outage.
@@ -219,10 +225,9 @@ impl<'a> ServiceError<'a> {
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// The error quotes its code and `message` or, without a code, the HTTP status. Pass `None` if
-    /// AWS's message wouldn't help the user.
-    fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
-        let text = match (self.code, message) {
+    /// The error quotes AWS's code and message or, without a code, the HTTP status.
+    fn failure(&self, cause: Cause) -> FetchError {
+        let text = match (self.code, self.message) {
             (Some(code), Some(message)) => {
                 format!("{}: {}", redacted_line(code), redacted_line(message))
             }
