@@ -273,7 +273,10 @@ impl GetParametersResponse {
             return None;
         }
         // AWS doesn't say whether the whole parameter is missing, or only its version.
-        let missing = version_selector(request).map_or(Missing::Secret, |_| Missing::Version);
+        let missing = match version_selector(request) {
+            Some(_) => Missing::Version,
+            None => Missing::Secret,
+        };
         Some(Err(Cause::Absent(missing).into()))
     }
 }
@@ -322,11 +325,13 @@ impl Parameter {
     /// be missing. A requested version number must match `version`.
     fn has_version(&self, request: &Request) -> bool {
         let selector = version_selector(request).map(|selector| format!(":{selector}"));
-        (self.selector.is_none() || self.selector == selector)
-            && request
-                .version
-                .id()
-                .is_none_or(|id| self.version.is_some_and(|number| id.parse() == Ok(number)))
+        if self.selector.is_some() && self.selector != selector {
+            return false;
+        }
+        match request.version.id() {
+            Some(id) => self.version.is_some_and(|number| id.parse() == Ok(number)),
+            None => true,
+        }
     }
 
     /// The document gets the requested label, because a response doesn't list the parameter's
