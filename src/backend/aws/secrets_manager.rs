@@ -138,27 +138,38 @@ pub(super) async fn describe_all(
 async fn describe_secret(session: &Session, request: &Request) -> FetchResult<Description> {
     let region = &request.region;
     let caller = session.identity_for(&request.role).await?;
-    let client = &session.client(caller, Api::SECRETS_MANAGER, region).await?;
+    let client = session.client(caller, Api::SECRETS_MANAGER, region).await?;
 
     let id = request.id.in_region(region);
     let name = format!("DescribeSecret of {}", shown(&id.to_string()));
-    let input = DescribeSecretInput::builder().secret_id(id.to_string());
+    let input = DescribeSecretInput::builder()
+        .secret_id(id.to_string())
+        .build();
+    let meta = DescribeSecretError::meta;
+    let budget = &session.access.budget;
     client
         .call(
             DescribeSecret::new(),
-            input.build(),
-            DescribeSecretError::meta,
+            input,
+            meta,
             &name,
-            &session.access.budget,
-            |output: DescribeSecretOutput| {
-                let arn = output.arn().and_then(Arn::parse);
-                if !id.is_answered_by(output.name(), arn.as_ref()) {
-                    return Err(FetchError::malformed("a response that can't be read"));
-                }
-                Ok(description_in(region, output))
-            },
+            budget,
+            |output| checked_description(output, &id, region),
         )
         .await
+}
+
+/// Fails if the response is about a secret other than `id`.
+fn checked_description(
+    output: DescribeSecretOutput,
+    id: &SecretId,
+    region: &Region,
+) -> FetchResult<Description> {
+    let arn = output.arn().and_then(Arn::parse);
+    if !id.is_answered_by(output.name(), arn.as_ref()) {
+        return Err(FetchError::malformed("a response that can't be read"));
+    }
+    Ok(description_in(region, output))
 }
 
 /// The alias of AWS's default key. AWS omits this key from a description, but a simulation of AWS
@@ -168,25 +179,8 @@ const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 /// Converts a description. The lists are sorted, so that `check` always prints them in the same
 /// order.
 fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
-    let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
+    let rotation = rotation_schedule(&output);
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
-    let rules = output.rotation_rules.as_ref();
-    let schedule = rules.and_then(|rules| rules.schedule_expression.clone());
-    // AWS allows 1 to 1000 days, so 0 means no schedule in days.
-    let every_days = rules
-        .and_then(|rules| u32::try_from(rules.automatically_after_days?).ok())
-        .filter(|days| *days > 0)
-        .or_else(|| days_in(schedule.as_deref()?));
-    let is_enabled = output.rotation_enabled == Some(true);
-    let last = time(output.last_rotated_date);
-    let next = time(output.next_rotation_date);
-    // After a failed rotation, AWS leaves NextRotationDate in the past.
-    let due = next.or_else(|| {
-        // Adds a day, because AWS chooses the time of day.
-        let days = every_days?.checked_add(1)?;
-        last?.checked_add(Duration::from_hours(24).checked_mul(days)?)
-    });
-
     let mut replicas = Vec::new();
     for replica in output.replication_status.into_iter().flatten() {
         replicas.push(Replica {
@@ -202,22 +196,46 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     versions.retain(|_, stages| !stages.is_empty());
 
     Description {
-        rotation: RotationSchedule {
-            is_enabled,
-            every_days,
-            schedule,
-            last,
-            next,
-            is_overdue: is_enabled && due.is_some_and(|due| due < SystemTime::now()),
-        },
+        rotation,
         kms_key: key(output.kms_key_id),
         replicas,
         // Only a replica's primary region is of interest. For an original secret with replicas, AWS
         // returns the secret's own region.
         primary_region: output.primary_region.filter(|name| name != region.as_str()),
-        deleted: time(output.deleted_date),
+        deleted: output.deleted_date.and_then(time),
         versions,
     }
+}
+
+fn rotation_schedule(output: &DescribeSecretOutput) -> RotationSchedule {
+    let rules = output.rotation_rules.as_ref();
+    let schedule = rules.and_then(|rules| rules.schedule_expression.clone());
+    // AWS allows 1 to 1000 days, so 0 means no schedule in days.
+    let every_days = rules
+        .and_then(|rules| u32::try_from(rules.automatically_after_days?).ok())
+        .filter(|days| *days > 0)
+        .or_else(|| days_in(schedule.as_deref()?));
+    let is_enabled = output.rotation_enabled == Some(true);
+    let last = output.last_rotated_date.and_then(time);
+    let next = output.next_rotation_date.and_then(time);
+    // After a failed rotation, AWS leaves NextRotationDate in the past.
+    let due = next.or_else(|| {
+        // Adds a day, because AWS chooses the time of day.
+        let days = every_days?.checked_add(1)?;
+        last?.checked_add(Duration::from_hours(24).checked_mul(days)?)
+    });
+    RotationSchedule {
+        is_enabled,
+        every_days,
+        schedule,
+        last,
+        next,
+        is_overdue: is_enabled && due.is_some_and(|due| due < SystemTime::now()),
+    }
+}
+
+fn time(field: DateTime) -> Option<SystemTime> {
+    system_time(field.as_secs_f64())
 }
 
 /// The days in a schedule: `30` for `rate(30 days)`.
