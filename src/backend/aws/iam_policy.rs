@@ -115,8 +115,10 @@ impl<'a> PolicyOwner<'a> {
             Self::Caller | Self::CallersRole(_) => requested,
             Self::Role(_) => BTreeSet::new(),
         };
-        for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
-            if self.named_role() == Some(role) {
+        for pair in chain.windows(2) {
+            if let [role, next_role] = pair
+                && self.named_role() == Some(role)
+            {
                 assumed.insert(next_role.clone());
             }
         }
@@ -125,10 +127,12 @@ impl<'a> PolicyOwner<'a> {
 
     /// True if requests for this locator are signed with this identity's credentials.
     fn reads(&self, located: &Locator) -> bool {
-        match (&located.role, self) {
-            (Some(role), _) => self.named_role() == Some(&role.arn),
-            (None, Self::Caller | Self::CallersRole(_)) => true,
-            (None, Self::Role(_)) => false,
+        if let Some(role) = &located.role {
+            return self.named_role() == Some(&role.arn);
+        }
+        match self {
+            Self::Caller | Self::CallersRole(_) => true,
+            Self::Role(_) => false,
         }
     }
 }
