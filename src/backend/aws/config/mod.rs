@@ -508,7 +508,10 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region
     found.into_iter().flatten().next()
 }
 
-fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
+/// The endpoints that the user configured. A variable for a single service, such as
+/// AWS_ENDPOINT_URL_SSM, takes precedence over AWS_ENDPOINT_URL, and both take precedence over the
+/// profile.
+fn configured_endpoints(places: &mut Places<'_>) -> BTreeMap<Api, Placed<HttpUrl>> {
     let for_all = places.placed_variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.placed_setting("endpoint_url", HttpUrl::parse_endpoint);
 
@@ -520,10 +523,15 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
             places.service_endpoint(variable),
             for_all_in_profile.clone(),
         ];
-        let first = found.into_iter().flatten().next();
-        configured.extend(first.map(|endpoint| (api, endpoint)));
+        if let Some(first) = found.into_iter().flatten().next() {
+            configured.insert(api, first);
+        }
     }
+    configured
+}
 
+fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
+    let mut configured = configured_endpoints(places);
     let mut true_setting = |variable| {
         places
             .read_placed(variable, boolean)
