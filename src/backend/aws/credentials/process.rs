@@ -127,7 +127,10 @@ fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
 
 /// A program that was started to print credentials, with its standard output. Dropping this value
 /// kills the program ([`lifecycle::kill_program`]) and reaps it.
-struct CredentialProcess(Option<OwnedFd>);
+struct CredentialProcess {
+    /// `None` once [`Self::output`] reads it.
+    stdout: Option<OwnedFd>,
+}
 
 impl CredentialProcess {
     /// Starts a program, and stores it where [`lifecycle::kill_program`] finds it. Its
@@ -159,7 +162,7 @@ impl CredentialProcess {
         if let Some(program) = asked.as_mut() {
             program.child = Some(child);
         }
-        Ok(Self(stdout))
+        Ok(Self { stdout })
     }
 
     /// Waits for the program to end, and returns the credentials that it printed.
@@ -174,7 +177,7 @@ impl CredentialProcess {
             failed(&format!("can't be read or waited for: {why}"))
         };
         let mut pipe = self
-            .0
+            .stdout
             .take()
             .map(pipe::Receiver::from_owned_fd)
             .transpose()
