@@ -127,7 +127,9 @@ impl Aws {
             return false;
         };
         let note = format!("the replica in {region} doesn't have what this launch needs");
-        if failure.next_try().is_here() && failure.limit() == Limit::Timeout {
+        // After AWS_MAX_ATTEMPTS attempts, a region isn't asked again.
+        let may_answer_now = failure.next_try().is_here() && failure.limit() == Limit::Timeout;
+        if may_answer_now {
             session.access.settings.remove_fallback_regions();
             self.replica_notes.insert(locator.clone(), note);
             answers.remove(locator);
