@@ -113,10 +113,11 @@ impl Connector {
         let limit = self.limit;
         let opening = async {
             let stream = self.open_to_proxy(&proxy, to).await?;
-            let opened = timeout(limit, open_tunnel(stream, to, &proxy)).await;
-            let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
-            let tunnel = opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))?;
-            Ok(Box::new(tunnel) as Stream)
+            let Ok(opened) = timeout(limit, open_tunnel(stream, to, &proxy)).await else {
+                let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
+                return Err(proxy.with_remedy(silent, to));
+            };
+            Ok(Box::new(opened?) as Stream)
         };
         // Opens only one tunnel at a time until the proxy has accepted the password.
         Box::pin(login.attempt(&proxy, opening)).await
@@ -144,20 +145,20 @@ impl Connector {
         // hyper-util divides this timeout among a host's addresses, so a silent address leaves time
         // for the next one.
         self.tcp.set_connect_timeout(Some(self.limit));
-        match timeout(self.limit, self.tcp.call(to.clone())).await {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) if find_source::<LookupError>(&error).is_some() => {
-                Err(FetchError::from_connection(&error, to, peer))
-            }
-            Ok(Err(error)) => {
-                let peer = with_port(to, peer);
-                Err(FetchError::from_connection(&error, to, &peer))
-            }
-            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
+        let connecting = timeout(self.limit, self.tcp.call(to.clone()));
+        let Ok(connected) = connecting.await else {
+            if self.dns.is_looking_up(to.host().unwrap_or_default()) {
                 let why = LookupError::Failed("no answer to the lookup".to_owned());
-                Err(FetchError::unresolved(peer, &why))
+                return Err(FetchError::unresolved(peer, &why));
             }
-            Err(_) => Err(FetchError::silent(to, &with_port(to, peer))),
+            return Err(FetchError::silent(to, &with_port(to, peer)));
+        };
+        match connected {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => Err(match find_source(&error) {
+                Some(why) => FetchError::unresolved(peer, why),
+                None => FetchError::from_connection(&error, to, &with_port(to, peer)),
+            }),
         }
     }
 

@@ -50,9 +50,6 @@ impl FetchError {
     /// The error for a TCP connection that couldn't be opened. `peer` is what messages call the
     /// host in `to`.
     pub(super) fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
-        if let Some(why) = find_source(error) {
-            return Self::unresolved(peer, why);
-        }
         let (kind, text) = kind_and_text(error);
         let why = match kind {
             Some(ErrorKind::TimedOut) => return Self::silent(to, peer),
