@@ -111,11 +111,14 @@ impl Host {
             return Ok(None);
         };
         let had_ended = opening.is_finished();
-        // This fails only if the task was cancelled or panicked, and neither happens.
-        match opening.await.ok().transpose() {
-            Err(_) if had_ended => Ok(None),
-            opened => opened,
+        // This never fails, because the task isn't cancelled and doesn't panic.
+        let Ok(opened) = opening.await else {
+            return Ok(None);
+        };
+        if had_ended && opened.is_err() {
+            return Ok(None);
         }
+        opened.map(Some)
     }
 }
 
@@ -263,7 +266,7 @@ impl HttpClient {
         silence: Duration,
     ) -> FetchResult<Exchange<'h>> {
         let broken = |error: BoxError| FetchError::from_exchange(error, host_and_port(to));
-        let is_late = |_| FetchError::late(OutageKind::Timeout, host_and_port(to), silence);
+        let late = |_| FetchError::late(OutageKind::Timeout, host_and_port(to), silence);
         let waiting = async {
             // This never fails, because nothing closes the semaphore.
             let permit = host
@@ -279,7 +282,7 @@ impl HttpClient {
         // was idle.
         if let Some(mut connection) = spare {
             let sending = connection.send_request(request.clone());
-            if let Ok(response) = timeout(silence, sending).await.map_err(is_late)? {
+            if let Ok(response) = timeout(silence, sending).await.map_err(late)? {
                 return Ok(Exchange {
                     connection,
                     permit,
@@ -290,7 +293,7 @@ impl HttpClient {
         let mut connection = self.in_time(to, self.connector.connect(to)).await?;
         let response = timeout(silence, connection.send_request(request))
             .await
-            .map_err(is_late)?
+            .map_err(late)?
             .map_err(|error| broken(error.into()))?;
         Ok(Exchange {
             connection,
