@@ -79,14 +79,15 @@ impl Proxy {
 
     /// The error for HTTP status 407 (Proxy Authentication Required).
     pub(super) fn authentication_required(&self) -> FetchError {
-        let login = self.intercept.basic_auth();
-        let what = match login {
-            Some(_) => "rejects the user name and password in its URL",
-            None => "requires a user name and a password",
-        };
-        let remedy = match login {
-            Some(_) => format!("correct them in {}", self.place),
-            None => self.assignment_remedy("USER:PASSWORD@"),
+        let (what, remedy) = match self.intercept.basic_auth() {
+            Some(_) => (
+                "rejects the user name and password in its URL",
+                format!("correct them in {}", self.place),
+            ),
+            None => (
+                "requires a user name and a password",
+                self.assignment_remedy("USER:PASSWORD@"),
+            ),
         };
         let text = format!("{self} {what} (HTTP status 407)");
         let help = format!("{remedy}, with special characters as %XX");
