@@ -116,11 +116,13 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 /// The root certificates that the user named, if any. SSL_CERT_DIR may name several directories. As
 /// in OpenSSL, a missing one isn't an error if another one has a certificate.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
-    let (named, mut found) = match (&settings.bundle, &settings.environment) {
-        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.value), None)),
+    let (named, mut found) = if let Some(bundle) = &settings.bundle {
+        (bundle, load_certs_from_paths(Some(&bundle.value), None))
+    } else if let Some(environment) = &settings.environment {
         // This reads SSL_CERT_FILE and SSL_CERT_DIR itself and, if either is set, no other roots.
-        (None, Some(environment)) => (environment, load_native_certs()),
-        (None, None) => return Ok(None),
+        (environment, load_native_certs())
+    } else {
+        return Ok(None);
     };
 
     // `rustls_native_certs` overlooks a certificate right after a byte order mark, so read this one
@@ -133,11 +135,17 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     }
 
     let roots = root_store(found.certs);
-    if !roots.is_empty() {
-        return Ok(Some(roots));
+    if roots.is_empty() {
+        let error = found.errors.into_iter().next();
+        return Err(unusable_roots(named, file, error.map(|error| error.kind)));
     }
+    Ok(Some(roots))
+}
 
-    let why = match found.errors.into_iter().next().map(|error| error.kind) {
+/// The error if `named` has no usable root certificate. `file` is its content, or empty if it can't
+/// be read.
+fn unusable_roots(named: &Placed<PathBuf>, file: Vec<u8>, error: Option<ErrorKind>) -> FetchError {
+    let why = match error {
         Some(ErrorKind::Io { inner, path }) => {
             let reason = os_error::file_error_text(&path, &inner);
             // By mistake, the path may be a URL with a password, or the contents of a PEM file,
@@ -163,7 +171,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     if os_error::unexpanded_help(&named.value.to_string_lossy()).is_some() {
         help += ": nothing expands it here";
     }
-    Err(unusable_tls(why).help(help))
+    unusable_tls(why).help(help)
 }
 
 fn unusable_tls(why: String) -> FetchError {
@@ -324,9 +332,11 @@ fn common_name(der: &[u8]) -> Option<String> {
     // The object identifier of a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];
     let at = der.windows(5).position(|bytes| bytes == identifier)?;
-    // After the identifier come the text's type (one byte), its length (one byte), and the text.
-    let length = *der.get(at + 6).filter(|length| **length < 128)?;
-    String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
+    let [_type, length @ 0..128, rest @ ..] = der.get(at + 5..)? else {
+        return None;
+    };
+    let text = rest.get(..usize::from(*length))?;
+    String::from_utf8(text.to_vec()).ok()
 }
 
 #[cfg(test)]
