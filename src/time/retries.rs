@@ -137,7 +137,7 @@ impl<'r> RetryBudget<'r> {
             if self.request.is_some() {
                 self.progress().count_attempt();
             }
-            let sent = turns.sent();
+            let failures_before = turns.record_sending();
             // A silence longer than `SILENCE` may take up at most half of the remaining time, so
             // that there is time to ask the server again. If another region comes next, this isn't
             // needed, because the first region is asked again at the end.
@@ -146,8 +146,8 @@ impl<'r> RetryBudget<'r> {
                 longest /= 2;
             }
             let silence = turns.silence().min(SILENCE.max(longest));
-            let left = Instant::now() + self.left_for(turns);
-            let result = timeout_at(left, attempt(silence)).await.ok();
+            let end = Instant::now() + self.left_for(turns);
+            let result = timeout_at(end, attempt(silence)).await.ok();
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
                 None if self.left_for(turns).is_zero() => break,
@@ -163,7 +163,7 @@ impl<'r> RetryBudget<'r> {
 
             self.progress().note_reason(outage.sentence());
             malformed_answers += u32::from(outage.is_malformed());
-            let failures = turns.failed(sent, silence, outage);
+            let failures = turns.failed(failures_before, silence, outage);
             is_used_up = self.is_used_up(
                 attempts.max(failures.all),
                 malformed_answers.max(failures.malformed),
@@ -209,27 +209,29 @@ impl<'r> RetryBudget<'r> {
     ) -> impl Iterator<Item = RegionTurn<'t>> {
         let count = regions.len();
         let is_limited = self.deadline.is_limited();
-        let turns = if count > 1 && !is_limited {
-            count + 1
-        } else {
-            count
-        };
-        (0..turns).map(move |index| {
+        let mut turns: Vec<&Region> = regions.iter().collect();
+        if count > 1 && !is_limited {
+            turns.extend(regions.first());
+        }
+
+        (0..turns.len()).map(move |index| {
             let budget = if is_limited {
                 self.clone()
             } else if has_given_way.get() {
-                self.share(Instant::now(), 0, turns - index)
+                let remaining_turns = turns.len() - index;
+                self.share(Instant::now(), 0, remaining_turns)
             } else {
                 self.share(begun, index, count)
             };
-            let is_first = index < count;
+            let is_second = index == count;
+            let may_give_way = count > 1 && !is_second;
             RegionTurn {
-                region: &regions[index % count],
+                region: turns[index],
                 budget: RetryBudget {
-                    gives_way: (is_first && count > 1).then_some(has_given_way),
+                    gives_way: may_give_way.then_some(has_given_way),
                     ..budget
                 },
-                is_second: index == count,
+                is_second,
             }
         })
     }
@@ -314,12 +316,12 @@ impl<'r> RetryBudget<'r> {
 
     fn left_for(&self, turns: &Turns) -> Duration {
         let left = self.left();
-        match turns.gives_way_at(self.deadline.is_limited()) {
-            Some(end) if self.gives_way.is_some() => {
-                left.min(end.saturating_duration_since(Instant::now()))
-            }
-            _ => left,
+        if self.gives_way.is_some()
+            && let Some(end) = turns.gives_way_at(self.deadline.is_limited())
+        {
+            return left.min(end.saturating_duration_since(Instant::now()));
         }
+        left
     }
 
     /// Waits for `future`. `None` if the budget ends first, which cancels the future.
@@ -443,12 +445,14 @@ enum Company {
 ///   often, so the pauses are shorter.
 /// - Other outages may be over in a moment, so their pauses start short and stay shorter.
 fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
-    let is_throttled = cause == Cause::Outage(OutageKind::Throttled);
     // The lengths are in milliseconds.
-    let (first, factor, limit) = match company {
-        Company::Alone if is_throttled => (2_000, 4_u64, 30_000),
-        Company::Others if is_throttled => (500, 2, 8_000),
-        Company::Alone | Company::Others => (100, 2, 5_000),
+    let (first, factor, limit) = if cause == Cause::Outage(OutageKind::Throttled) {
+        match company {
+            Company::Alone => (2_000, 4_u64, 30_000),
+            Company::Others => (500, 2, 8_000),
+        }
+    } else {
+        (100, 2, 5_000)
     };
     let growth = factor.saturating_pow(failures.saturating_sub(1));
     Duration::from_millis(growth.saturating_mul(first).min(limit))

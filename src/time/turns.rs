@@ -112,7 +112,7 @@ impl Turns {
     }
 
     /// Records that a request is being sent, and returns [`Self::failures()`].
-    pub(super) fn sent(&self) -> u32 {
+    pub(super) fn record_sending(&self) -> u32 {
         let first = self.first_sent.get().unwrap_or_else(Instant::now);
         self.first_sent.set(Some(first));
         self.failures()
@@ -159,9 +159,14 @@ impl Turns {
     /// Records a failure after which the request is retried, and returns the failures since the
     /// endpoint last answered.
     ///
-    /// `sent` is what [`Self::sent`] returned for this attempt, and `silence` is how long the
-    /// server was allowed to be silent in it.
-    pub(super) fn failed(&self, sent: u32, silence: Duration, outage: &FetchError) -> Failures {
+    /// `failures_before` is what [`Self::record_sending`] returned for this attempt, and `silence`
+    /// is how long the server was allowed to be silent in it.
+    pub(super) fn failed(
+        &self,
+        failures_before: u32,
+        silence: Duration,
+        outage: &FetchError,
+    ) -> Failures {
         if outage.cause() == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);
             self.longer_silence.set(longer.max(self.silence()));
@@ -170,8 +175,9 @@ impl Turns {
             self.has_answered.set(true);
         }
         let mut failures = self.failures.get();
-        // Otherwise, a request that was sent together with this one failed first and was counted.
-        if failures.all <= sent {
+        // Requests that were sent together count as one failure. If this is false, another of them
+        // failed first and was counted.
+        if failures.all <= failures_before {
             failures.all += 1;
             failures.malformed += u32::from(outage.is_malformed());
             self.failures.set(failures);
