@@ -75,13 +75,7 @@ pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
         let link = read_link(reached.as_fd(), &component).map_err(failed)?;
         if is_foreign(link.owner) {
             let link_path = reached_path.join(component);
-            let what = if noun.contains("${") {
-                // The link's path would show the value of a variable.
-                format!("{noun} is behind a symbolic link")
-            } else {
-                format!("\"{}\" is a symbolic link", link_path.display())
-            };
-            return Err(foreign_link_problem(&what, link.owner));
+            return Err(foreign_link_problem(noun, &link_path, link.owner));
         }
         followed_links += 1;
         if followed_links > MAX_SYMLINKS {
@@ -116,7 +110,13 @@ fn directory_problem(path: &OsStr, noun: &str, why: Errno) -> Problem {
     }
 }
 
-fn foreign_link_problem(what: &str, owner: u32) -> Problem {
+fn foreign_link_problem(noun: &str, link: &Path, owner: u32) -> Problem {
+    let what = if noun.contains("${") {
+        // Don't show the link's path, because it contains the value of a variable.
+        format!("{noun} is behind a symbolic link")
+    } else {
+        format!("\"{}\" is a symbolic link", link.display())
+    };
     let text = format!(
         "{what} that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec"
     );
@@ -175,10 +175,10 @@ pub fn replace_file(
     directory: &OwnedFd,
     name: &OsStr,
     content: &[u8],
-    alike: Option<&Metadata>,
+    access: Option<&Metadata>,
 ) -> Result<(), Errno> {
     let (mut file, temporary) = create_temporary(directory, name)?;
-    let written = set_owner_and_mode(&file, alike)
+    let written = set_owner_and_mode(&file, access)
         .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
         .and_then(|()| renameat(directory, temporary.as_os_str(), directory, name));
     if written.is_err() {
@@ -187,17 +187,17 @@ pub fn replace_file(
     written
 }
 
-fn set_owner_and_mode(file: &File, alike: Option<&Metadata>) -> Result<(), Errno> {
-    let Some(old) = alike else {
+fn set_owner_and_mode(file: &File, access: Option<&Metadata>) -> Result<(), Errno> {
+    let Some(wanted) = access else {
         // The umask may have removed bits from the file's mode.
         return fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR);
     };
     let new = fstat(file)?;
-    if (new.st_uid, new.st_gid) != (old.uid(), old.gid()) {
-        let owner = Uid::from_raw(old.uid());
-        fchown(file, Some(owner), Some(Gid::from_raw(old.gid())))?;
+    if (new.st_uid, new.st_gid) != (wanted.uid(), wanted.gid()) {
+        let owner = Uid::from_raw(wanted.uid());
+        fchown(file, Some(owner), Some(Gid::from_raw(wanted.gid())))?;
     }
-    fchmod(file, Mode::from_bits_truncate(old.mode()))
+    fchmod(file, Mode::from_bits_truncate(wanted.mode()))
 }
 
 /// Removes a file, if it exists.
@@ -236,18 +236,24 @@ pub struct Distrust {
 
 /// The reason, if any, why another user could change a file, or the entries of a directory.
 fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let mut command = Some("chmod go-w");
-    let reason = if is_foreign(metadata.uid()) {
-        command = None;
-        "belongs to neither root nor this user"
-    } else if metadata.mode() & 0o002 != 0 {
+    if is_foreign(metadata.uid()) {
+        return Some(Distrust {
+            reason: "belongs to neither root nor this user",
+            command: None,
+        });
+    }
+
+    let reason = if metadata.mode() & 0o002 != 0 {
         "can be changed by any user"
-    } else if metadata.mode() & 0o020 != 0 && !is_private_group(metadata.gid()) {
+    } else if metadata.mode() & 0o020 != 0 && !is_trusted_group(metadata.gid()) {
         "can be changed by its group"
     } else {
         return None;
     };
-    Some(Distrust { reason, command })
+    Some(Distrust {
+        reason,
+        command: Some("chmod go-w"),
+    })
 }
 
 /// Opens a file for reading, unless it is a symbolic link or another user could have written it.
@@ -258,8 +264,10 @@ pub fn open_trusted(directory: &Path, name: &str) -> Result<File, OpenError> {
         return Err(OpenError::UntrustedDirectory(distrust));
     }
     let refused = |reason| {
-        let command = None;
-        Err(OpenError::UntrustedFile(Distrust { reason, command }))
+        Err(OpenError::UntrustedFile(Distrust {
+            reason,
+            command: None,
+        }))
     };
     // Check this before open(2), because its error for O_NOFOLLOW wouldn't say why.
     if found.is_symlink() {
@@ -286,12 +294,12 @@ pub fn open_trusted(directory: &Path, name: &str) -> Result<File, OpenError> {
 
 /// True for root's group and for the user's private group, which has the user's id or name.
 /// Distributions with a default umask of 002 create such a group for every user.
-fn is_private_group(group: u32) -> bool {
-    let user = geteuid();
-    if group == 0 || group == user.as_raw() {
+fn is_trusted_group(gid: u32) -> bool {
+    let uid = geteuid();
+    if gid == 0 || gid == uid.as_raw() {
         return true;
     }
-    match (User::from_uid(user), Group::from_gid(Gid::from_raw(group))) {
+    match (User::from_uid(uid), Group::from_gid(Gid::from_raw(gid))) {
         (Ok(Some(user)), Ok(Some(group))) => user.name == group.name,
         (_, _) => false,
     }
