@@ -427,11 +427,9 @@ pub fn kill_program() -> Option<Child> {
         None => true,
     };
     if is_running {
-        let processes = match id {
-            Some(id) => with_descendants(id),
-            // This process comes first, and its only child is the program.
-            None => with_descendants(getpid()).split_off(1),
-        };
+        // If the program's id isn't known yet, the program is this process's only child.
+        let parent = id.unwrap_or_else(getpid);
+        let processes = id.into_iter().chain(descendants(parent));
         // If a descendant has just ended and its id has been reused, this kills the wrong process.
         // A pidfd wouldn't close this gap, because it is opened by id as well.
         for process in processes {
@@ -453,12 +451,13 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// `process`, and then, on Linux, its descendants. `sh` runs most commands as a child: if we killed
-/// only `sh`, the child would keep reading from the terminal.
-fn with_descendants(process: Pid) -> Vec<Pid> {
-    let mut found = vec![process];
+/// A process's children, their children, and so on. Empty without /proc. `sh` runs most commands as
+/// a child: if we killed only `sh`, the child would keep reading from the terminal.
+fn descendants(process: Pid) -> Vec<Pid> {
+    let mut found = Vec::new();
     for child in children(process) {
-        found.extend(with_descendants(child));
+        found.push(child);
+        found.extend(descendants(child));
     }
     found
 }
