@@ -38,17 +38,17 @@ const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or t
 /// Finds the token, as a header value. `variable` is the value of AWS_TOKEN, if it is set: the
 /// token itself, or `file:///path/to/token`.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
-    let file = variable.and_then(|text| text.strip_prefix("file://"));
-    let (source, found) = match (file, variable) {
-        (Some(file), _) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
-        (None, Some(token)) => ("AWS_TOKEN".to_owned(), Ok(token.to_owned())),
-        (None, None) => {
-            let source = format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}");
-            (source, read_token(AGENT_TOKEN_FILE))
+    let (source, token) = if let Some(text) = variable {
+        match text.strip_prefix("file://") {
+            Some(file) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
+            None => ("AWS_TOKEN".to_owned(), Ok(text.to_owned())),
         }
+    } else {
+        let source = format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}");
+        (source, read_token(AGENT_TOKEN_FILE))
     };
 
-    found.and_then(token_header).map_err(|why| {
+    token.and_then(token_header).map_err(|why| {
         let text =
             format!("there is no token for the Secrets Manager Agent, because {source} {why}");
         let error = FetchError::credentials_refused("no-token", text);
