@@ -36,7 +36,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry, File};
 use std::io::Read;
-use std::mem::replace;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,8 +68,8 @@ const SUFFIX: &str = ".2";
 /// The age at which the temporary file of a killed launch is removed.
 const TEMPORARY_KEPT_FOR: Duration = Duration::from_hours(24);
 
-/// 64 hexadecimal digits and a line feed.
-const CHECKSUM_LENGTH: usize = 65;
+/// The length of 64 hexadecimal digits and a line feed.
+const CHECKSUM_LINE_LENGTH: usize = 65;
 
 /// Completes the warning that begins with `a cached value in "DIRECTORY"`.
 const DAMAGED: &str =
@@ -166,11 +166,13 @@ impl Cached {
             entry.is_some_and(|entry| entry.age(begun) < stale)
         });
         let fallback_regions = self.aws.settings.options.fallback_regions.len() as u32;
-        let limit = match fallback_regions {
-            _ if !has_all => None,
-            0 => Some(RETRIED_FOR),
-            // One turn for each region, and one for a region that doesn't answer STS.
-            count => Some(PATIENCE * (count + 2)),
+        let limit = if !has_all {
+            None
+        } else if fallback_regions == 0 {
+            Some(RETRIED_FOR)
+        } else {
+            // Each region has one turn, and one more is for an STS endpoint that doesn't answer.
+            Some(PATIENCE * (fallback_regions + 2))
         };
 
         let answered = self.aws.answers(&asked, limit).await?;
@@ -221,21 +223,24 @@ impl Cached {
             return false;
         };
         let is_cached = document.cached.is_some();
-        if (is_needed || !is_cached)
-            && let Some(substitute) = self.substitutes.remove(&locator)
-        {
-            let replica = replace(document, substitute);
+        if is_cached && !is_needed {
+            return false;
+        }
+
+        if let Some(substitute) = self.substitutes.remove(&locator) {
+            let replica = mem::replace(document, substitute);
             // Keep the replaced document, in case the launch would fail with the cached one.
             if !is_needed {
                 self.substitutes.insert(locator, replica);
             }
-        } else if is_needed && is_cached {
+            return true;
+        }
+        if is_cached {
             answers.remove(&locator);
             self.unsuitable.insert(locator);
-        } else {
-            return is_needed && self.aws.forget_replica(&locator, answers);
+            return true;
         }
-        true
+        is_needed && self.aws.forget_replica(&locator, answers)
     }
 
     /// A warning for each problem with cache entries, with the secrets that it affects.
@@ -270,22 +275,24 @@ impl Cached {
     /// True if a cache's file is old enough to be removed. `None` if the file isn't from a cache or
     /// can't be read.
     fn is_old(&self, file: &DirEntry, now: Duration) -> Option<bool> {
-        let name = file.file_name();
-        let name = name.to_str()?;
+        let file_name = file.file_name();
+        let name = file_name.to_str()?;
         // A temporary file is called `.NAME.` and eight random characters.
         let temporary = name
             .strip_prefix('.')
             .and_then(|rest| rest.rsplit_once('.'));
-        let entry_name = temporary.map_or(name, |(entry_name, _)| entry_name);
-        let hash = entry_name.strip_suffix(SUFFIX)?;
-        if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        if temporary.is_some() {
+        if let Some((entry_name, _)) = temporary
+            && is_entry_name(entry_name)
+        {
             let written = file.metadata().ok()?.modified().ok()?;
             return Some(written.elapsed().ok()? > TEMPORARY_KEPT_FOR);
         }
-        let entry = decode(name, &self.directory.read(name).ok()??).ok()?;
+        if !is_entry_name(name) {
+            return None;
+        }
+
+        let content = self.directory.read(name).ok()??;
+        let entry = decode(name, &content).ok()?;
         Some(entry.age(now) > entry.kept_for.max(self.kept_for))
     }
 
@@ -298,7 +305,10 @@ impl Cached {
         let mut entries = BTreeMap::new();
         for locator in wanted {
             match self.read_entry(locator) {
-                Ok(found) => entries.extend(found.map(|entry| (locator, entry))),
+                Ok(None) => {}
+                Ok(Some(entry)) => {
+                    entries.insert(locator, entry);
+                }
                 Err(what) => {
                     self.unusable
                         .entry(what)
@@ -358,6 +368,11 @@ impl Cached {
     }
 }
 
+fn is_entry_name(name: &str) -> bool {
+    let hash = name.strip_suffix(SUFFIX).unwrap_or_default();
+    hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Only a document from the secret's own region is stored.
 fn is_stored(answer: &Answer) -> bool {
     matches!(answer, Ok(document) if document.passed_over.is_empty())
@@ -402,15 +417,16 @@ pub fn encode(
 /// Parses the content of the cache file `name`, which [`encode`] wrote. The error is [`DAMAGED`].
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
-    let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
-    if expected.strip_suffix(b"\n") != Some(hex_hash(json).as_bytes()) {
+    let (checksum_line, json) = rest.split_at_checked(CHECKSUM_LINE_LENGTH).ok_or(DAMAGED)?;
+    if checksum_line.strip_suffix(b"\n") != Some(hex_hash(json).as_bytes()) {
         return Err(DAMAGED);
     }
 
-    serde_json::from_slice(json)
-        .ok()
-        .filter(|entry: &CacheEntry| entry.name == name)
-        .ok_or(DAMAGED)
+    let entry: CacheEntry = serde_json::from_slice(json).map_err(|_| DAMAGED)?;
+    if entry.name != name {
+        return Err(DAMAGED);
+    }
+    Ok(entry)
 }
 
 /// SHA-256, in hexadecimal digits.
