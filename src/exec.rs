@@ -113,20 +113,19 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
             "put options before `--`. Pass each word as its own argument, or start a shell: -- sh -c '…'",
         );
     }
-    // Kubernetes was probably meant to replace a variable, as in `$(CMD)`, with a path.
-    let searched = if command.starts_with('$') {
-        None
-    } else {
-        search_path
-    };
-    let Some(searched) = searched else {
-        let reason = absence(Path::new(command));
-        return not_found(format!("the file \"{shown}\" {reason}"))
-            .help_if_some(path_remedy(Path::new(command)));
-    };
-    not_found(format!("the command \"{shown}\" wasn't found in PATH"))
-        .help("install the command, or use its full path (./NAME for a file in this directory)")
-        .notes([format!("PATH is {}", searched.to_string_lossy())])
+    // Kubernetes was probably meant to replace a variable such as `$(CMD)` with a path, so don't
+    // mention PATH.
+    let is_unexpanded = command.starts_with('$');
+    if let Some(searched) = search_path
+        && !is_unexpanded
+    {
+        return not_found(format!("the command \"{shown}\" wasn't found in PATH"))
+            .help("install the command, or use its full path (./NAME for a file in this directory)")
+            .notes([format!("PATH is {}", searched.to_string_lossy())]);
+    }
+    let file = Path::new(command);
+    let reason = absence(file);
+    not_found(format!("the file \"{shown}\" {reason}")).help_if_some(path_remedy(file))
 }
 
 fn executable_at(file: &Path) -> Result<Program, Errno> {
