@@ -388,8 +388,11 @@ impl AppendedFile {
         entry.expect_regular_or_free()?;
         if named_by == NamedBy::User {
             entry.expect_trusted_owner(None)?;
-            let owner = entry.stat()?.map(|file| file.st_uid);
-            if let Some(owner) = owner.filter(|owner| is_foreign(*owner)) {
+            // Look again: in a sticky directory, somebody may have created the file since.
+            if let Some(file) = entry.stat()?
+                && is_foreign(file.st_uid)
+            {
+                let owner = file.st_uid;
                 let path = path.display();
                 let text = format!("\"{path}\" belongs to user {owner}, who could read the values");
                 return Err(Problem::configuration(text));
