@@ -46,8 +46,12 @@ pub struct Files<'a>(Vec<Pending<'a>>);
 struct Pending<'a> {
     file: FileValue<'a>,
     access: Result<Access, Problem>,
-    /// An open directory, and a name in it. `None` for a file in memory.
-    destination: Result<Option<DirectoryEntry>, Problem>,
+    destination: Result<Destination, Problem>,
+}
+
+enum Destination {
+    Disk(DirectoryEntry),
+    Memory,
 }
 
 /// The files that a launch wrote. On disk, they have temporary names until [`Self::rename_all`].
@@ -75,23 +79,24 @@ impl<'a> Files<'a> {
             let mut access = Access::from_target(file.target);
             let owner = access.as_ref().ok().and_then(|access| access.user);
             let mut destination = match &file.target.path {
-                Some(path) => open_deliverable(path, owner).map(Some),
-                None => expect_proc().map(|()| None),
+                Some(path) => open_deliverable(path, owner).map(Destination::Disk),
+                None => expect_proc().map(|()| Destination::Memory),
             };
             if file.target.owner.is_some() {
                 access = access.and_then(expect_settable);
             }
-            // The two paths are spelled differently, because the plan keeps only one entry for a
-            // path.
-            if let Ok(Some(entry)) = &destination
+            if let Ok(Destination::Disk(entry)) = &destination
                 && let Ok(stat) = fstat(&entry.directory)
-                && let place = (stat.st_dev, stat.st_ino, entry.name.clone())
-                && let Some(other) = subjects.insert(place, file.subject)
             {
-                let text = "two entries write the same file under different paths";
-                destination = Err(Problem::configuration(text)
-                    .help("write the same path in both files, or remove one of the entries")
-                    .for_entry(other.clone()));
+                let place = (stat.st_dev, stat.st_ino, entry.name.clone());
+                // The two paths are spelled differently, because the plan keeps only one entry for
+                // a path.
+                if let Some(other) = subjects.insert(place, file.subject) {
+                    let text = "two entries write the same file under different paths";
+                    destination = Err(Problem::configuration(text)
+                        .help("write the same path in both files, or remove one of the entries")
+                        .for_entry(other.clone()));
+                }
             }
             pending.push(Pending {
                 file,
@@ -106,7 +111,9 @@ impl<'a> Files<'a> {
     /// wrote it, because the value of a variable in the path may be a password.
     pub fn disk_warnings(&self) -> impl Iterator<Item = Record> {
         self.0.iter().filter_map(|pending| {
-            let entry = pending.destination.as_ref().ok()?.as_ref()?;
+            let Ok(Destination::Disk(entry)) = &pending.destination else {
+                return None;
+            };
             // Don't warn if the kernel doesn't report the type of the file system.
             let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
             if !is_persistent || pending.access.is_err() {
@@ -189,7 +196,7 @@ impl Delivery {
         let file = pending.file;
         let access = pending.access?;
         let path = match pending.destination? {
-            Some(entry) => {
+            Destination::Disk(entry) => {
                 let path = entry.path.expanded.clone();
                 let written =
                     DiskFile::write_temporary(entry, |opened| access.write(opened, file.value))?;
@@ -197,7 +204,7 @@ impl Delivery {
                 path
             }
             #[cfg(target_os = "linux")]
-            None => {
+            Destination::Memory => {
                 use std::os::fd::AsRawFd;
 
                 let descriptor = if file.target.once {
@@ -210,7 +217,7 @@ impl Delivery {
                 path
             }
             #[cfg(not(target_os = "linux"))]
-            None => {
+            Destination::Memory => {
                 let problem = Problem::configuration("only Linux has files in memory");
                 return Err(problem.help("give the entry a `path`"));
             }
