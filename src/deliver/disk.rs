@@ -276,27 +276,35 @@ impl DirectoryEntry {
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
             .map_err(|errno| self.problem("created", errno))?;
 
-        let name = self.name.as_os_str();
-        // The file may be a mount point, as with `docker run -v FILE:FILE`. Before Linux 5.6, which
-        // added openat2(2), a mount point goes unnoticed until the rename.
         #[cfg(target_os = "linux")]
-        {
-            let how = OpenHow::new()
-                .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-                .resolve(ResolveFlag::RESOLVE_NO_XDEV);
-            if openat2(&self.directory, name, how).err() == Some(Errno::EXDEV) {
-                let path = &self.path;
-                let text = format!("\"{path}\" is a mount point, so it can't be replaced");
-                let help = "mount the directory of the file instead of the file";
-                return Err(Problem::configuration(text).help(help));
-            }
-        }
+        self.expect_no_mount_point()?;
+
+        let name = self.name.as_os_str();
         // rmdir(2) can't remove a regular file, so this call always fails. The error is EPERM if
         // this process may not remove the name, and then rename(2) would fail, too.
         match unlinkat(&self.directory, name, UnlinkatFlags::RemoveDir) {
             Err(errno @ Errno::EPERM) => Err(self.problem("replaced", errno)),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a file that is a mount point, as with `docker run -v FILE:FILE`. Before Linux 5.6,
+    /// which added openat2(2), a mount point goes unnoticed until the rename.
+    #[cfg(target_os = "linux")]
+    fn expect_no_mount_point(&self) -> Result<(), Problem> {
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_NO_XDEV);
+        let opened = openat2(&self.directory, self.name.as_os_str(), how);
+        if opened.err() != Some(Errno::EXDEV) {
+            return Ok(());
+        }
+        let text = format!(
+            "\"{}\" is a mount point, so it can't be replaced",
+            self.path
+        );
+        let help = "mount the directory of the file instead of the file";
+        Err(Problem::configuration(text).help(help))
     }
 
     /// Renames the file `temporary` to this name, and replaces any file that already has it.
