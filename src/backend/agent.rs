@@ -25,7 +25,7 @@ use crate::model::message::{
 };
 use crate::model::reference::{Locator, Role, Store};
 use crate::model::url::HttpUrl;
-use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
+use crate::net::{Bytes, HttpClient, TimeLimits, host_and_port, in_flight};
 use crate::system::os_error;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Deadline, RetryBudget, Turns};
@@ -95,8 +95,11 @@ pub struct Agent {
 impl Agent {
     /// Creates a client for the agent that listens at `url`.
     pub fn new(url: Placed<HttpUrl>, settings: &Settings, deadline: &Deadline) -> Self {
-        // `Duration::MAX`, because the retry budget limits the request as a whole.
-        let limits = [CONNECT_TIMEOUT, Duration::MAX];
+        let limits = TimeLimits {
+            connect: CONNECT_TIMEOUT,
+            // There is no limit here, because the retry budget limits the request as a whole.
+            read: Duration::MAX,
+        };
         Self {
             url,
             budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
@@ -135,13 +138,7 @@ impl Agent {
             return Ok(answers);
         }
 
-        let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
-        let found_token = match find_token(self.settings.agent_token.as_deref()) {
-            Ok(token) => Ok(token),
-            Err(error) => Err(self.missing_token_error(error).await),
-        };
-        drop(awaited);
-
+        let found_token = self.token().await;
         let reading = grouped.keys().map(async |located| {
             let _awaited = progress.awaits(located.to_string());
             let found = match &found_token {
@@ -177,16 +174,22 @@ impl Agent {
         }
     }
 
-    /// The error if no token was found. If the agent can't be reached either, it is the connection
+    /// If there is no token, and the agent can't be reached either, the error is the connection
     /// error, because a token wouldn't help.
-    async fn missing_token_error(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connector.connect(self.url.value.uri());
-        match self.budget.within(connecting).await {
-            Some(Err(failure)) => {
-                self.with_agent_headline(failure.for_host_named_in(&self.url.place))
-            }
-            _ => error,
+    async fn token(&self) -> FetchResult<HeaderValue> {
+        let what = "the token of the Secrets Manager Agent";
+        let _awaited = self.budget.progress().awaits(what.to_owned());
+        let found = find_token(self.settings.agent_token.as_deref());
+        if found.is_ok() {
+            return found;
         }
+
+        let connecting = self.http.connector.connect(self.url.value.uri());
+        if let Some(Err(failure)) = self.budget.within(connecting).await {
+            let failure = failure.for_host_named_in(&self.url.place);
+            return Err(self.with_agent_headline(failure));
+        }
+        found
     }
 
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {

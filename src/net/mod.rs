@@ -136,6 +136,14 @@ pub struct HttpClient {
     user_agent: HeaderValue,
 }
 
+pub struct TimeLimits {
+    /// The limit for each step of opening a connection.
+    pub connect: Duration,
+    /// The limit for the wait for a permit and a connection. [`HttpClient::send`] also applies it
+    /// to the wait for the response's head and for each part of its body.
+    pub read: Duration,
+}
+
 /// The maximum length of a response's body, in bytes. A secret is at most 64 KiB, but JSON escapes
 /// can make it six times as long.
 const MAX_BODY: usize = 1024 * 1024;
@@ -146,8 +154,7 @@ const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// The two time limits are [`Connector::limit`] and [`Self::read_limit`], here and below.
-    pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
+    pub fn new(settings: &HttpSettings, limits: TimeLimits) -> Self {
         let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
         // Replaces characters that a header can't have, as the AWS CLI does.
         let app_id = written_id.replace(
@@ -156,9 +163,9 @@ impl HttpClient {
         );
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
-            connector: Connector::new(settings, connect_limit),
+            connector: Connector::new(settings, limits.connect),
             hosts: Arc::default(),
-            read_limit,
+            read_limit: limits.read,
             user_agent: user_agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
         }
     }
@@ -171,10 +178,9 @@ impl HttpClient {
         self
     }
 
-    /// Changes the two time limits.
-    pub fn with_limits(mut self, [connect_limit, read_limit]: [Duration; 2]) -> Self {
-        self.connector.limit = connect_limit;
-        self.read_limit = read_limit;
+    pub fn with_limits(mut self, limits: TimeLimits) -> Self {
+        self.connector.limit = limits.connect;
+        self.read_limit = limits.read;
         self
     }
 

@@ -58,7 +58,7 @@ use crate::model::message::{Cause, FetchError, FetchResult, Limit, OutageKind, P
 use crate::model::reference::Region;
 use crate::model::shown::shown;
 use crate::model::url::is_loopback;
-use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
+use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, TimeLimits, host_and_port, in_memory};
 use crate::system::redaction::conceal_signature;
 use crate::time::{RetryBudget, SILENCE, Turns};
 
@@ -79,7 +79,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 impl Clients {
     /// Sets up the clients, without opening a connection.
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
-        let http = HttpClient::new(settings, [CONNECT_TIMEOUT, SILENCE]);
+        let limits = TimeLimits {
+            connect: CONNECT_TIMEOUT,
+            read: SILENCE,
+        };
+        let http = HttpClient::new(settings, limits);
         Self {
             endpoints,
             direct: http.clone().without_proxy(),

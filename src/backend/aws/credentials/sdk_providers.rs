@@ -40,7 +40,9 @@ use crate::backend::aws::service_client::Clients;
 use crate::backend::aws::service_errors::code_and_message;
 use crate::model::message::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::reference::Region;
-use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
+use crate::net::{
+    BoxError, HttpClient, TimeLimits, conceal_authorization, error_text, find_source, in_memory,
+};
 use crate::system::redaction::redacted_line;
 use crate::time::{RetryBudget, Turns};
 
@@ -290,8 +292,10 @@ fn is_silent_or_unreachable(error: &ImdsError) -> bool {
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
     let direct = clients.direct.clone();
     let http_client = http_client_fn(move |settings, _| {
-        let limits = [settings.connect_timeout(), settings.read_timeout()];
-        let limits = limits.map(|limit| limit.unwrap_or(Duration::MAX));
+        let limits = TimeLimits {
+            connect: settings.connect_timeout().unwrap_or(Duration::MAX),
+            read: settings.read_timeout().unwrap_or(Duration::MAX),
+        };
         let http = direct.clone().with_limits(limits);
         SharedHttpConnector::new(SdkConnector { http, hides_status })
     });
