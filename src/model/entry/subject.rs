@@ -94,38 +94,42 @@ impl Subject {
     /// whole command, and for an option `NAME=REF`, the whole option. `None` if the reference may
     /// contain a credential.
     pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {
-        use SubjectKind::{Entry, EnvFrom, EnvFromKey, Section};
-        let mut reference = self.reference()?.clone();
-        change(&mut reference);
-        let reference = reference.to_string();
-        Some(match (self.kind, &self.origin) {
-            (_, Origin::Argument(Argument::Get)) => {
-                format!("secrets-exec get {}", shell_word("REFERENCE", &reference))
-            }
-            (Entry, Origin::Argument(Argument::AsFileAtPath)) => reference,
-            (Entry, Origin::Argument(option)) => {
+        use Argument::{AsFile, AsFileAtPath, Env, EnvFrom, Get, Install, OnRotation, Output};
+        let mut changed = self.reference()?.clone();
+        change(&mut changed);
+        let reference = changed.to_string();
+        let Origin::Argument(argument) = self.origin else {
+            return Some(reference);
+        };
+        Some(match argument {
+            Get => format!("secrets-exec get {}", shell_word("REFERENCE", &reference)),
+            Env | AsFile => {
                 let assignment = format!("{}={reference}", self.label);
-                format!("{option} {}", shell_word("NAME=REFERENCE", &assignment))
+                format!("{argument} {}", shell_word("NAME=REFERENCE", &assignment))
             }
-            (Entry | EnvFrom | EnvFromKey | Section, _) => reference,
+            AsFileAtPath | EnvFrom | OnRotation | Output | Install => reference,
         })
     }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name of its own.
-        if let (Origin::Argument(option), SubjectKind::EnvFrom) = (&self.origin, self.kind) {
+        // An object on the command line has no name of its own, so messages show the option.
+        if let Origin::Argument(option) = &self.origin
+            && self.kind == SubjectKind::EnvFrom
+        {
             return match self.shown_reference() {
                 Some(reference) => write!(f, "{option} {reference}"),
                 None => write!(f, "{option}"),
             };
         }
         let Self { label, origin, .. } = self;
-        match (&self.written, self.shown_reference()) {
-            (_, Some(reference)) => write!(f, "{label} ({origin}, {reference})"),
-            (Some(Written::Template), None) => write!(f, "{label} ({origin}, template)"),
-            (_, None) => write!(f, "{label} ({origin})"),
+        match &self.written {
+            Some(Written::Reference(reference)) => {
+                write!(f, "{label} ({origin}, {})", shown(&reference.to_string()))
+            }
+            Some(Written::Template) => write!(f, "{label} ({origin}, template)"),
+            None => write!(f, "{label} ({origin})"),
         }
     }
 }
