@@ -153,7 +153,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the quotes"));
     }
-    let (verb, unseen) = match unseen_ends(text) {
+    let (verb, unseen) = match (unseen_first(text), unseen_last(text)) {
         (_, Some(last)) if text.trim().is_empty() => ("is only", last),
         (Some(first), _) => ("begins with", first),
         (None, Some(last)) => ("ends with", last),
@@ -162,12 +162,14 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
 }
 
-/// The first and last characters, each only if it is invisible, such as a space.
-pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
-    (
-        text.chars().next().filter(|c| is_unseen(*c)),
-        text.chars().next_back().filter(|c| is_unseen(*c)),
-    )
+/// The first character, if it is invisible, such as a space.
+pub fn unseen_first(text: &str) -> Option<char> {
+    text.chars().next().filter(|c| is_unseen(*c))
+}
+
+/// The last character, if it is invisible.
+pub fn unseen_last(text: &str) -> Option<char> {
+    text.chars().next_back().filter(|c| is_unseen(*c))
 }
 
 /// The first character that people overlook. They notice a space between other characters, but not
@@ -176,11 +178,14 @@ fn unseen_within(text: &str) -> Option<char> {
     if let Some(unseen) = text.chars().find(|c| *c != ' ' && is_unseen(*c)) {
         return Some(unseen);
     }
-    let (_, selector) = text
-        .chars()
-        .zip(text.chars().skip(1))
-        .find(|(before, c)| before.is_ascii_alphabetic() && is_variation_selector(*c))?;
-    Some(selector)
+    let mut before = ' ';
+    for c in text.chars() {
+        if before.is_ascii_alphabetic() && is_variation_selector(c) {
+            return Some(c);
+        }
+        before = c;
+    }
+    None
 }
 
 /// True for a character that is invisible, but changes how the one before it looks.
@@ -235,11 +240,11 @@ pub fn overlooked_in_value(text: &str) -> Option<Fault> {
 }
 
 /// Like [`overlooked`], for the fields SECRET and KEY, which may be empty.
-pub(super) fn overlooked_in_fields(fields: [&str; 2]) -> Option<Fault> {
-    let names = ["name", "key"];
-    names.into_iter().zip(fields).find_map(|(name, text)| {
-        Some(overlooked_unless_empty(text)?.about(&format!("has a {name} that")))
-    })
+pub(super) fn overlooked_in_fields(secret: &str, key: &str) -> Option<Fault> {
+    if let Some(fault) = overlooked_unless_empty(secret) {
+        return Some(fault.about("has a name that"));
+    }
+    Some(overlooked_unless_empty(key)?.about("has a key that"))
 }
 
 /// Checks a line of YAML for characters that look like ordinary spaces, both in its indentation and
@@ -249,19 +254,11 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
         return None;
     }
     let (key, value) = line.split_once(':').unwrap_or((line, ""));
-    let in_indentation = key
-        .chars()
-        .take_while(|c| is_unseen(*c))
-        .find(|c| *c != ' ');
-    let predicate = match in_indentation {
-        Some(unseen) => format!("is indented with a {}", character_name(unseen)),
-        None => {
-            let unseen = value
-                .chars()
-                .take_while(|c| is_unseen(*c))
-                .find(|c| !matches!(c, ' ' | '\t'))?;
-            format!("has a {} after its colon", character_name(unseen))
-        }
+    let predicate = if let Some(unseen) = unseen_first(key.trim_start_matches(' ')) {
+        format!("is indented with a {}", character_name(unseen))
+    } else {
+        let unseen = unseen_first(value.trim_start_matches([' ', '\t']))?;
+        format!("has a {} after its colon", character_name(unseen))
     };
     Some(Fault::new(predicate).help("use ordinary spaces"))
 }

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::problem::Problem;
 use crate::model::entry::{Subject, SubjectKind, Target};
 use crate::model::environment::assigned_name;
-use crate::model::fault::{character_name, quoted_character, unseen_ends};
+use crate::model::fault::{character_name, quoted_character, unseen_first, unseen_last};
 use crate::model::reference::Reference;
 use crate::model::shown::{shown, some_of};
 
@@ -243,12 +243,15 @@ fn end(c: char, at: &str) -> Finding {
 /// is the line, possibly with a line feed. A JSON object or array gets no remarks, because
 /// whitespace around it doesn't matter.
 fn about_ends(text: &str, line: &str) -> Vec<Remark> {
-    let (first, last) = unseen_ends(line);
     let mut remarks = Vec::new();
-    if let Some(c) = first.filter(|c| is_odd(*c, &text[c.len_utf8()..])) {
+    if let Some(c) = unseen_first(line)
+        && is_odd(c, &text[c.len_utf8()..])
+    {
         remarks.push(Remark::Begins(c));
     }
-    if let Some(c) = last.filter(|c| is_odd(*c, &line[..line.len() - c.len_utf8()])) {
+    if let Some(c) = unseen_last(line)
+        && is_odd(c, &line[..line.len() - c.len_utf8()])
+    {
         remarks.push(Remark::Ends(c));
     }
     if remarks.is_empty() && line.contains('\u{1b}') {

@@ -182,7 +182,7 @@ fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
     // JSON contains spaces, which `overlooked_in_fields` may report, so look for JSON first.
     several_lines(text, VALUE_REMEDY)
         .or_else(|| foreign_syntax_error(&searched))
-        .or_else(|| overlooked_in_fields([secret, plain_key]))
+        .or_else(|| overlooked_in_fields(secret, plain_key))
 }
 
 /// NAME in an id that is nothing but `${NAME:-}` or, for a parameter, `ssm:${NAME:-}`. A path also
