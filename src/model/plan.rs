@@ -527,7 +527,7 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
         return claims.holder(&entry.target, origin);
     };
     // Unless all names are known and allowed, nothing is certain to override the object.
-    let names = object.naming.variable_names()?;
+    let names = object.naming.certain_variables()?;
     if names.is_empty() {
         return None;
     }

@@ -180,6 +180,15 @@ pub struct Naming {
 /// from <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
 const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 
+/// The groups of [`UNSAFE_NAMES`]: the effect in a group's heading, and the patterns below it.
+static NAME_GROUPS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
+    UNSAFE_NAMES
+        .split("\n\n")
+        .filter_map(|group| group.split_once(":\n"))
+        .map(|(effect, names)| (effect, known_patterns(names)))
+        .collect()
+});
+
 /// The heading of the exceptions in [`UNSAFE_NAMES`]. They must come first, because the first match
 /// decides.
 const SAFE: &str = "is safe";
@@ -226,19 +235,21 @@ impl Naming {
         EnvName::parse(&name).ok_or(name)
     }
 
-    /// The names of all variables that the object can set, if `only` lists its keys. Also `None` if
-    /// a name is illegal or unsafe, which `resolve` reports.
-    pub fn variable_names(&self) -> Option<Vec<EnvName>> {
-        self.only
-            .as_ref()?
-            .iter()
-            .filter(|key| self.selects(key))
-            .map(|key| {
-                self.variable_name(key)
-                    .ok()
-                    .filter(|name| unsafe_effect(name, b"").is_none())
-            })
-            .collect()
+    /// The variables that the object sets, if they are certain before the object is read. For this,
+    /// `only` must list the keys, and each name must be legal and safe. `resolve` reports the other
+    /// names.
+    pub fn certain_variables(&self) -> Option<Vec<EnvName>> {
+        let mut names = Vec::new();
+        for key in self.only.as_ref()? {
+            if self.selects(key) {
+                let name = self.variable_name(key).ok()?;
+                if unsafe_effect(&name, b"").is_some() {
+                    return None;
+                }
+                names.push(name);
+            }
+        }
+        Some(names)
     }
 }
 
@@ -246,22 +257,14 @@ impl Naming {
 /// have its full name, because a pattern such as `AWS_REQUEST_*` also matches other programs'
 /// variables.
 pub fn is_aws_setting(name: &EnvName) -> bool {
-    name.as_str().starts_with("AWS_")
-        && UNSAFE_NAMES
-            .split_whitespace()
-            .any(|listed| listed == name.as_str())
+    let name = name.as_str();
+    let is_listed = UNSAFE_NAMES.split_whitespace().any(|word| word == name);
+    is_listed && name.starts_with("AWS_")
 }
 
 /// The harm that an unsafe variable can do, such as `can make programs run someone else's code`.
 /// For the variables in [`SAFE_AS_WORDS`], and in the group [`PROXY`], this depends on the value.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
-    static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
-        UNSAFE_NAMES
-            .split("\n\n")
-            .filter_map(|group| group.split_once(":\n"))
-            .map(|(effect, names)| (effect, known_patterns(names)))
-            .collect()
-    });
     let upper = name.as_str().to_ascii_uppercase();
     if SAFE_AS_WORDS.contains(&&*upper)
         && value
@@ -272,7 +275,7 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
             "can make a shell run code unless the value has only letters, digits, \"_\" and \"-\"";
         return Some(effect);
     }
-    let (effect, _) = PATTERNS
+    let (effect, _) = NAME_GROUPS
         .iter()
         .find(|(_, patterns)| matches_any(patterns, &upper))?;
     let is_harmless_switch = *effect == PROXY && is_switch(value) && !PROXIES.contains(&&*upper);
