@@ -66,13 +66,18 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", printed(text));
         };
-        let count = record.entries.len();
+        let entries = if record.are_entries_in_message {
+            &[]
+        } else {
+            record.entries.as_slice()
+        };
+        let count = entries.len();
         let listed = if record.is_abridged {
             MOST_ENTRIES
         } else {
             count
         };
-        for entry in record.entries.iter().take(listed) {
+        for entry in entries.iter().take(listed) {
             add("for ", entry);
         }
         if count > listed {

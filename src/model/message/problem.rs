@@ -214,9 +214,9 @@ impl Problem {
     }
 
     /// `about` is `None` if the failure isn't about a particular secret.
-    pub fn of_request(status: Status, headline: Headline, about: Option<Box<About>>) -> Self {
+    pub fn of_request(status: Status, headline: Headline, about: Option<About>) -> Self {
         Self {
-            about,
+            about: about.map(Box::new),
             ..Self::with_headline(status, headline)
         }
     }
@@ -279,13 +279,13 @@ impl Problem {
         if let Headline::Sentence(predicate) = self.headline {
             self.headline = Headline::OfSecret(predicate);
         }
-        self.about = Some(About::new(locator));
+        self.about = Some(About::new(locator).into());
         self
     }
 
     /// Names the secret in the lines about the entries, but not in the headline.
     pub fn in_secret(mut self, locator: &Locator) -> Self {
-        self.about = Some(About::new(locator));
+        self.about = Some(About::new(locator).into());
         self
     }
 
@@ -422,7 +422,9 @@ impl<'p> Group<'_, 'p> {
         }
         let entries: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
         match common.headline {
-            Headline::OfEntry(..) if entries.len() == 1 => record.with("entries", entries),
+            Headline::OfEntry(..) if entries.len() == 1 => {
+                record.for_entries(entries).without_entry_lines()
+            }
             Headline::General(_) => record.for_entries(entries).abridged(),
             Headline::Sentence(_)
             | Headline::OfEntry(..)
@@ -578,16 +580,16 @@ impl About {
         }
     }
 
-    /// The secret's name, without its version.
-    pub fn without_version(locator: &Locator) -> Box<Self> {
-        Box::new(Self {
+    /// For a headline that already names the version.
+    pub fn without_version(locator: &Locator) -> Self {
+        Self {
             locator: locator.clone(),
             name: locator.noun(),
-        })
+        }
     }
 
     /// The secret's name, with its version unless that is the default one.
-    pub fn new(locator: &Locator) -> Box<Self> {
+    pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
         let mut fields = Vec::new();
         if let Some(stage) = version.label() {

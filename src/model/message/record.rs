@@ -4,8 +4,6 @@
 //! text or JSON. No code has to take a message apart, because a record keeps its entries, notes and
 //! help separately.
 
-use std::mem::take;
-
 use serde_json::Value;
 
 /// The label before a record, or before a line below it. Its number is the code of its colour in a
@@ -52,6 +50,8 @@ pub struct Parts {
     pub json_members: Vec<(&'static str, Value)>,
     /// The affected variables, files or, for the cache, secrets.
     pub entries: Vec<String>,
+    /// True if text output doesn't list the entries, because the message names them.
+    pub are_entries_in_message: bool,
     /// True if text output lists only the first few entries.
     pub is_abridged: bool,
     pub notes: Vec<String>,
@@ -155,8 +155,13 @@ impl Record {
             return self;
         };
         self.0.message += &format!(" for {entry}");
-        let entries = take(&mut self.0.entries);
-        self.with("entries", entries)
+        self.without_entry_lines()
+    }
+
+    /// Leaves out the lines for the entries in text output, because the message names them.
+    pub fn without_entry_lines(mut self) -> Self {
+        self.0.are_entries_in_message = true;
+        self
     }
 
     /// Replaces all members of the JSON object with this one.

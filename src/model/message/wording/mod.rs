@@ -130,7 +130,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    fn about(&self) -> Option<Box<About>> {
+    fn about(&self) -> Option<About> {
         let FetchError { cause, mention, .. } = *self.failure;
         if mention == Mention::Nowhere {
             return None;
