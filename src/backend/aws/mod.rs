@@ -234,7 +234,7 @@ impl Aws {
     /// What messages about failed requests mention: the default region and account, if known
     /// ([`Session::defaults`]), and the profile of `--profile`.
     pub fn circumstances(&self) -> Circumstances {
-        let defaults = self.session.as_ref().and_then(Session::looked_up);
+        let defaults = self.session.as_ref().and_then(Session::defaults);
         let profile = self.settings.options.profile.as_ref();
         Circumstances::of_aws(defaults, profile.map(|profile| profile.value.clone()))
     }

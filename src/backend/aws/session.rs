@@ -21,7 +21,7 @@ use super::endpoints::Api;
 use super::service_client::{Client, Clients};
 use crate::model::answer::{Answer, Answers, Caller, Document};
 use crate::model::message::{
-    CallerAccount, Cause, FetchError, FetchResult, LookedUp, Placed, Problem, Record, Unsigned,
+    AwsDefaults, CallerAccount, Cause, FetchError, FetchResult, Placed, Problem, Record, Unsigned,
 };
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::{Deadline, RetryBudget};
@@ -288,16 +288,19 @@ impl Session {
         })
     }
 
-    /// For messages, where secrets were looked up: where the region is set, and the account.
+    /// What messages say about where secrets were looked up: what has set the region, and the
+    /// account.
     ///
     /// The account is taken from a role's ARN, so no request is needed. Without a role, the
     /// provider of the credentials is named instead.
-    pub fn looked_up(&self) -> Option<LookedUp> {
+    pub fn defaults(&self) -> Option<AwsDefaults> {
         let Access {
             settings, chain, ..
         } = &self.access;
-        let configured = settings.region.as_ref();
-        let region_place = configured.map(|region| region.place.clone());
+        let region_source = match &settings.region {
+            Some(region) => region.place.to_string(),
+            None => "the instance metadata".to_owned(),
+        };
 
         // The role that is assumed last: the default role or the last of the caller's roles.
         let caller_roles = settings.caller_roles(chain.as_ref());
@@ -315,8 +318,8 @@ impl Session {
                 CallerAccount::OfCredentials(provider.to_string())
             }
         };
-        Some(LookedUp {
-            region_place,
+        Some(AwsDefaults {
+            region_source,
             account,
         })
     }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fetch_error::{Cause, FetchResult, Missing};
-use super::place::Place;
 use crate::model::reference::Locator;
 
 /// The facts about a launch that messages mention. The default suits a launch that reads no
@@ -16,7 +15,7 @@ pub struct Circumstances {
     /// The `--local` file.
     pub(super) local_file: Option<PathBuf>,
     /// `None` if no credentials were found, or if AWS wasn't asked.
-    pub(super) defaults: Option<LookedUp>,
+    pub(super) defaults: Option<AwsDefaults>,
     /// The `--profile` for the AWS CLI commands in helps.
     pub(super) profile: Option<String>,
     /// True if at least three secrets were looked up, all of them with the defaults, and none
@@ -28,9 +27,9 @@ pub struct Circumstances {
 
 /// The region and account of references without a region or role of their own.
 #[derive(Debug)]
-pub struct LookedUp {
-    /// `None` if the region comes from the instance metadata.
-    pub region_place: Option<Place>,
+pub struct AwsDefaults {
+    /// What sets the region, such as AWS_REGION or the instance metadata.
+    pub region_source: String,
     pub account: CallerAccount,
 }
 
@@ -42,7 +41,7 @@ pub enum CallerAccount {
 }
 
 impl Circumstances {
-    pub fn of_aws(defaults: Option<LookedUp>, profile: Option<String>) -> Self {
+    pub fn of_aws(defaults: Option<AwsDefaults>, profile: Option<String>) -> Self {
         Self {
             defaults,
             profile,
@@ -75,11 +74,11 @@ impl Circumstances {
     fn is_absent_in_defaults<T>(&self, locator: &Locator, answer: &FetchResult<T>) -> bool {
         let Err(failure) = answer else { return false };
         let is_absent = failure.cause == Cause::Absent(Missing::Secret);
-        is_absent && self.looked_up(locator).is_some()
+        is_absent && self.defaults_for(locator).is_some()
     }
 
     /// The defaults, if they apply to this locator.
-    pub(super) fn looked_up(&self, locator: &Locator) -> Option<&LookedUp> {
+    pub(super) fn defaults_for(&self, locator: &Locator) -> Option<&AwsDefaults> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
         }

@@ -1,7 +1,7 @@
 //! The parts that messages about all kinds of failed requests share.
 
 use crate::model::entry::Subject;
-use crate::model::message::circumstances::{CallerAccount, Circumstances, LookedUp};
+use crate::model::message::circumstances::{CallerAccount, Circumstances};
 use crate::model::message::fetch_error::{Again, FetchError, Mention};
 use crate::model::message::problem::Status;
 use crate::model::reference::{Locator, SecretRef, Store};
@@ -19,22 +19,15 @@ impl FailedRequest<'_> {
     /// `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. The parentheses
     /// are left out if the secret has a region or role of its own, or if the defaults aren't known.
     pub fn region_and_account(&self) -> String {
-        let Some(LookedUp {
-            region_place,
-            account,
-        }) = self.circumstances.looked_up(self.locator)
-        else {
+        let Some(defaults) = self.circumstances.defaults_for(self.locator) else {
             return "the region and the account".to_owned();
         };
-        let place = match region_place {
-            Some(place) => place.to_string(),
-            None => "the instance metadata".to_owned(),
-        };
+        let source = &defaults.region_source;
         let region = match &self.failure.region {
-            Some(region) => format!("{region}, from {place}"),
-            None => format!("from {place}"),
+            Some(region) => format!("{region}, from {source}"),
+            None => format!("from {source}"),
         };
-        let account = match account {
+        let account = match &defaults.account {
             CallerAccount::Id(id) => id.clone(),
             CallerAccount::OfCredentials(origin) => format!("from {origin}"),
         };
