@@ -36,25 +36,29 @@ impl FailedRequest<'_> {
     /// The headline for a secret, parameter, path or version that doesn't exist.
     pub(super) fn headline_of_absence(&self, missing: Missing) -> Headline {
         let text = self.absence(missing);
-        // Absent secrets share an error, because they may have a common reason, such as a wrong
-        // region.
-        let is_usual = self.absent_version().is_none() && !self.locator.is_path();
-        if missing == Missing::Version || !is_usual {
+        if missing == Missing::Version || self.absent_version().is_some() || self.locator.is_path() {
             return Headline::OfSecret(text);
         }
-        let location = self.location();
-        let (before, after) = if self.circumstances.is_none_found {
-            ("none of the ", format!("exists{location}"))
-        } else {
-            ("", format!("don't exist{location}"))
+
+        // Absent secrets share an error, because they may have a common reason, such as a wrong
+        // region.
+        let one = Frame {
+            before: "",
+            after: text,
         };
-        Headline::OfSecrets {
-            one: Frame {
+        let location = self.location();
+        let several = if self.circumstances.is_none_found {
+            Frame {
+                before: "none of the ",
+                after: format!("exists{location}"),
+            }
+        } else {
+            Frame {
                 before: "",
-                after: text,
-            },
-            several: Frame { before, after },
-        }
+                after: format!("don't exist{location}"),
+            }
+        };
+        Headline::OfSecrets { one, several }
     }
 
     /// The headline after the name: `doesn't exist in us-east-1`.
@@ -104,10 +108,11 @@ impl FailedRequest<'_> {
         let observed = self
             .empty_piece_hint()
             .or_else(|| self.failure.nearest.as_deref().map(did_you_mean));
-        let general = match &self.circumstances.local_file {
-            Some(file) => return observed.unwrap_or_else(|| self.local_help(file)),
-            None => format!("check {}", self.what_to_check()),
-        };
+        if let Some(file) = &self.circumstances.local_file {
+            // Only the secrets in the file exist, so a similar name among them is enough help.
+            return observed.unwrap_or_else(|| self.local_help(file));
+        }
+        let general = format!("check {}", self.what_to_check());
         match observed {
             Some(observed) => as_sentences(&observed, &general),
             None => general,
@@ -134,7 +139,6 @@ impl FailedRequest<'_> {
 
     /// The help for a version that doesn't exist.
     pub(super) fn help_for_absent_version(&self) -> String {
-        let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
         let operation = match self.locator.store {
             Store::ParameterStore => "ssm get-parameter-history",
             Store::SecretsManager => "secretsmanager list-secret-version-ids",
@@ -153,7 +157,10 @@ impl FailedRequest<'_> {
             (Some("AWSPREVIOUS"), None) => {
                 "a secret has AWSPREVIOUS only after its value has changed once".to_owned()
             }
-            (Some(_), _) => as_sentences(third_field, &list_versions),
+            (Some(_), _) => {
+                let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
+                as_sentences(third_field, &list_versions)
+            }
         }
     }
 
