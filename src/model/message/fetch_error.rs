@@ -249,7 +249,10 @@ impl FetchError {
         let mut errors = errors.into_iter();
         let (region, mut own) = errors.next()?;
         own.elsewhere = errors.collect();
-        if let ([_, ..], Some(attempts)) = (&*own.elsewhere, own.details.last_mut()) {
+        // The last detail is the number of attempts.
+        if !own.elsewhere.is_empty()
+            && let Some(attempts) = own.details.last_mut()
+        {
             *attempts += &format!(" in {region}");
         }
         Some(own.in_region(Some(region)))

@@ -82,7 +82,9 @@ impl FetchError {
     /// The error in each region, if several were tried.
     fn region_notes(&self, noun: &str) -> Vec<String> {
         let mut notes = Vec::new();
-        if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
+        if let Some(region) = &self.region
+            && !self.elsewhere.is_empty()
+        {
             notes.push(format!("this error occurred in the region {region}"));
         }
         for (region, error) in &self.elsewhere {
@@ -101,23 +103,23 @@ impl FailedRequest<'_> {
     /// secret is absent or that access is denied. Any other failure may have happened earlier, in a
     /// request for credentials.
     fn aws_has_seen_name(&self) -> bool {
-        if self.circumstances.local_file.is_some() {
-            return false;
-        }
-        self.failure
-            .errors()
-            .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
+        let is_from_aws = self.circumstances.local_file.is_none();
+        let mut causes = self.failure.errors().map(FetchError::cause);
+        is_from_aws
+            && causes.any(|cause| matches!(cause, Absent(_)) || cause.is_not_permitted())
     }
 
     /// If the headline names the secret, the name comes from [`Self::about`].
     fn headline(&self) -> Headline {
         let error = self.failure;
+        if let Absent(missing) = error.cause {
+            return self.headline_of_absence(missing);
+        }
         let text = error.text.clone();
-        match (error.cause, error.mention) {
-            (Absent(missing), _) => self.headline_of_absence(missing),
-            (_, Mention::Nowhere | Mention::InEntries) => Headline::General(text),
-            (_, Mention::AsSubject) => Headline::OfSecret(text),
-            (_, Mention::InHeadline(before)) => {
+        match error.mention {
+            Mention::Nowhere | Mention::InEntries => Headline::General(text),
+            Mention::AsSubject => Headline::OfSecret(text),
+            Mention::InHeadline(before) => {
                 let frame = Frame {
                     before,
                     after: text,
@@ -165,16 +167,18 @@ impl FailedRequest<'_> {
 impl FetchError {
     /// A sentence that doesn't name the secret, without details such as the request id.
     pub fn sentence(&self) -> String {
-        // AWS's message isn't a complete sentence, and neither is the rest of a headline that names
-        // the secret, so the cause supplies a sentence around it. With `Nowhere`, the text is
-        // already complete, and says more than AWS's message: for example, which role couldn't be
-        // assumed.
-        match (self.mention, &self.aws_says) {
-            (Mention::InEntries, Some(_)) | (Mention::AsSubject | Mention::InHeadline(_), _) => {
-                self.cause.facts().sentence.replace("{}", self.reason())
-            }
-            (Mention::InEntries, None) | (Mention::Nowhere, _) => self.text.clone(),
+        let is_text_enough = match self.mention {
+            // The text says more than AWS's message: for example, which role couldn't be assumed.
+            Mention::Nowhere => true,
+            Mention::InEntries => self.aws_says.is_none(),
+            // The text is only the rest of a sentence that names the secret.
+            Mention::AsSubject | Mention::InHeadline(_) => false,
+        };
+        if is_text_enough {
+            return self.text.clone();
         }
+        // AWS's message isn't a complete sentence either, so the cause supplies one around it.
+        self.cause.facts().sentence.replace("{}", self.reason())
     }
 
     /// Suggests raising `AWS_MAX_ATTEMPTS` only if that limit ended the attempts.
