@@ -356,7 +356,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 /// Explains the mistake in a value that begins like another tool's reference, or with `ssm:/`.
 fn foreign_syntax(text: &str) -> Option<Fault> {
     let prefix = match foreign_prefix(text) {
-        Some((prefix, _)) => prefix,
+        Some(prefix) => prefix,
         None if text.starts_with("ssm:/") => "ssm:/",
         None => return None,
     };

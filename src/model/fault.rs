@@ -313,7 +313,7 @@ const FOREIGN: &str = include_str!("foreign.txt");
 pub const TOP_KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "$schema"];
 
 /// All pairs of one kind in [`FOREIGN`], such as `--pristine` and `--clean-env`.
-pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     FOREIGN
         .lines()
         .filter_map(move |line| {
@@ -349,23 +349,28 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
     file.split_once(": ")
 }
 
-/// Recognizes a reference in another tool's syntax. Returns its prefix and ours: for
-/// `awssm:prod/db`, `awssm:` and `secretsmanager:`.
-///
-/// If the secret isn't in AWS, as in `vault:team/db`, ours is empty. Such a reference must contain
-/// a slash, because `vault:token` may be the key `token` of a secret named `vault`.
-pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
+/// The prefix of a reference in another tool's syntax, such as `awssm:` in `awssm:prod/db`.
+pub fn foreign_prefix(text: &str) -> Option<&'static str> {
     // Most references have a slash before their first colon (or `}`), but prefixes never do. So
     // this check avoids most searches in the table.
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }
-    let in_aws = foreign_words("prefix").find(|(prefix, _)| text.starts_with(prefix));
-    if in_aws.is_some() || !text.contains('/') {
-        return in_aws;
+    if let Some(prefix) = prefix_of_kind("prefix", text) {
+        return Some(prefix);
     }
-    let (prefix, _) = foreign_words("elsewhere").find(|(prefix, _)| text.starts_with(prefix))?;
-    Some((prefix, ""))
+    // These prefixes are for secrets that aren't in AWS, as in `vault:team/db`. Without a slash,
+    // `vault:token` may be the key `token` of a secret named `vault`.
+    if !text.contains('/') {
+        return None;
+    }
+    prefix_of_kind("elsewhere", text)
+}
+
+/// The first word of this kind in the list of foreign words that the text begins with.
+pub(super) fn prefix_of_kind(kind: &str, text: &str) -> Option<&'static str> {
+    let (prefix, _) = foreign_words(kind).find(|(word, _)| text.starts_with(word))?;
+    Some(prefix)
 }
 
 #[cfg(test)]

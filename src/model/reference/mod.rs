@@ -32,8 +32,8 @@ use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
 use crate::model::fault::{
-    Fault, VALUE_REMEDY, foreign_prefix, foreign_words, overlooked, overlooked_in_fields,
-    overlooked_unless_empty, quoted_character, several_lines,
+    Fault, VALUE_REMEDY, foreign_prefix, overlooked, overlooked_in_fields,
+    overlooked_unless_empty, prefix_of_kind, quoted_character, several_lines,
 };
 use crate::model::shown::{is_in_quotes, without_tokens};
 
@@ -203,11 +203,15 @@ pub fn optional_variable(id: &str) -> Option<&str> {
 /// Expands an id, and creates a locator for the current version. A colon in a variable's value
 /// doesn't begin a new field.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    let is_only_variable = is_placeholder(text);
+    let extent = if is_placeholder(text) {
+        Extent::WholeId
+    } else {
+        Extent::Part
+    };
     let mut names = Vec::new();
     let mut empty = None;
     let expanded = replace_placeholders(text, |name, default| {
-        let value = part_of_id(name, default, inherited, is_only_variable)?;
+        let value = part_of_id(name, default, inherited, extent)?;
         names.push(name);
         if value.is_empty() {
             empty = Some(name);
@@ -218,7 +222,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     if let Some(name) = empty
         && lacks_part(&expanded, text)
     {
-        return Err(empty_variable(name, false));
+        return Err(empty_variable(name, Extent::Part));
     }
     let (store, id) = SecretId::parse(&expanded).map_err(|error| {
         if names.is_empty() {
@@ -242,13 +246,19 @@ fn is_placeholder(secret: &str) -> bool {
     secret.starts_with("${") && secret.find('}') == Some(secret.len() - 1)
 }
 
-/// For the whole id, the help also suggests `${NAME:-}`, which leaves out the entry if the variable
-/// is empty.
-fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
-    let help = if is_only_variable {
-        format!("set {name}. If it may be empty, write ${{{name}:-}}")
-    } else {
-        format!("set {name}")
+/// What a `${NAME}` stands for.
+#[derive(Clone, Copy, PartialEq)]
+enum Extent {
+    WholeId,
+    /// A part of an id or of a path.
+    Part,
+}
+
+fn empty_variable(name: &str, extent: Extent) -> Fault {
+    let help = match extent {
+        // `${NAME:-}` leaves out the entry if the variable is empty.
+        Extent::WholeId => format!("set {name}. If it may be empty, write ${{{name}:-}}"),
+        Extent::Part => format!("set {name}"),
     };
     Fault::new(format!("uses the variable {name}, which is empty")).help(help)
 }
@@ -291,7 +301,7 @@ fn illegal_character(character: char) -> Fault {
 /// Splits a reference at the colon that ends SECRET. This isn't the first colon if SECRET is an ARN
 /// or begins with `ssm:`.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
-    let mut fields_of_secret = if Store::has_prefix(text) {
+    let mut fields_left = if Store::has_prefix(text) {
         2
     } else if !Arn::has_prefix(text) {
         1
@@ -305,8 +315,8 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     for (at, c) in text.char_indices() {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
         if c == ':' && !is_in_placeholder {
-            fields_of_secret -= 1;
-            if fields_of_secret == 0 {
+            fields_left -= 1;
+            if fields_left == 0 {
                 return (&text[..at], Some(&text[at + 1..]));
             }
         }
@@ -352,16 +362,21 @@ pub fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
 }
 
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
-    let parse = |predicate, text: &str| match text {
-        "" => Ok(None),
-        _ => parse_label(text)
-            .map(Some)
-            .map_err(|fault| fault.about(predicate)),
-    };
-    let stage = parse("has a stage that", stage)?;
-    let id = parse("has a version id that", id)?;
-    let has_version = stage.is_some() || id.is_some();
-    Ok(has_version.then(|| Version::new(stage, id)))
+    let stage = parse_version_field("has a stage that", stage)?;
+    let id = parse_version_field("has a version id that", id)?;
+    if stage.is_none() && id.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Version::new(stage, id)))
+}
+
+/// `None` for an empty field. `predicate` is the beginning of the error.
+fn parse_version_field(predicate: &str, text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let label = parse_label(text).map_err(|fault| fault.about(predicate))?;
+    Ok(Some(label))
 }
 
 /// Parses a STAGE or a VERSION-ID in a reference or an alias.
@@ -389,9 +404,9 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let mut found = foreign_prefix(text);
     // Require a slash, because `secret:token` may mean the key `token` of a secret called "secret".
     if found.is_none() && text.contains('/') {
-        found = foreign_words("word").find(|(word, _)| text.starts_with(word));
+        found = prefix_of_kind("word", text);
     }
-    if let Some((prefix, _)) = found {
+    if let Some(prefix) = found {
         let defect = format!("begins with \"{prefix}\", which is another tool's syntax");
         let help = "a secret is written SECRET:KEY, and a parameter ssm:/NAME";
         return Some(Fault::new(defect).help(help));
@@ -444,7 +459,7 @@ fn replace_placeholders<'t>(
 /// Expands every `${NAME}` in a file's path.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let expanded = replace_placeholders(path, |name, default| {
-        variable_value(name, default, inherited, false)
+        variable_value(name, default, inherited, Extent::Part)
     })?;
     Ok(expanded.into_owned())
 }
@@ -467,12 +482,12 @@ fn part_of_id<'a>(
     name: &str,
     default: Option<&'a str>,
     inherited: &'a Inherited,
-    is_only_variable: bool,
+    extent: Extent,
 ) -> Result<&'a str, Fault> {
     if CREDENTIAL_VARIABLES.contains(&name) {
         return Err(format!("uses {name}, which would be sent as a name").into());
     }
-    let value = variable_value(name, default, inherited, is_only_variable)?;
+    let value = variable_value(name, default, inherited, extent)?;
     if without_tokens(value) != value {
         return Err(wrong_value(
             name,
@@ -485,7 +500,7 @@ fn part_of_id<'a>(
     if default == Some(value) && (fields.is_some() || Store::has_prefix(value)) {
         return Err(format!("has a colon in the default of ${{{name}:-…}}").into());
     }
-    if !is_only_variable && value.contains(':') {
+    if extent == Extent::Part && value.contains(':') {
         return Err(wrong_value(
             name,
             "contains a colon, so it can't be part of a secret's name",
@@ -510,7 +525,7 @@ fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
     inherited: &'a Inherited,
-    is_only_variable: bool,
+    extent: Extent,
 ) -> Result<&'a str, Fault> {
     let usable_value = inherited
         .get(name)
@@ -527,7 +542,7 @@ fn variable_value<'a>(
         .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
     match overlooked_unless_empty(text) {
         Some(found) => Err(wrong_value(name, found)),
-        None if text.is_empty() => Err(empty_variable(name, is_only_variable)),
+        None if text.is_empty() => Err(empty_variable(name, extent)),
         None if is_in_quotes(text) => Err(wrong_value(name, "is in quotes: remove them")),
         None => Ok(text),
     }
