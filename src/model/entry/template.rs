@@ -150,16 +150,20 @@ fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     let Some(first_end) = opened.find("}}") else {
         return Err(Fault::new("has {{ without }}").help(FORMS));
     };
-    // If a bracket or a quote isn't closed, the message quotes everything up to the first `}}`.
-    let (words, length) = split_expression(opened).unwrap_or((Vec::new(), first_end + 2));
+    let Some((words, length)) = split_expression(opened) else {
+        let why = "in which a quote or a bracket isn't closed";
+        return Err(invalid_expression(&opened[..first_end + 2], why));
+    };
     let part = parse_words(&words).map_err(|why| {
-        let written = quoted(&opened[..length]);
         let similar = words.iter().find_map(|word| similar_word(FORMS, word));
-        Fault::new(format!("has {written}, {why}"))
-            .help(FORMS)
-            .help_if_some(similar)
+        invalid_expression(&opened[..length], &why).help_if_some(similar)
     })?;
     Ok((part, length))
+}
+
+/// `why` completes a sentence about the expression: `which isn't a reference`.
+fn invalid_expression(written: &str, why: &str) -> Fault {
+    Fault::new(format!("has {}, {why}", quoted(written))).help(FORMS)
 }
 
 /// `{{ db.host | trim }}` becomes `db.host` and `trim`. Also returns the length of the expression.
@@ -182,9 +186,8 @@ fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
 /// Parses the words of an expression: the source and the filters. The text of an error ends a
 /// sentence about the expression: `which isn't a reference`.
 fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
-    let [source, filters @ ..] = words else {
-        return Err("in which a quote or a bracket isn't closed".to_owned());
-    };
+    // There is always a first word, although it may be empty.
+    let (source, filters) = words.split_first().unwrap_or((&"", &[]));
     if let Ok(text) = serde_json::from_str(&as_json(source))
         && filters.is_empty()
     {
@@ -200,38 +203,38 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
         ..Printing::default()
     };
     for (index, word) in filters.iter().enumerate() {
-        let (name, arguments) = word.split_once('(').unwrap_or((word, ")"));
-        let arguments = parse_arguments(arguments);
-        printing
-            .filters
-            .push(match (name.trim(), arguments.as_deref()) {
-                ("default", Some([text])) if index == 0 => {
-                    printing.default = Some(text.clone());
-                    continue;
-                }
-                ("urlencode", Some([])) => Filter::UrlEncode,
-                ("tojson", Some([])) => Filter::ToJson,
-                ("trim", Some([])) => Filter::Trim,
-                ("b64encode", Some([])) => Filter::Base64Encode,
-                ("b64decode", Some([])) => Filter::Base64Decode,
-                ("replace", Some([old, new])) => Filter::Replace(old.clone(), new.clone()),
-                (name, _) => {
-                    let why = match name {
-                        "default" if index > 0 => "must be the first filter",
-                        "default" => {
-                            "needs one text in quotes, which is used only if the key doesn't exist"
-                        }
-                        "replace" => "needs two texts in quotes, where \\ is written \\\\",
-                        "urlencode" | "tojson" | "trim" | "b64encode" | "b64decode" => {
-                            "takes no arguments"
-                        }
-                        _ => "isn't a filter",
-                    };
-                    return Err(format!("in which \"{}\" {why}", quoted(word)));
-                }
-            });
+        let (name, after_name) = word.split_once('(').unwrap_or((word, ")"));
+        let arguments = parse_arguments(after_name);
+        let filter = match (name.trim(), arguments.as_deref()) {
+            ("default", Some([text])) if index == 0 => {
+                printing.default = Some(text.clone());
+                continue;
+            }
+            ("urlencode", Some([])) => Filter::UrlEncode,
+            ("tojson", Some([])) => Filter::ToJson,
+            ("trim", Some([])) => Filter::Trim,
+            ("b64encode", Some([])) => Filter::Base64Encode,
+            ("b64decode", Some([])) => Filter::Base64Decode,
+            ("replace", Some([old, new])) => Filter::Replace(old.clone(), new.clone()),
+            (name, _) => {
+                let why = filter_fault(name, index);
+                return Err(format!("in which \"{}\" {why}", quoted(word)));
+            }
+        };
+        printing.filters.push(filter);
     }
     Ok(Part::Lookup(operand, printing))
+}
+
+/// The end of the message about a filter that [`parse_words`] refuses.
+fn filter_fault(name: &str, index: usize) -> &'static str {
+    match name {
+        "default" if index > 0 => "must be the first filter",
+        "default" => "needs one text in quotes, which is used only if the key doesn't exist",
+        "replace" => "needs two texts in quotes, where \\ is written \\\\",
+        "urlencode" | "tojson" | "trim" | "b64encode" | "b64decode" => "takes no arguments",
+        _ => "isn't a filter",
+    }
 }
 
 /// Accepts a hyphen in an alias, although no alias can contain one, so that a later error can say
