@@ -277,8 +277,27 @@ fn broken_pem(text: &str) -> Option<Remark> {
     if !trimmed.starts_with("-----BEGIN") || trimmed.starts_with("-----BEGIN PGP SIGNED") {
         return None;
     }
+    let with_line_breaks = marker_fault(text)?;
+    let (note, help) = if trimmed.contains("\\n") {
+        (
+            "a key or certificate with \\n instead of line breaks",
+            "in a template, write {{ ALIAS.KEY | replace('\\\\n', '\\n') }}",
+        )
+    } else if !trimmed.contains('\n') {
+        (
+            "a key or certificate without line breaks",
+            "AWS's console drops them, so store the file with the AWS CLI: --secret-string file://FILE",
+        )
+    } else {
+        return Some(with_line_breaks);
+    };
+    Some(Remark::BrokenPem { note, help })
+}
+
+/// Finds a BEGIN or END marker that isn't on a line of its own, or a missing END. In an OpenSSH key,
+/// a line feed must directly follow each marker, or ssh refuses the key.
+fn marker_fault(text: &str) -> Option<Remark> {
     let mut open = 0;
-    let mut are_lines = true;
     for line in text.split_inclusive('\n') {
         if !line.contains("-----BEGIN ") && !line.contains("-----END ") {
             continue;
@@ -294,34 +313,19 @@ fn broken_pem(text: &str) -> Option<Remark> {
             Some(words) if !words.contains("-----") => {
                 open += if words.starts_with("BEGIN ") { 1 } else { -1 };
             }
-            _ => are_lines = false,
+            _ => return Some(Remark::BrokenPem {
+                note: "a key or certificate in which a -----BEGIN …----- or -----END …----- isn't a whole line",
+                help: "put a line feed before and after it, and remove the blanks and, in an OpenSSH key, the carriage returns around it",
+            }),
         }
     }
-    if are_lines && open <= 0 {
+    if open <= 0 {
         return None;
     }
-    let (note, help) = if trimmed.contains("\\n") {
-        (
-            "a key or certificate with \\n instead of line breaks",
-            "in a template, write {{ ALIAS.KEY | replace('\\\\n', '\\n') }}",
-        )
-    } else if !trimmed.contains('\n') {
-        (
-            "a key or certificate without line breaks",
-            "AWS's console drops them, so store the file with the AWS CLI: --secret-string file://FILE",
-        )
-    } else if are_lines {
-        (
-            "a key or certificate without its last -----END …-----",
-            "store the whole file",
-        )
-    } else {
-        (
-            "a key or certificate in which a -----BEGIN …----- or -----END …----- isn't a whole line",
-            "put a line feed before and after it, and remove the blanks and, in an OpenSSH key, the carriage returns around it",
-        )
-    };
-    Some(Remark::BrokenPem { note, help })
+    Some(Remark::BrokenPem {
+        note: "a key or certificate without its last -----END …-----",
+        help: "store the whole file",
+    })
 }
 
 /// True if an invisible character is probably a mistake. A space is a mistake only if `rest`, the
