@@ -54,23 +54,27 @@ impl OptionSpec {
             if let Some(fault) = overlooked_in_value(&text) {
                 faults.push(fault);
             } else if let Err(expected) = (self.set)(options, Some(value), place) {
-                if self.takes == Takes::Texts("GLOB") {
-                    faults.push(refused_pattern(&text, place));
-                    continue;
-                }
-                let mut fault = wrong_value(&text, expected);
-                // If only the unit is missing, as in `30`, suggest seconds.
-                let corrected = format!("{text}s");
-                let unused = &mut TypedOptions::default();
-                if self.takes == Takes::Text("DURATION")
-                    && (self.set)(unused, Some(corrected.as_ref()), place).is_ok()
-                {
-                    fault = fault.help(format!("use {corrected}"));
-                }
-                faults.push(fault);
+                faults.push(self.refused_value(&text, expected, place));
             }
         }
         faults
+    }
+
+    /// The fault of a value that [`Self::set`] refuses.
+    fn refused_value(&self, text: &str, expected: &str, place: &Place) -> Fault {
+        if self.takes == Takes::Texts("GLOB") {
+            return refused_pattern(text, place);
+        }
+        let fault = wrong_value(text, expected);
+        // If only the unit is missing, as in `30`, suggest seconds.
+        let corrected = format!("{text}s");
+        let unused = &mut TypedOptions::default();
+        if self.takes == Takes::Text("DURATION")
+            && (self.set)(unused, Some(corrected.as_ref()), place).is_ok()
+        {
+            return fault.help(format!("use {corrected}"));
+        }
+        fault
     }
 }
 
@@ -333,10 +337,10 @@ impl TypedOptions {
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
-                if let Some(on) = higher.on(on)
+                if let Some(place) = higher.on(on)
                     && let Some(name) = self.turn_off(off)
                 {
-                    let text = format!("{name} has no effect, because {on} is set, and {why}");
+                    let text = format!("{name} has no effect, because {place} is set, and {why}");
                     self.notices.push(Record::note(text));
                 }
             }
@@ -346,7 +350,6 @@ impl TypedOptions {
             // It is obvious that `--verbose` turns off `--quiet`, so this gets no note.
             self.turn_off(OptionId::Quiet);
         }
-
         // An external id is sent only with a role from the same place.
         if let Some(role) = higher.on(OptionId::RoleArn)
             && let Some(name) = self.turn_off(OptionId::ExternalId)
@@ -355,26 +358,29 @@ impl TypedOptions {
             self.notices
                 .push(Record::warning(text).help("set both in the same place"));
         }
-        if higher
-            .on(OptionId::CleanEnv)
-            .or(higher.place(OptionId::Pass))
-            .is_some()
-            && let Some(pass) = self.pass.take()
-        {
+        self.ignore_pass_below(higher);
+        if cfg!(not(target_os = "linux")) {
+            for option in NEEDS_LINUX {
+                if let Some(name) = self.turn_off(option) {
+                    let text = format!("{name} has no effect, because it requires Linux");
+                    self.notices.push(Record::note(text));
+                }
+            }
+        }
+    }
+
+    /// Turns off this `pass` if `higher` has `clean-env` or `pass`, because it must not weaken
+    /// them.
+    fn ignore_pass_below(&mut self, higher: &Self) {
+        let is_ignored =
+            higher.on(OptionId::CleanEnv).is_some() || higher.place(OptionId::Pass).is_some();
+        if is_ignored && let Some(pass) = self.pass.take() {
             self.ignored_pass.extend(pass.value);
         }
         // `pass: []` is meant to replace every `pass` with lower precedence, so ignored patterns
         // need no warning.
         if value(&higher.pass).is_some_and(|pass| pass.is_empty()) {
             self.ignored_pass.clear();
-        }
-
-        let is_linux = cfg!(target_os = "linux");
-        for option in NEEDS_LINUX {
-            if !is_linux && let Some(name) = self.turn_off(option) {
-                let text = format!("{name} has no effect, because it requires Linux");
-                self.notices.push(Record::note(text));
-            }
         }
     }
 

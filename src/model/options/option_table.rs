@@ -473,12 +473,13 @@ const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 /// An agent on a different host must use https, because requests to it contain a token, and its
 /// answers contain secrets.
 fn parse_agent(value: &OsStr) -> Parsed<AgentChoice> {
-    let text = match value.to_str() {
-        Some("0" | "false") => return Ok(AgentChoice::Off),
-        Some("1" | "true") => Some(DEFAULT_AGENT),
+    let url = match value.to_str().unwrap_or_default() {
+        "0" | "false" => return Ok(AgentChoice::Off),
+        "1" | "true" => DEFAULT_AGENT,
         other => other,
     };
-    text.and_then(|text| HttpUrl::parse_endpoint(text).ok())
+    HttpUrl::parse_endpoint(url)
+        .ok()
         .filter(|url| is_loopback(url.uri()) || url.is_https())
         .map(AgentChoice::At)
         .ok_or(
@@ -523,11 +524,15 @@ fn parse_poll_interval(value: &OsStr) -> Parsed<Duration> {
 
 /// Parses `restart`, `exit` or `signal=NAME`.
 fn parse_on_rotation(mode: &str) -> Parsed<OnRotation> {
-    match (mode, mode.strip_prefix("signal=").map(SignalNumber::parse)) {
-        ("restart", _) => Ok(OnRotation::Restart),
-        ("exit", _) => Ok(OnRotation::Exit),
-        (_, Some(Ok(signal))) => Ok(OnRotation::Signal(signal)),
-        _ => Err("restart, exit or signal=NAME, such as signal=HUP"),
+    let expected = "restart, exit or signal=NAME, such as signal=HUP";
+    match mode {
+        "restart" => Ok(OnRotation::Restart),
+        "exit" => Ok(OnRotation::Exit),
+        _ => {
+            let name = mode.strip_prefix("signal=").ok_or(expected)?;
+            let signal = SignalNumber::parse(name).map_err(|_| expected)?;
+            Ok(OnRotation::Signal(signal))
+        }
     }
 }
 
