@@ -414,11 +414,7 @@ impl Lookup<'_> {
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Unplanned> {
         let alias = self.alias(reference, subject);
         let id = alias.map_or(&reference.secret, |alias| &alias.id);
-        let empty = optional_variable(id).filter(|name| {
-            let may_be_left_out = subject.origin != Origin::Argument(Argument::Get);
-            may_be_left_out && self.inherited.non_empty(name).is_none()
-        });
-        let Some(name) = empty else {
+        let Some(name) = self.empty_optional_variable(id, subject) else {
             return reference
                 .locate(alias, self.inherited)
                 .map_err(|fault| self.refuse(subject, fault.about("the reference")));
@@ -426,15 +422,26 @@ impl Lookup<'_> {
         // The variable is empty. To find mistakes in the rest of the reference, use NAME itself as
         // the name of the secret.
         let (store, _) = Store::split_prefix(id);
-        let alias = Alias {
+        let stand_in = Alias {
             id: format!("{}{name}", store.prefix()),
             ..alias.cloned().unwrap_or_default()
         };
         let name = name.to_owned();
         reference
-            .locate(Some(&alias), self.inherited)
+            .locate(Some(&stand_in), self.inherited)
             .map_err(|fault| self.refuse(subject, fault.about("the reference")))?;
         Err(Unplanned::EmptyVariable(name))
+    }
+
+    /// NAME, if an id is `${NAME:-}`, the variable is empty or not set, and the entry can be left
+    /// out. The only entry of `get` can't be left out.
+    fn empty_optional_variable<'t>(&self, id: &'t str, subject: &Subject) -> Option<&'t str> {
+        let name = optional_variable(id)?;
+        let is_only_entry = subject.origin == Origin::Argument(Argument::Get);
+        if is_only_entry || self.inherited.non_empty(name).is_some() {
+            return None;
+        }
+        Some(name)
     }
 
     /// The alias that a reference names, if any. A reference in an inherited variable can't use
@@ -496,7 +503,10 @@ impl Lookup<'_> {
                 }
             });
         }
-        unplanned.map_or(Ok(planned), Err)
+        match unplanned {
+            Some(reason) => Err(reason),
+            None => Ok(planned),
+        }
     }
 
     fn unknown_name(&self, name: &str) -> Fault {
