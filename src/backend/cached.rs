@@ -313,7 +313,7 @@ impl Cached {
                     self.unusable
                         .entry(what)
                         .or_default()
-                        .insert(locator.noun());
+                        .insert(locator.noun_phrase());
                 }
             }
         }
@@ -363,7 +363,7 @@ impl Cached {
             self.unusable
                 .entry(what)
                 .or_default()
-                .insert(locator.noun());
+                .insert(locator.noun_phrase());
         }
     }
 }

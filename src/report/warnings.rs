@@ -76,7 +76,7 @@ pub fn replacement_warnings(values: &Values) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in &values.fetched {
         let Ok(document) = answer else { continue };
-        let name = locator.noun();
+        let name = locator.noun_phrase();
         let (failure, source, mut note) = if let Some(cached) = &document.cached {
             let cached_age = age(cached.age.as_secs());
             let note = format!("the cached value of {name} is {cached_age} old");

@@ -106,7 +106,7 @@ impl Fingerprint {
                         id: locator.written_id(),
                         version_id: document.version_id.clone(),
                     };
-                    fingerprint.secrets.insert(locator.noun(), secret);
+                    fingerprint.secrets.insert(locator.noun_phrase(), secret);
                 }
             }
             // In the list, an `env-from` object comes after its keys, which share its rank, so only
@@ -236,7 +236,7 @@ impl HashedValue {
         let reads: Vec<String> = outcome
             .read_from()
             .iter()
-            .map(|read| read.locator.noun())
+            .map(|read| read.locator.noun_phrase())
             .collect();
         Some(Self {
             label: outcome.subject.label.to_string(),

@@ -407,7 +407,10 @@ impl<'p> Group<'_, 'p> {
         if let (Some(help), Some(forms)) = (&mut help, &common.other_forms) {
             *help = as_sentences(help, forms);
         }
-        let label = common.status.map_or(Label::Warning, |_| Label::Error);
+        let label = match common.status {
+            Some(_) => Label::Error,
+            None => Label::Warning,
+        };
         let mut record = Record::new(label, self.text())
             .with_aws_says(common.aws_says.map(|says| says + &common.details))
             .notes(common.notes)
@@ -584,7 +587,7 @@ impl About {
     pub fn without_version(locator: &Locator) -> Self {
         Self {
             locator: locator.clone(),
-            name: locator.noun(),
+            name: locator.noun_phrase(),
         }
     }
 

@@ -98,7 +98,7 @@ impl<R> Locator<R> {
     }
 
     /// For a sentence, with credentials masked: `the secret "prod/db"`, `the path "/prod/"`.
-    pub fn noun(&self) -> String {
+    pub fn noun_phrase(&self) -> String {
         let id = shown(&self.id.to_string());
         if self.is_path() {
             return format!("the path \"{id}\"");
@@ -292,29 +292,31 @@ const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 impl Version {
     /// Checks the version against AWS's rules for this store.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
-        use Store::{ParameterStore, SecretsManager};
-        Err(match (store, self.stage(), self.id()) {
-            (_, Some(stage), _) if stage.chars().count() > MAX_STAGE_LENGTH => {
-                "has a staging label that is longer than 256 characters"
+        let label = self.label().unwrap_or_default();
+        if label.chars().count() > MAX_STAGE_LENGTH {
+            return Err("has a staging label that is longer than 256 characters");
+        }
+        match (store, self.id()) {
+            (Store::SecretsManager, Some(id)) if !ID_LENGTHS.contains(&id.chars().count()) => {
+                Err("has a version id that isn't 32 to 64 characters long")
             }
-            (SecretsManager, _, Some(id)) if !ID_LENGTHS.contains(&id.chars().count()) => {
-                "has a version id that isn't 32 to 64 characters long"
+            (Store::ParameterStore, Some(_)) if self.label.is_some() => {
+                Err("has both a label and a version, but a parameter can have only one of them")
             }
-            (ParameterStore, Some(_), Some(_)) => {
-                "has both a label and a version, but a parameter can have only one of them"
-            }
-            (ParameterStore, Some(label), _) if label.starts_with(|c: char| c.is_ascii_digit()) => {
-                "has a label that begins with a digit (write one more colon before a version: ssm:/NAME:::3)"
-            }
-            // AWS's version numbers are signed 64-bit integers without a plus sign, which `parse`
-            // accepts.
-            (ParameterStore, _, Some(id))
+            // AWS's version numbers are signed 64-bit integers. They have no plus sign, but `parse`
+            // would accept one.
+            (Store::ParameterStore, Some(id))
                 if id.starts_with('+') || !id.parse::<i64>().is_ok_and(|n| n > 0) =>
             {
-                "has a version that isn't a positive number"
+                Err("has a version that isn't a positive number")
             }
-            (SecretsManager | ParameterStore, _, _) => return Ok(()),
-        })
+            (Store::ParameterStore, None) if label.starts_with(|c: char| c.is_ascii_digit()) => {
+                Err(
+                    "has a label that begins with a digit (write one more colon before a version: ssm:/NAME:::3)",
+                )
+            }
+            (Store::SecretsManager | Store::ParameterStore, _) => Ok(()),
+        }
     }
 
     pub const CURRENT: Self = Self {

@@ -38,7 +38,7 @@ impl FetchError {
             locator: &reference.locator,
             subject,
         };
-        let mut notes = self.region_notes(&reference.locator.noun());
+        let mut notes = self.region_notes(&reference.locator.noun_phrase());
         notes.extend_from_slice(&self.notes);
         match &self.caller {
             DeniedCaller::Arn(arn) => notes.push(format!("the caller is {arn}")),
