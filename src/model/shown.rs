@@ -260,10 +260,13 @@ pub fn some_of(names: &[String]) -> String {
 /// includes names that can't be shown.
 pub fn first_of(names: &[String], total: usize) -> String {
     let first = &names[..names.len().min(MOST_NAMES)];
+    if first.len() < total {
+        return [first, &["…".to_owned()]].concat().join(", ");
+    }
     match first {
-        _ if first.len() < total => [first, &["…".to_owned()]].concat().join(", "),
-        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        _ => first.concat(),
+        [] => String::new(),
+        [only] => only.clone(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
     }
 }
 

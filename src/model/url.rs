@@ -125,11 +125,9 @@ pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
     if password.is_empty() || password == NO_PASSWORD {
         found.push(user);
     }
-    if let Some((_, after_user)) = rest.split_once(':')
-        && login.contains(':')
-    {
-        for (end, _) in after_user.match_indices('@') {
-            found.push(&after_user[..end]);
+    if let Some(from_password) = rest[user.len()..].strip_prefix(':') {
+        for (end, _) in from_password.match_indices('@') {
+            found.push(&from_password[..end]);
         }
     }
     found

@@ -189,8 +189,8 @@ pub fn aws_domain(host: &str) -> Option<&'static str> {
 /// its FIPS endpoint or its VPC endpoint. Other names in these domains, such as those of buckets,
 /// belong to AWS's customers.
 pub fn is_aws_api(host: &str, api: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix('.').unwrap_or(&host);
+    let lower = host.to_ascii_lowercase();
+    let host = lower.strip_suffix('.').unwrap_or(&lower);
     let Some(mut name) = aws_domain(host).and_then(|domain| host.strip_suffix(domain)) else {
         return false;
     };
@@ -201,11 +201,12 @@ pub fn is_aws_api(host: &str, api: &str) -> bool {
         }
         name = rest;
     }
-    let region = name
-        .strip_prefix(api)
-        .map(|rest| rest.strip_prefix("-fips").unwrap_or(rest))
-        .and_then(|rest| rest.strip_prefix('.'));
-    region
+    let Some(after_api) = name.strip_prefix(api) else {
+        return false;
+    };
+    let after_fips = after_api.strip_prefix("-fips").unwrap_or(after_api);
+    after_fips
+        .strip_prefix('.')
         .and_then(Region::parse)
         .is_some_and(|region| region.partition().is_some())
 }

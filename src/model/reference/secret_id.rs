@@ -139,12 +139,12 @@ impl SecretId {
             // Nothing is left if `name` comes from a complete ARN, which includes the ending.
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
-        is_in_arn(self.name())
-            && name.is_none_or(|name| {
-                // After a complete ARN, `self.name()` has the random ending, but the answer's name
-                // doesn't.
-                is_in_arn(name) && (name == self.name() || full_name == self.name())
-            })
+        if !is_in_arn(self.name()) {
+            return false;
+        }
+        let Some(name) = name else { return true };
+        // In a complete ARN, `self.name()` has the random ending, but the answer's name doesn't.
+        is_in_arn(name) && (name == self.name() || full_name == self.name())
     }
 }
 
@@ -223,12 +223,10 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     // Without an account, a field is probably missing, so the others are in the wrong places. Only
     // AWS's public parameters have no account.
     let has_account = arn.account().is_some() || text.contains("::parameter/aws/service/");
-    let has_fields = has_account && arn.has_partition() && has_region;
-    let name = arn
-        .resource()
-        .strip_prefix(prefix)
-        .filter(|name| has_fields && !name.is_empty())
-        .ok_or_else(incomplete_arn)?;
+    let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
+    if !has_account || !has_region || !arn.has_partition() || name.is_empty() {
+        return Err(incomplete_arn());
+    }
     if !is_legal_name(store, name) {
         return Err(Fault::new(ILLEGAL_CHARACTER));
     }
@@ -251,8 +249,8 @@ pub const EMPTY_PIECE: &str = "a shell variable was probably empty";
 
 /// True for `prod//db`, `/db` and `prod/`, in which a part of the name is probably missing.
 pub fn has_empty_piece(name: &str) -> bool {
-    let (before, after) = name.split_once('/').unwrap_or(("-", "-"));
-    name.contains("//") || !after.contains('/') && (before.is_empty() || after.is_empty())
+    let has_one_slash = name.matches('/').count() == 1;
+    name.contains("//") || has_one_slash && (name.starts_with('/') || name.ends_with('/'))
 }
 
 /// The error for two slashes in a row, which AWS allows only in secrets' names. For another tool's
