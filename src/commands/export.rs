@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::export_formats::{export as export_variables, masks, variables};
 use super::output::{output_file, refuse_terminal, write_file};
-use super::read::subcommand_values;
+use super::read::{prepare_and_read, values_report};
 use super::task::Task;
 use crate::deliver::{AppendedFile, NamedBy};
 use crate::exec;
@@ -14,7 +14,7 @@ use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
 use crate::model::message::Problem;
-use crate::model::outcome::{FileValue, Values};
+use crate::model::outcome::FileValue;
 use crate::report::{self, Record, Report, terminal, value_or_add};
 
 /// Where the text goes. An existing file is replaced, except for GitHub's file, to which the
@@ -45,9 +45,10 @@ pub fn export(
     // Continue after an error, so that the report lists all errors.
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
-    let (Values { outcomes, .. }, mut report) =
-        subcommand_values(inputs, Task::EXPORT, inherited, "nothing was exported")?;
-    let variables = variables(&outcomes, exec::argument_limits());
+    let (prepared, values) = prepare_and_read(inputs, Task::EXPORT, inherited)?;
+    let mut report = values_report(&prepared, &values, "nothing was exported");
+    let outcomes = &values.outcomes;
+    let variables = variables(outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
     let text = value_or_add(exported, &mut report.problems);
     let (Some(text), Some(destination)) = (text, destination) else {
@@ -67,7 +68,7 @@ pub fn export(
         Destination::Output => terminal::output_whole(text.expose())?,
         Destination::File(path) => write_file(path, text, Mode(0o600))?,
         Destination::Github(file) => {
-            let (masks, warning) = masks(&outcomes);
+            let (masks, warning) = masks(outcomes);
             notices.extend(warning);
             // Open the file first: if that fails, no masks should be printed.
             let opened = file

@@ -1,7 +1,7 @@
 //! `secrets-exec get`: prints one value, byte for byte.
 
 use super::output::refuse_terminal;
-use super::read::subcommand_values;
+use super::read::{prepare_and_read, values_report};
 use super::task::Task;
 use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
@@ -12,8 +12,8 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<Ve
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
-    let (values, report) = subcommand_values(inputs, Task::GET, inherited, "nothing was printed")?;
-    let mut notices = report.into_result()?;
+    let (prepared, values) = prepare_and_read(inputs, Task::GET, inherited)?;
+    let mut notices = values_report(&prepared, &values, "nothing was printed").into_result()?;
 
     notices.extend(report::value_warnings(&values.outcomes.list));
     // The plan has only one entry.

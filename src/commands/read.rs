@@ -39,27 +39,30 @@ use crate::report::{self, Record, Report};
 use crate::resolve::{inherited_warning, resolve, suggest_names};
 use crate::time::{Deadline, Progress};
 
-/// Reads every value, for a subcommand that prints the values itself. The report has the notices,
-/// and a problem for each value that can't be read or used. After several problems, its last line
-/// is `consequence`, such as `nothing was printed`.
-pub(super) fn subcommand_values(
+/// Makes the plan and reads its values, for a subcommand that prints them itself. If only some
+/// values can't be read, the result is `Ok`, and [`values_report`] has the errors.
+pub(super) fn prepare_and_read(
     inputs: Inputs,
     task: Task,
     inherited: &Inherited,
-    consequence: &str,
-) -> Result<(Values, Report), Report> {
+) -> Result<(Prepared, Values), Report> {
     let options = inputs.options.to_options(inherited);
-    let (prepared, values) = worker::run(&options, inherited, |deadline| {
+    worker::run(&options, inherited, |deadline| {
         let prepared = prepare(inputs, task, inherited, deadline)?;
         let values = read_values(&prepared, deadline)?;
         Ok((prepared, values))
-    })?;
+    })
+}
+
+/// The notices about the values, and a problem for each value that can't be read or used. After
+/// several problems, the last line is `consequence`, such as `nothing was printed`.
+pub(super) fn values_report(prepared: &Prepared, values: &Values, consequence: &str) -> Report {
     let mut report = Report::from_values(values.problems(exec::argument_limits()), consequence);
-    report.notices = reading_notices(&prepared, &values);
+    report.notices = reading_notices(prepared, values);
     if prepared.options.verbose && report.is_empty() {
-        report.notices.extend(report::account(&values));
+        report.notices.extend(report::account(values));
     }
-    Ok((values, report))
+    report
 }
 
 /// Fetches and resolves everything in the plan. If only some values can't be read, the result is
