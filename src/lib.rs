@@ -120,7 +120,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             terminal::output(text)?;
             Vec::new()
         }
-        Invocation::Get(inputs, arguments) => get(*inputs, arguments.reveal, inherited)?,
+        Invocation::Get(inputs, arguments) => get(*inputs, &arguments, inherited)?,
         Invocation::Check(inputs, command, arguments) => {
             check(*inputs, command.as_ref(), arguments, inherited)?
         }

@@ -14,7 +14,7 @@ use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
 use crate::model::message::Problem;
-use crate::model::outcome::FileValue;
+use crate::model::outcome::{FileValue, Outcomes};
 use crate::report::{self, Record, Report, terminal, value_or_add};
 
 /// Where the text goes. An existing file is replaced, except for GitHub's file, to which the
@@ -22,8 +22,10 @@ use crate::report::{self, Record, Report, terminal, value_or_add};
 enum Destination {
     Output,
     File(PathBuf),
-    /// Standard output gets the masks (`::add-mask::`), and the file gets the variables.
-    Github(Option<(PathBuf, NamedBy)>),
+    /// Standard output gets only the masks (`::add-mask::`).
+    GithubMasks,
+    /// Standard output gets the masks, and the file gets the variables.
+    Github(PathBuf, NamedBy),
 }
 
 /// Prints the variables or writes them to a file. For GitHub, also prints the masks.
@@ -37,16 +39,18 @@ pub fn export(
 ) -> Result<Vec<Record>, Report> {
     let found = destination(arguments, inherited);
     // The masks for GitHub contain the values, and they always go to standard output.
-    if !matches!(found, Ok(Destination::File(_))) {
+    let prints_values = !matches!(found, Ok(Destination::File(_)));
+    if prints_values && !arguments.reveal {
         let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
-        let refused = refuse_terminal(arguments.reveal, remedy);
-        inputs.errors.extend(refused.err());
+        inputs.errors.extend(refuse_terminal(remedy).err());
     }
     // Continue after an error, so that the report lists all errors.
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
     let (prepared, values) = prepare_and_read(inputs, Task::EXPORT, inherited)?;
     let mut report = values_report(&prepared, &values, "nothing was exported");
+    // Wipe everything that isn't printed, because the output may wait for its reader.
+    drop((prepared, values.fetched));
     let outcomes = &values.outcomes;
     let variables = variables(outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
@@ -67,22 +71,24 @@ pub fn export(
     match destination {
         Destination::Output => terminal::output_whole(text.expose())?,
         Destination::File(path) => write_file(path, text, Mode(0o600))?,
-        Destination::Github(file) => {
-            let (masks, warning) = masks(outcomes);
-            notices.extend(warning);
+        Destination::GithubMasks => notices.extend(print_masks(outcomes)?),
+        Destination::Github(path, named_by) => {
             // Open the file first: if that fails, no masks should be printed.
-            let opened = file
-                .map(|(path, named_by)| AppendedFile::open(&path, named_by))
-                .transpose()?;
+            let file = AppendedFile::open(&path, named_by)?;
             // Print the masks before appending anything: without them, GitHub would show the values
             // in the job's log.
-            terminal::output_whole(masks.expose())?;
-            if let Some(file) = opened {
-                file.append(&text)?;
-            }
+            notices.extend(print_masks(outcomes)?);
+            file.append(&text)?;
         }
     }
     Ok(notices)
+}
+
+/// Prints the masks, and makes a warning about values with lines that are too short to mask.
+fn print_masks(outcomes: &Outcomes) -> Result<Option<Record>, Problem> {
+    let (masks, warning) = masks(outcomes);
+    terminal::output_whole(masks.expose())?;
+    Ok(warning)
 }
 
 /// With `--format github`, the variables always go to a file: the one that `--output` names or,
@@ -104,20 +110,18 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         return Err(Problem::usage(text).help(help));
     }
     if arguments.format == GithubMasks {
-        return Ok(Destination::Github(None));
+        return Ok(Destination::GithubMasks);
     }
-    let file = if let Some(path) = output {
-        (path, NamedBy::User)
-    } else if let Some(path) = inherited.non_empty("GITHUB_ENV") {
-        (path.into(), NamedBy::Runner)
-    } else {
-        let text =
-            "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables";
-        let help =
-            "name the file with --output FILE, or print only the masks with --format github-masks";
-        return Err(Problem::usage(text).help(help));
-    };
-    Ok(Destination::Github(Some(file)))
+    if let Some(path) = output {
+        return Ok(Destination::Github(path, NamedBy::User));
+    }
+    if let Some(path) = inherited.non_empty("GITHUB_ENV") {
+        return Ok(Destination::Github(path.into(), NamedBy::Runner));
+    }
+    let text = "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables";
+    let help =
+        "name the file with --output FILE, or print only the masks with --format github-masks";
+    Err(Problem::usage(text).help(help))
 }
 
 fn unwritten_file_warning(file: FileValue<'_>) -> Record {

@@ -32,9 +32,9 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
         return Err(Problem::configuration(text).help(help).into());
     }
     let has_values = arguments.values || arguments.for_local;
-    if has_values {
+    if has_values && output.is_none() && !arguments.reveal {
         let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
-        refuse_terminal(arguments.reveal || output.is_some(), remedy)?;
+        refuse_terminal(remedy)?;
     }
 
     let file = read_env_file(arguments)?;

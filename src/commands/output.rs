@@ -9,9 +9,9 @@ use crate::model::message::Problem;
 use crate::model::outcome::FileValue;
 use crate::report::{Report, terminal};
 
-/// Refuses to print values on a terminal, unless `reveal` is set. `remedy` becomes the help.
-pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
-    if reveal || !terminal::is_output_terminal() {
+/// Fails if values would be printed on a terminal. `remedy` becomes the help.
+pub(super) fn refuse_terminal(remedy: &str) -> Result<(), Problem> {
+    if !terminal::is_output_terminal() {
         return Ok(());
     }
     let text = "standard output is a terminal, so secrets would be visible on the screen";

@@ -14,7 +14,7 @@ mod man_page;
 mod usage;
 
 pub use command::{
-    CheckArguments, ExportArguments, ExportFormat, MigrateArguments, PolicyArguments,
+    CheckArguments, ExportArguments, ExportFormat, GetArguments, MigrateArguments, PolicyArguments,
 };
 
 use std::ffi::{OsStr, OsString};
@@ -35,8 +35,8 @@ use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions, 
 use crate::model::plan::Layer;
 use crate::model::reference::Arn;
 use command::{
-    CompletionsArguments, GetArguments, InstallArguments, MAN_PAGE, SCHEMA, Subcommand,
-    SubcommandId, completion_script, find_subcommand, short_help, with_program, with_variables,
+    CompletionsArguments, InstallArguments, MAN_PAGE, SCHEMA, Subcommand, SubcommandId,
+    completion_script, find_subcommand, short_help, with_program, with_variables,
 };
 use entries::{parse_entry, parse_env_from, parse_get};
 
