@@ -233,7 +233,7 @@ impl Spared {
     /// Collects the children that exist now. Includes our own group, because the command gets
     /// another one, but not our session, which the command shares.
     pub fn new() -> Self {
-        let children: BTreeSet<Pid> = children("self").into_iter().collect();
+        let children: BTreeSet<Pid> = own_children().into_iter().collect();
         let mut groups = BTreeSet::from([getpgrp()]);
         let mut sessions = BTreeSet::new();
         for child in &children {
@@ -252,16 +252,22 @@ impl Spared {
 
     /// The adopted children that the command left behind. Empty if the system can't list children.
     pub fn other_children(&self) -> Vec<Pid> {
-        let mut others = children("self");
-        others.retain(|child| {
-            let group = getpgid(Some(*child));
-            let session = getsid(Some(*child));
-            !self.children.contains(child)
-                && !group.is_ok_and(|group| self.groups.contains(&group))
-                && !session.is_ok_and(|session| self.sessions.contains(&session))
-        });
+        let mut others = own_children();
+        others.retain(|child| !self.spares(*child));
         others
     }
+
+    fn spares(&self, child: Pid) -> bool {
+        let group = getpgid(Some(child));
+        let session = getsid(Some(child));
+        self.children.contains(&child)
+            || group.is_ok_and(|group| self.groups.contains(&group))
+            || session.is_ok_and(|session| self.sessions.contains(&session))
+    }
+}
+
+fn own_children() -> Vec<Pid> {
+    children("self")
 }
 
 /// The command's process group, until its last process has been reaped.
@@ -304,12 +310,11 @@ impl Job {
         let group = self.group?;
         // kill(2) succeeds if at least one process of the group gets the signal.
         let refused = send_signal(-group.as_raw(), signal);
-        match self.leader {
-            Some(leader) if signal == SignalNumber::KILL || getpgid(Some(leader)) != Ok(group) => {
-                self.signal(signal)
-            }
-            _ => refused,
+        let leader = self.leader;
+        if leader.is_some() && (signal == SignalNumber::KILL || getpgid(leader) != Ok(group)) {
+            return self.signal(signal);
         }
+        refused
     }
 
     /// Records that the command has been reaped, and takes back the terminal.
@@ -365,11 +370,17 @@ impl Job {
             return;
         }
         self.take_terminal();
-        // Stop the whole process group, as the terminal does with a job. But a user sends SIGSTOP
-        // to a single process, and without a controlling terminal, the group isn't a shell's job.
-        let stops_group = signal != SignalNumber::STOP && terminal.is_ok();
+        // Stop the whole process group, as the terminal does with a job. But stop only this process
+        // after SIGSTOP, which a user sends to a single process, and without a controlling
+        // terminal, because the group then isn't a shell's job.
+        let target = if signal == SignalNumber::STOP || terminal.is_err() {
+            getpid().as_raw()
+        } else {
+            OWN_GROUP
+        };
+        let was_stopped = stop(target, signal);
         let stays_stopped = needs_terminal || signal == SignalNumber::STOP;
-        if !stop_by(signal, stops_group) && !stays_stopped {
+        if !was_stopped && !stays_stopped {
             self.signal_group(SignalNumber::CONT);
         }
     }
@@ -427,20 +438,22 @@ impl Signals {
     }
 }
 
-/// Stops this process, and returns once SIGCONT, which stays pending, has continued it. With
-/// `stops_group`, stops the whole group, because a shell treats a job as stopped only if all of its
-/// processes are.
+/// This process's group, as a target of kill(2).
+const OWN_GROUP: i32 = 0;
+
+/// Stops this process or, with [`OWN_GROUP`], its whole group, because a shell treats a job as
+/// stopped only if all of its processes are. Returns once SIGCONT, which stays pending, has
+/// continued this process.
 ///
 /// Returns false if this process is PID 1 or in an orphaned process group: the kernel then discards
 /// the signal.
-fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
+fn stop(target: i32, signal: SignalNumber) -> bool {
     // Send SIGTSTP instead of SIGSTOP. SIGSTOP would stop even an orphaned process group, as in a
     // container or a service, and nobody would continue the group.
     let stop_signal = match signal {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,
     };
-    let target = if stops_group { 0 } else { getpid().as_raw() };
     send_signal(target, stop_signal);
 
     // This process has only one thread, so it gets the signal before `thread_unblock` returns.
