@@ -182,16 +182,18 @@ impl Fingerprint {
         let mut texts = Vec::new();
         let mut secrets = Vec::new();
         for name in names {
-            let [old, new] = [self, later].map(|side| side.secrets.get(name));
+            let old = self.secrets.get(name);
+            let new = later.secrets.get(name);
             let Some(read) = new.or(old) else { continue };
-            if old != new {
-                let [old, new] = [old, new].map(|secret| secret?.version_id.as_deref());
-                let versions = [old, new]
-                    .map(|version| shown_version(version.unwrap_or("none")))
-                    .join(" -> ");
-                texts.push(format!("{name}, version {versions}"));
-                secrets.push(json!({"id": read.id, "old_version": old, "new_version": new}));
+            if old == new {
+                continue;
             }
+            let old_id = old.and_then(|secret| secret.version_id.as_deref());
+            let new_id = new.and_then(|secret| secret.version_id.as_deref());
+            let shown_old = shown_version(old_id.unwrap_or("none"));
+            let shown_new = shown_version(new_id.unwrap_or("none"));
+            texts.push(format!("{name}, version {shown_old} -> {shown_new}"));
+            secrets.push(json!({"id": read.id, "old_version": old_id, "new_version": new_id}));
         }
 
         if !texts.is_empty() {
@@ -265,16 +267,22 @@ impl HashedValue {
         if later.empty_objects.contains(&self.rank) {
             return true;
         }
-        match new {
-            _ if self.lookups.iter().all(|lack| lack.is_blank) => false,
-            Some(new) if new.hash == self.hash => false,
-            Some(new) if (new.rank, new.is_default) > (self.rank, self.is_default) => true,
-            Some(new) => self
-                .lookups
-                .iter()
-                .zip(&new.lookups)
-                .any(|(old, new)| new > old),
-            None => self.hides_inherited,
+        if self.lookups.iter().all(|lookup| lookup.is_blank) {
+            return false;
         }
+        let Some(new) = new else {
+            return self.hides_inherited;
+        };
+        if new.hash == self.hash {
+            return false;
+        }
+        let becomes_default = new.rank == self.rank && new.is_default && !self.is_default;
+        if new.rank > self.rank || becomes_default {
+            return true;
+        }
+        self.lookups
+            .iter()
+            .zip(&new.lookups)
+            .any(|(before, after)| after > before)
     }
 }
