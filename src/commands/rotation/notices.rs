@@ -60,6 +60,7 @@ impl Notices<'_> {
     /// Prints a notice that the state machine ordered.
     pub fn report(&self, notice: Notice) {
         let Self { command, pid, .. } = self;
+        let clause = &self.change.clause;
         let not_allowed = format!(
             "because {command} runs as another user, and secrets-exec isn't allowed to signal it"
         );
@@ -68,32 +69,37 @@ impl Notices<'_> {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Restarted => {
                 // The note before the restart already said what changed.
-                Record::note(format!("{command} was restarted"))
-                    .event("restarted")
-                    .with("variables", self.change.labels.clone())
+                self.change_note("restarted", format!("{command} was restarted"))
                     .with("pid", pid.as_raw())
             }
             // The trial printed the errors.
-            Notice::NotRestarted => self
-                .consequence(
-                    "not_restarted",
-                    "was stopped",
-                    ", but can't be started again",
-                )
-                .with_label(Label::Warning),
+            Notice::NotRestarted => {
+                let text =
+                    format!("{command} was stopped, because {clause}, but can't be started again");
+                self.change_note("not_restarted", text)
+                    .with_label(Label::Warning)
+            }
             Notice::Signalled(signal) => self
-                .consequence("signalled", &format!("got {signal}"), "")
+                .change_note(
+                    "signalled",
+                    format!("{command} got {signal}, because {clause}"),
+                )
                 .with("signal", signal.to_string()),
             Notice::Ended(status) => self.end_record(status),
             Notice::Stopping if self.rotation.on_rotation == OnRotation::Restart => {
-                self.consequence("stopping", "is being restarted", "")
+                let text = format!("{command} is being restarted, because {clause}");
+                self.change_note("stopping", text)
             }
-            Notice::Stopping => self.consequence("stopping", "is being stopped", ""),
+            Notice::Stopping => {
+                let text = format!("{command} is being stopped, because {clause}");
+                self.change_note("stopping", text)
+            }
             Notice::Exiting => {
                 let status = Status::Temporary as u8;
-                let ending = format!("; secrets-exec exits with status {status}");
-                self.consequence("exiting", "was stopped", &ending)
-                    .with("status", status)
+                let text = format!(
+                    "{command} was stopped, because {clause}; secrets-exec exits with status {status}"
+                );
+                self.change_note("exiting", text).with("status", status)
             }
             Notice::Cancelled => {
                 let note = Record::note(format!("SIGTERM arrived, so {command} isn't restarted"));
@@ -155,22 +161,17 @@ impl Notices<'_> {
             .with("status", status.code())
             .with_some("signal", signal.map(|signal| signal.to_string()));
         let sent = self.rotation.on_rotation.signal();
-        if sent.is_none() || signal != sent || sent == Some(SignalNumber::TERM) {
-            return record.detail();
+        if sent.is_some() && signal == sent && sent != Some(SignalNumber::TERM) {
+            let help = format!("use a signal that {command} handles, or --on-rotation restart");
+            return record.help(help).with_label(Label::Warning);
         }
-        let help = format!("use a signal that {command} handles, or --on-rotation restart");
-        record.help(help).with_label(Label::Warning)
+        record.detail()
     }
 
-    /// A note such as `"node" was stopped, because DB_PASSWORD changed (…); secrets-exec exits with
-    /// status 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the
-    /// semicolon.
-    fn consequence(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
-        let Change { labels, clause, .. } = &self.change;
-        let text = format!("{} {predicate}, because {clause}{ending}", self.command);
+    fn change_note(&self, event: &'static str, text: String) -> Record {
         Record::note(text)
             .event(event)
-            .with("variables", labels.clone())
+            .with("variables", self.change.labels.clone())
     }
 
     pub(super) fn report_errors(&self, errors: Vec<Problem>) {
