@@ -61,8 +61,9 @@ pub fn check(
     let (findings, mut report) = match read {
         Ok(checked) => checked.examine(command.as_ref()),
         Err(mut report) => {
-            let unfound = command.as_ref().and_then(FoundCommand::problem);
-            report.problems.splice(0..0, unfound);
+            if let Some(problem) = command.as_ref().and_then(FoundCommand::problem) {
+                report.problems.insert(0, problem);
+            }
             let findings = Findings {
                 command: command.as_ref().map(FoundCommand::row),
                 ..Findings::default()
@@ -71,11 +72,17 @@ pub fn check(
         }
     };
 
-    let printed = if arguments.json {
-        findings.json(report.records(), report.exit_status())
+    let mut printed;
+    if arguments.json {
+        printed = findings.json(report.records(), report.exit_status());
     } else {
-        tables(&findings, !report.is_empty(), terminal::table_screen())
-    };
+        let screen = terminal::table_screen();
+        printed = tables(&findings, screen);
+        if screen.is_some() && !report.is_empty() {
+            // A blank line separates the tables from the errors printed below them.
+            printed.push('\n');
+        }
+    }
     report.problems.extend(terminal::output(&printed).err());
     report.into_result()
 }

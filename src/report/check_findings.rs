@@ -129,10 +129,14 @@ impl From<&DescribedSecret> for SecretRow {
 
 fn rotation_text(description: &Description) -> String {
     let rotation = &description.rotation;
+    if description.deleted.is_some() {
+        return "marked-for-deletion".to_owned();
+    }
+    if !rotation.is_enabled {
+        return "off".to_owned();
+    }
     let overdue = if rotation.is_overdue { "overdue, " } else { "" };
     match (rotation.every_days, &rotation.schedule) {
-        _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
-        _ if !rotation.is_enabled => "off".to_owned(),
         (Some(1), _) => format!("{overdue}every day"),
         (Some(days), _) => format!("{overdue}every {days} days"),
         (None, Some(schedule)) => format!("{overdue}{schedule}"),
@@ -259,19 +263,20 @@ fn values_table(lines: &[ValueLine<'_>], form: Form, screen: Option<TableScreen>
 /// also has the row as a JSON object.
 pub fn row_records(rows: &[Row]) -> Vec<Record> {
     let lines: Vec<ValueLine<'_>> = rows.iter().flat_map(value_lines).collect();
-    let objects = lines.iter().map(|line| line.row.map(|row| json!(row)));
-    values_table(&lines, Form::Records, None)
-        .lines()
-        // The first line has the headings.
-        .zip(iter::once(None).chain(objects))
-        .map(|(line, object)| Record::new(Label::Row, line).with_some("row", object))
-        .collect()
+    let table = values_table(&lines, Form::Records, None);
+    let mut texts = table.lines();
+    let headings = texts.next().map(|text| Record::new(Label::Row, text));
+    let mut records = Vec::from_iter(headings);
+    for (text, line) in texts.zip(&lines) {
+        let object = line.row.map(|row| json!(row));
+        records.push(Record::new(Label::Row, text).with_some("row", object));
+    }
+    records
 }
 
 /// `check`'s output for people: the tables, and sentences below them. `screen` is `None` if
-/// standard output isn't a terminal. With `has_errors`, the text ends with a blank line on a
-/// terminal, because the errors follow.
-pub fn tables(findings: &Findings, has_errors: bool, screen: Option<TableScreen>) -> String {
+/// standard output isn't a terminal.
+pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     let listed: Vec<&Row> = findings
         .values
         .iter()
@@ -295,10 +300,7 @@ pub fn tables(findings: &Findings, has_errors: bool, screen: Option<TableScreen>
     }
     sentences += &status_lines(&listed);
     if let Some(url) = &findings.endpoint {
-        sentences += &format!(
-            "The secrets are requested from {url}, which a declaration chose.
-"
-        );
+        sentences += &format!("The secrets are requested from {url}, which a declaration chose.\n");
     }
     sentences.extend(findings.caller.iter().map(caller_sentence));
 
@@ -315,11 +317,7 @@ pub fn tables(findings: &Findings, has_errors: bool, screen: Option<TableScreen>
         sentences,
     ];
     parts.retain(|part| !part.is_empty());
-    let mut text = parts.join("\n");
-    if screen.is_some() && has_errors {
-        text.push('\n');
-    }
-    text
+    parts.join("\n")
 }
 
 fn status_lines(rows: &[&Row]) -> String {
@@ -492,13 +490,17 @@ fn value_lines(row: &Row) -> Vec<ValueLine<'_>> {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
     };
-    let reference = match (&row.reference, only_source, row.kind) {
-        (Some(reference), ..) => reference.clone(),
-        (None, Some(only_source), _) => only_source.reference(),
-        (None, None, RowKind::Reference | RowKind::Template) => "template".to_owned(),
-        (None, None, RowKind::Literal) => "literal".to_owned(),
-        (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
-        (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
+    let reference = if let Some(reference) = &row.reference {
+        reference.clone()
+    } else if let Some(source) = only_source {
+        source.reference()
+    } else {
+        match row.kind {
+            RowKind::Reference | RowKind::Template => "template".to_owned(),
+            RowKind::Literal => "literal".to_owned(),
+            RowKind::EnvFrom => "env-from".to_owned(),
+            RowKind::Inherited => format!("{} references", row.sources.len()),
+        }
     };
     let source_note = only_source.and_then(|source| source.note.as_ref());
     let (status, label) = status_cell(row.error, row.status, row.note.iter().chain(source_note));
