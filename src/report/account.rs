@@ -220,12 +220,14 @@ impl CheckedValues<'_> {
         let EntryOutcome {
             target, subject, ..
         } = outcome;
-        let kind = match (&subject.written, subject.kind, &subject.origin) {
-            (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
-            (Some(Written::Reference(_)), ..) => RowKind::Reference,
-            (Some(Written::Template), ..) => RowKind::Template,
-            (None, _, Origin::Inherited) => RowKind::Inherited,
-            (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
+        let kind = match subject.kind {
+            SubjectKind::EnvFrom | SubjectKind::EnvFromKey => RowKind::EnvFrom,
+            SubjectKind::Entry | SubjectKind::Section => match &subject.written {
+                Some(Written::Reference(_)) => RowKind::Reference,
+                Some(Written::Template) => RowKind::Template,
+                None if subject.origin == Origin::Inherited => RowKind::Inherited,
+                None => RowKind::Literal,
+            },
         };
         let mut row = Row {
             label: target_label(target),
@@ -250,17 +252,18 @@ impl CheckedValues<'_> {
                 && matches!(holder, Holder::Entry(other) if other.kind == subject.kind);
             return row;
         }
+        let is_template = subject.written == Some(Written::Template);
         let mut listed = BTreeSet::new();
         for reference in &outcome.reads {
-            let mut shown_reference = reference.clone();
-            if subject.written == Some(Written::Template) {
-                // A template often reads several keys of the same secret.
-                shown_reference.selector = Selector::Whole;
-                if !listed.insert(&reference.locator) {
-                    continue;
-                }
+            if !is_template {
+                row.sources.push(self.source_row(reference));
+            } else if listed.insert(&reference.locator) {
+                // A template often reads several keys of the same secret, so list the secret once,
+                // without a key.
+                let mut secret = reference.clone();
+                secret.selector = Selector::Whole;
+                row.sources.push(self.source_row(&secret));
             }
-            row.sources.push(self.source_row(&shown_reference));
         }
         row
     }
