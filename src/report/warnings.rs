@@ -77,33 +77,37 @@ pub fn replacement_warnings(values: &Values) -> Vec<Record> {
     for (locator, answer) in &values.fetched {
         let Ok(document) = answer else { continue };
         let name = locator.noun_phrase();
-        let (failure, source, mut note) = if let Some(cached) = &document.cached {
+        let reason;
+        let mut note;
+        if let Some(cached) = &document.cached {
+            let Some(failure) = &cached.replaces else {
+                continue;
+            };
             let cached_age = age(cached.age.as_secs());
-            let note = format!("the cached value of {name} is {cached_age} old");
-            (
-                cached.replaces.clone(),
-                "the cache is used".to_owned(),
-                note,
-            )
-        } else if let (Some((own, _)), Some(region)) =
-            (document.passed_over.first(), &document.region)
-        {
-            let source = format!("{region} is used instead of {own}");
-            let note = format!("{name} was read in {region}");
-            (document.own_failure(), source, note)
+            reason = format!("{}, so the cache is used", failure.sentence());
+            note = format!("the cached value of {name} is {cached_age} old");
         } else {
-            continue;
-        };
+            let (Some(failure), Some((own, _)), Some(region)) = (
+                document.own_failure(),
+                document.passed_over.first(),
+                &document.region,
+            ) else {
+                continue;
+            };
+            reason = format!(
+                "{}, so {region} is used instead of {own}",
+                failure.sentence()
+            );
+            note = format!("{name} was read in {region}");
+        }
         if let Some(id) = &document.version_id {
             note += &format!(" (version {id})");
         }
-        if let Some(failure) = failure {
-            replaced.push((format!("{}, so {source}", failure.sentence()), note));
-        }
+        replaced.push((reason, note));
     }
     let mut records = Vec::new();
-    for (text, notes) in grouped(replaced) {
-        records.push(Record::warning(text).notes(notes));
+    for (reason, notes) in grouped(replaced) {
+        records.push(Record::warning(reason).notes(notes));
     }
     records.extend(values.cache_warnings.clone());
     records
@@ -135,14 +139,14 @@ pub fn argument_warnings(
     // The first word is the program.
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
         let name = argument.trim_matches(['$', '{', '(', '}', ')']);
-        let forms = placeholders(name);
-        let is_got = set_names.contains(name) || retained.get(name).is_some();
-        if !is_got || !forms.iter().any(|form| form == argument) {
+        let is_placeholder = placeholders(name).iter().any(|form| form == argument);
+        let is_set = set_names.contains(name) || retained.get(name).is_some();
+        if !is_placeholder || !is_set {
             continue;
         }
         let mut text = format!("the argument \"{argument}\" {LITERAL}");
         // Suggest `$NAME`, because in a shell, `$(NAME)` runs a program called NAME.
-        if argument == forms[2] {
+        if argument.starts_with("$(") {
             text += &format!(" with ${name}");
         }
         warnings.push(Record::warning(text));
