@@ -216,24 +216,23 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// Both read a carriage return as a line feed, so in a value it has to be the escape `\r`.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "a .env file")?;
-    let quote_or_reason = if value.contains("${") {
-        Err("the value contains `${`, which python-dotenv expands even in quotes")
-    // In single quotes, a carriage return can't be written as `\r`.
-    } else if !value.contains(['\'', '\r']) && !has_backslash_before(value, r"\'") {
-        Ok("'")
+    let help = "let secrets-exec start the program, or use --format shell or json";
+    if value.contains("${") {
+        let why = "the value contains `${`, which python-dotenv expands even in quotes";
+        return Err(Problem::configuration(why).help(help));
+    }
+    // In single quotes, a carriage return can't be written as `\r`, so such a value needs double
+    // quotes.
+    let quote = if !value.contains(['\'', '\r']) && !has_backslash_before(value, r"\'") {
+        "'"
     } else if !value.contains('"') && !has_backslash_before(value, r#"\'"abfnrtv"#) {
-        Ok("\"")
+        "\""
     } else if is_bare(value) {
-        Ok("")
+        ""
     } else {
-        Err(
-            "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently",
-        )
+        let why = "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently";
+        return Err(Problem::configuration(why).help(help));
     };
-    let quote = quote_or_reason.map_err(|why| {
-        let help = "let secrets-exec start the program, or use --format shell or json";
-        Problem::configuration(why).help(help)
-    })?;
 
     push(text, &[variable.name.as_str(), "=", quote]);
     push_escaped(text, variable.value, b'\r', br"\r");
@@ -320,9 +319,9 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// The secrets that the value was made from, such as those in a template, and any secrets inside
-/// them. Leaves out ordinary texts, such as a port.
-fn hidden_parts(made: &Made) -> Vec<SecretValue> {
+/// The secrets that the value was made from, such as those in a template. Also any secrets inside
+/// them or inside the value itself. Leaves out ordinary texts, such as a port.
+fn inner_secrets(made: &Made) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
     for part in &made.parts {
         if part.is_hidden_as_part() {
@@ -330,6 +329,11 @@ fn hidden_parts(made: &Made) -> Vec<SecretValue> {
         }
         hidden.extend(secrets_in(part));
     }
+    let nested: Vec<SecretValue> = iter::once(&made.value)
+        .chain(&hidden)
+        .flat_map(secrets_in)
+        .collect();
+    hidden.extend(nested);
     hidden
 }
 
@@ -352,28 +356,19 @@ fn texts_in(json: Value) -> Vec<SecretValue> {
 /// and without surrounding white space. Literals and defaults stay visible, because a word such as
 /// `info` would otherwise disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
+    let mut read = Vec::new();
+    for (outcome, made) in outcomes.values() {
+        if !outcome.read_from().is_empty() {
+            read.push((outcome, &made.value, inner_secrets(made)));
+        }
+    }
+
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
     let mut commands = Vec::new();
-    let inner_secrets: Vec<Vec<SecretValue>> = outcomes
-        .values()
-        .map(|(_, made)| {
-            let mut secrets = hidden_parts(made);
-            let nested: Vec<SecretValue> = iter::once(&made.value)
-                .chain(&secrets)
-                .flat_map(secrets_in)
-                .collect();
-            secrets.extend(nested);
-            secrets
-        })
-        .collect();
-    for ((outcome, made), inner_secrets) in outcomes.values().zip(&inner_secrets) {
-        if outcome.read_from().is_empty() {
-            continue;
-        }
-
+    for (outcome, value, inner_secrets) in &read {
         let mut has_short_line = false;
-        for line in iter::once(&made.value)
+        for line in iter::once(*value)
             .chain(inner_secrets)
             .flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)))
             .flat_map(|line| [line, line.trim_ascii()])
