@@ -54,7 +54,6 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
     } else {
         declaration(&arguments.secret, &file.variables)
     };
-    let is_saved = output.is_some();
     match output {
         Some(path) => {
             let mode = if has_values { 0o600 } else { 0o644 };
@@ -65,12 +64,37 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
 
     let has_secret = file.variables.iter().any(|variable| !variable.is_literal);
     if !has_values && has_secret {
-        notices.extend(next_steps(arguments, is_saved));
+        notices.extend(next_steps(arguments));
     }
     Ok(notices)
 }
 
-fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
+fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
+    let id = shell_word("ID", &arguments.secret.to_string());
+    // A secret given as an ARN already exists. The suggested command would remove any other keys,
+    // so the suggestion says that it replaces all keys.
+    let (purpose, command) = match arguments.secret {
+        SecretId::Arn(_) => (
+            "replace all keys of the secret",
+            "put-secret-value --secret-id",
+        ),
+        SecretId::Name(_) => ("create the secret", "create-secret --name"),
+    };
+    let aws = format!("aws secretsmanager {command} {id} --secret-string file:///dev/stdin");
+    let migrate = migrate_command(arguments, &id);
+    let mut store = format!("{purpose}: {migrate} --values | {aws}");
+    if output_file(arguments.output.as_ref()).is_none() {
+        store = format!("save this output as secrets-exec.yaml, and {store}");
+    }
+    let develop = format!(
+        "to develop without AWS, create a file for --local: {migrate} --for-local -o secrets.local.yaml"
+    );
+    [store, develop].map(Record::note)
+}
+
+/// The command line of this run without its output options, for a suggestion. `id` must already be
+/// quoted for a shell.
+fn migrate_command(arguments: &MigrateArguments, id: &str) -> String {
     // A pipe, as in `migrate <(…)`, can't be read again, so suggest `FILE` instead.
     let path = arguments
         .file
@@ -78,37 +102,17 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
         .filter(|path| !path.starts_with("/dev/") && !path.starts_with("/proc/"))
         .unwrap_or("FILE");
     let file = shell_word("FILE", path);
-    let id = shell_word("ID", &arguments.secret.to_string());
-    let mut migrate = format!("secrets-exec migrate {file} --secret {id}");
+    let mut command = format!("secrets-exec migrate {file} --secret {id}");
     for (option, globs) in [
         ("only", &arguments.only),
         ("except", &arguments.except),
         ("literal", &arguments.literal),
     ] {
         for glob in globs {
-            migrate += &format!(" --{option} {}", shell_word("GLOB", glob.as_str()));
+            command += &format!(" --{option} {}", shell_word("GLOB", glob.as_str()));
         }
     }
-    // A secret given as an ARN already exists, and may have other keys.
-    let (purpose, store) = match arguments.secret {
-        SecretId::Arn(_) => (
-            "replace all keys of the secret",
-            "put-secret-value --secret-id",
-        ),
-        SecretId::Name(_) => ("create the secret", "create-secret --name"),
-    };
-    let aws = format!("aws secretsmanager {store} {id} --secret-string file:///dev/stdin");
-    let mut store = format!("{purpose}: {migrate} --values | {aws}");
-    if !is_saved {
-        store = format!("save this output as secrets-exec.yaml, and {store}");
-    }
-    let steps = [
-        store,
-        format!(
-            "to develop without AWS, create a file for --local: {migrate} --for-local -o secrets.local.yaml"
-        ),
-    ];
-    steps.map(Record::note)
+    command
 }
 
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
