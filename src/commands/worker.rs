@@ -235,8 +235,12 @@ impl Watch {
         let shown_left = self.deadline.wait_left().unwrap_or(left);
         let text = printed(&waiting_text(&waiting, shown_left));
         if messenger.shows_progress() && !asks_on_terminal() {
-            let is_second = self.messages_sent == 1;
-            terminal::show_progress(&text, is_second);
+            if terminal::can_show_progress() {
+                terminal::show_progress(&text);
+            } else if self.messages_sent == 1 {
+                let note = Record::note(text.as_str()).event("waiting");
+                terminal::print(Patience::None, [note]);
+            }
         }
         let micros = left.as_micros();
         messenger.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={micros}"));

@@ -163,9 +163,10 @@ pub fn print_text(patience: Patience, text: &str) -> bool {
         interruptibly(|| write_error(text.as_bytes()));
         return true;
     }
-    let first_limit = match patience {
-        Patience::Usual | Patience::Brief if !HAS_STALLED.load(Ordering::Relaxed) => TIME_OF_READER,
-        Patience::Usual | Patience::Brief | Patience::None => Duration::ZERO,
+    let first_limit = if patience == Patience::None || HAS_STALLED.load(Ordering::Relaxed) {
+        Duration::ZERO
+    } else {
+        TIME_OF_READER
     };
     let mut begun = Instant::now();
     let room = if io::stderr().is_terminal() {
@@ -243,19 +244,19 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     }
 }
 
+/// False for JSON, a log, or a terminal that can't erase a line.
+pub fn can_show_progress() -> bool {
+    let mode = *locked(&MODE);
+    mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
+}
+
 /// Shows the text as the progress line, cut off so that it never wraps. Shows nothing with
 /// `--quiet`, or if the write would block.
-///
-/// Where a progress line isn't possible, such as in a log, prints a note instead if `is_logged`.
-pub fn show_progress(text: &str, is_logged: bool) {
-    let mode = *locked(&MODE);
-    let is_possible =
-        mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal();
-    if is_logged && !is_possible {
-        print(Patience::None, [Record::note(text).event("waiting")]);
-    }
-    if is_possible && mode.quiet == Quiet::Nothing && may_write(io::stderr()) {
-        let has_colours = mode.has_colours;
+pub fn show_progress(text: &str) {
+    let PrintMode {
+        quiet, has_colours, ..
+    } = *locked(&MODE);
+    if quiet == Quiet::Nothing && may_write(io::stderr()) {
         // `…` needs one column, and the last column stays empty.
         let room = columns(io::stderr()).saturating_sub(PREFIX.len() + "note: ".len() + 2);
         let shown = shortened(text.to_owned(), room);
