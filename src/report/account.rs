@@ -50,6 +50,11 @@ impl Row {
     pub(super) fn is_plain_literal(&self) -> bool {
         self.kind == RowKind::Literal && self.status == RowStatus::Ok && self.note.is_none()
     }
+
+    /// True if the table of `check` shows this row only with `--verbose`.
+    pub(super) fn needs_verbose(&self) -> bool {
+        self.is_plain_literal() || (self.status == RowStatus::Overridden && !self.is_taken)
+    }
 }
 
 /// The form in which the user wrote an entry.

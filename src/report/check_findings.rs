@@ -277,16 +277,25 @@ pub fn row_records(rows: &[Row]) -> Vec<Record> {
 /// `check`'s output for people: the tables, and sentences below them. `screen` is `None` if
 /// standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
-    let listed: Vec<&Row> = findings
-        .values
-        .iter()
-        .filter(|row| {
-            let is_expected =
-                row.is_plain_literal() || (row.status == RowStatus::Overridden && !row.is_taken);
-            findings.is_verbose || !is_expected
-        })
-        .collect();
+    let mut listed: Vec<&Row> = findings.values.iter().collect();
+    let mut form = Form::VerboseCheck;
+    if !findings.is_verbose {
+        listed.retain(|row| !row.needs_verbose());
+        form = Form::Check;
+    }
+    let lines: Vec<ValueLine<'_>> = listed.iter().copied().flat_map(value_lines).collect();
+    let mut parts = vec![
+        values_table(&lines, form, screen),
+        table(&COMMAND, findings.command.as_slice(), command_label, screen),
+        table(&SECRETS, &findings.secrets, |_| Label::Row, screen),
+        sentences(findings, &listed),
+    ];
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
 
+/// The sentences below the tables, each on a line of its own.
+fn sentences(findings: &Findings, listed: &[&Row]) -> String {
     let mut sentences = String::new();
     let unlisted = findings
         .values
@@ -298,26 +307,12 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
         let several = "literals aren't listed (-v lists them)";
         sentences = counted(unlisted, one, several) + ".\n";
     }
-    sentences += &status_lines(&listed);
+    sentences += &status_lines(listed);
     if let Some(url) = &findings.endpoint {
         sentences += &format!("The secrets are requested from {url}, which a declaration chose.\n");
     }
     sentences.extend(findings.caller.iter().map(caller_sentence));
-
-    let lines: Vec<ValueLine<'_>> = listed.iter().copied().flat_map(value_lines).collect();
-    let form = if findings.is_verbose {
-        Form::VerboseCheck
-    } else {
-        Form::Check
-    };
-    let mut parts = vec![
-        values_table(&lines, form, screen),
-        table(&COMMAND, findings.command.as_slice(), command_label, screen),
-        table(&SECRETS, &findings.secrets, |_| Label::Row, screen),
-        sentences,
-    ];
-    parts.retain(|part| !part.is_empty());
-    parts.join("\n")
+    sentences
 }
 
 fn status_lines(rows: &[&Row]) -> String {
