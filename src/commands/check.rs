@@ -140,23 +140,14 @@ impl Checked {
     fn examine(self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let depth = self.depth;
         let files = Files::open_directories(self.values.outcomes.files());
-        let mut of_values = self.values.problems(exec::argument_limits());
+        let mut value_problems = self.values.problems(exec::argument_limits());
         // With `--offline` or `--metadata`, `check` may run on a machine that doesn't have the
         // launch's users and directories, so don't look for problems with files.
         if depth == CheckDepth::Values {
-            of_values.extend(files.undeliverable());
+            value_problems.extend(files.undeliverable());
         }
-        let findings = self.findings(&of_values, command);
+        let findings = self.findings(&value_problems, command);
 
-        // `check --metadata` needs permissions that a launch doesn't, so after a denied request,
-        // the report must not claim that the command wouldn't be started.
-        let is_unpermitted = depth == CheckDepth::Metadata
-            && self
-                .values
-                .fetched
-                .values()
-                .filter_map(|answer| answer.as_ref().err())
-                .any(|failure| failure.cause().is_not_permitted());
         let consequence = match command {
             Some(FoundCommand { line, .. }) => {
                 format!("the command {} wouldn't be started", quoted_program(line))
@@ -168,7 +159,7 @@ impl Checked {
             .into_iter()
             .collect();
         problems.extend(self.unread.iter().cloned());
-        problems.extend(of_values.into_iter().map(|(_, problem)| problem));
+        problems.extend(value_problems.into_iter().map(|(_, problem)| problem));
         // The size of the environment is only known if no value is missing.
         if problems.is_empty() {
             problems.extend(self.size_problem(command));
@@ -180,9 +171,21 @@ impl Checked {
         let report = Report {
             notices,
             problems,
-            consequence: (!is_unpermitted).then_some(consequence),
+            consequence: (!self.lacks_permission()).then_some(consequence),
         };
         (findings, report)
+    }
+
+    /// True if AWS denied a request of `check --metadata`. These requests need permissions that a
+    /// launch doesn't, so the report must not claim that the command wouldn't be started.
+    fn lacks_permission(&self) -> bool {
+        self.depth == CheckDepth::Metadata
+            && self
+                .values
+                .fetched
+                .values()
+                .filter_map(|answer| answer.as_ref().err())
+                .any(|failure| failure.cause().is_not_permitted())
     }
 
     /// An error if the kernel would refuse an environment of this size. Ignores variables that
