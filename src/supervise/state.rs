@@ -379,17 +379,22 @@ impl Step<'_> {
     fn forward(&mut self, signal: SignalNumber, sender: Sender) {
         let state = &mut self.state;
         let is_cont = signal == SignalNumber::CONT;
+        if state.is_killed {
+            return;
+        }
         match state.left {
-            Left::Command | Left::Group if state.is_killed => return,
             Left::Command if sender == Sender::Process && !is_cont => {
                 self.actions.push(Action::Signal(signal));
             }
             Left::Command | Left::Group => self.actions.push(Action::SignalGroup(signal)),
             Left::Others | Left::Nothing => return,
         }
-        state.has_term |= signal == SignalNumber::TERM;
-        state.is_suspended &= !is_cont;
-        if state.is_suspended {
+        if signal == SignalNumber::TERM {
+            state.has_term = true;
+        }
+        if is_cont {
+            state.is_suspended = false;
+        } else if state.is_suspended {
             self.order(Action::SignalGroup(SignalNumber::CONT));
         }
     }
