@@ -265,8 +265,9 @@ pub fn row_records(rows: &[Row]) -> Vec<Record> {
     let lines: Vec<ValueLine<'_>> = rows.iter().flat_map(value_lines).collect();
     let table = values_table(&lines, Form::Records, None);
     let mut texts = table.lines();
-    let headings = texts.next().map(|text| Record::new(Label::Row, text));
-    let mut records = Vec::from_iter(headings);
+    let mut records = Vec::new();
+    // The first line has the headings.
+    records.extend(texts.next().map(|text| Record::new(Label::Row, text)));
     for (text, line) in texts.zip(&lines) {
         let object = line.row.map(|row| json!(row));
         records.push(Record::new(Label::Row, text).with_some("row", object));
