@@ -313,10 +313,12 @@ fn marker_fault(text: &str) -> Option<Remark> {
             Some(words) if !words.contains("-----") => {
                 open += if words.starts_with("BEGIN ") { 1 } else { -1 };
             }
-            _ => return Some(Remark::BrokenPem {
-                note: "a key or certificate in which a -----BEGIN …----- or -----END …----- isn't a whole line",
-                help: "put a line feed before and after it, and remove the blanks and, in an OpenSSH key, the carriage returns around it",
-            }),
+            _ => {
+                return Some(Remark::BrokenPem {
+                    note: "a key or certificate in which a -----BEGIN …----- or -----END …----- isn't a whole line",
+                    help: "put a line feed before and after it, and remove the blanks and, in an OpenSSH key, the carriage returns around it",
+                });
+            }
         }
     }
     if open <= 0 {

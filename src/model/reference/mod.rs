@@ -32,8 +32,8 @@ use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
 use crate::model::fault::{
-    Fault, VALUE_REMEDY, foreign_prefix, overlooked, overlooked_in_fields,
-    overlooked_unless_empty, prefix_of_kind, quoted_character, several_lines,
+    Fault, VALUE_REMEDY, foreign_prefix, overlooked, overlooked_in_fields, overlooked_unless_empty,
+    prefix_of_kind, quoted_character, several_lines,
 };
 use crate::model::shown::{is_in_quotes, without_tokens};
 

@@ -36,7 +36,8 @@ impl FailedRequest<'_> {
     /// The headline for a secret, parameter, path or version that doesn't exist.
     pub(super) fn headline_of_absence(&self, missing: Missing) -> Headline {
         let text = self.absence(missing);
-        if missing == Missing::Version || self.absent_version().is_some() || self.locator.is_path() {
+        if missing == Missing::Version || self.absent_version().is_some() || self.locator.is_path()
+        {
             return Headline::OfSecret(text);
         }
 
