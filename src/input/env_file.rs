@@ -59,7 +59,9 @@ impl EnvVariable {
     pub fn json(&self) -> SecretValue {
         // Writing to memory doesn't fail.
         let json = Zeroizing::new(serde_json::to_string(&self.text()).unwrap_or_default());
-        let mut escaped = Zeroizing::new(String::with_capacity(json.len()));
+        // An escape turns one byte into at most six. With this capacity, the text is never copied
+        // while it grows.
+        let mut escaped = Zeroizing::new(String::with_capacity(6 * json.len()));
         for c in json.chars() {
             match c {
                 // JSON allows these characters without an escape, but YAML doesn't (YAML 1.2.2,
