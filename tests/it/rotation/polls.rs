@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::thread;
 
+use nix::unistd::{Pid, getpgid};
+
 use super::*;
 use crate::support::aws::fault;
 use crate::support::directory::{can_be_later, later};
@@ -55,6 +57,11 @@ fn a_poll_that_hangs_causes_a_warning_at_its_timeout_and_the_next_poll_succeeds(
     let writer = thread::spawn(move || File::options().write(true).open(pipe).unwrap());
     run.request();
     let writer = writer.join().unwrap();
+    // Ctrl-C in the group of secrets-exec reaches neither the command nor the poll.
+    for child in run.children() {
+        let child = Pid::from_raw(child.parse().unwrap());
+        assert_eq!(getpgid(Some(child)), Ok(child));
+    }
     await_fact("the end of the poll", || run.children() == [run.command(0)]);
     drop(writer);
     fs::remove_file(&file).unwrap();
