@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
-use super::environment::CommandLine;
+use super::environment::{CommandLine, is_alphanumeric_or};
 
 /// Matches well-known services' tokens, unless a letter or a digit comes directly before one. Also
 /// matches everything after the first line of a PEM file.
@@ -215,10 +215,7 @@ pub fn file_name(path: &Path) -> String {
 /// Keys usually aren't secret. But in a malformed file, such as `{ password~ 'hunter2' }`, the
 /// parser may mistake a value for a key.
 pub fn is_quotable(text: &str) -> bool {
-    text.len() <= MAX_QUOTED_LENGTH
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
+    text.len() <= MAX_QUOTED_LENGTH && is_alphanumeric_or(text, b"_.-/")
 }
 
 /// Names a program in messages, without anything that may be a password. Of a whole command line,

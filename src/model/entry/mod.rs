@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use glob::Pattern;
 use regex_lite::Regex;
 
-use crate::model::environment::{EnvName, known_patterns, matches_any};
+use crate::model::environment::{EnvName, is_alphanumeric_or, known_patterns, matches_any};
 use crate::model::reference::Reference;
 
 /// A variable or file to set. `R` is the type of its references: [`Reference`] as the user wrote
@@ -266,11 +266,7 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
 /// For the variables in [`SAFE_AS_WORDS`], and in the group [`PROXY`], this depends on the value.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     let upper = name.as_str().to_ascii_uppercase();
-    if SAFE_AS_WORDS.contains(&&*upper)
-        && value
-            .iter()
-            .any(|byte| !byte.is_ascii_alphanumeric() && !b"_-".contains(byte))
-    {
+    if SAFE_AS_WORDS.contains(&&*upper) && !is_alphanumeric_or(value, b"_-") {
         let effect =
             "can make a shell run code unless the value has only letters, digits, \"_\" and \"-\"";
         return Some(effect);

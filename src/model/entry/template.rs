@@ -14,7 +14,7 @@
 
 use serde_json::Value;
 
-use crate::model::environment::is_name;
+use crate::model::environment::{is_alphanumeric_or, is_name};
 use crate::model::fault::{Fault, similar_word};
 use crate::model::reference::{JsonPath, Reference, SecretRef, Selector, outside_quotes};
 use crate::model::shown::shown;
@@ -269,10 +269,7 @@ fn parse_source(text: &str) -> Option<Operand<Reference>> {
 
 /// True for a key that can be written after a dot, without brackets and quotes.
 fn is_key(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    !text.is_empty() && is_alphanumeric_or(text, b"_-")
 }
 
 /// Parses the arguments of a filter, which are strings or numbers, and the closing parenthesis.

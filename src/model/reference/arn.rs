@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::environment::is_alphanumeric_or;
 use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
 
 /// Text that begins with `arn:` and has six fields.
@@ -332,11 +333,8 @@ impl Role {
             && arn.service() == "iam"
             && arn.field(3).is_empty()
             && arn.account().is_some();
-        let is_name = !name.is_empty()
-            && !name.ends_with('/')
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
+        let is_name =
+            !name.is_empty() && !name.ends_with('/') && is_alphanumeric_or(name, b"_+=,.@-/");
         if !is_role || !is_name {
             return None;
         }
@@ -345,10 +343,7 @@ impl Role {
 
     /// Checks an external id (`ExternalId` of AssumeRole).
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
-        let is_legal = text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte));
-        if !is_legal {
+        if !is_alphanumeric_or(text, b"_+=,.@:/-") {
             return Err(Self::EXTERNAL_ID);
         }
         Ok(text.to_owned())

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{User, getuid};
 
-use crate::model::environment::Inherited;
+use crate::model::environment::{Inherited, is_alphanumeric_or};
 use crate::model::fault::{
     did_you_mean, nearest, overlooked_unless_empty, several_lines, wrong_value,
 };
@@ -251,10 +251,7 @@ pub fn url(text: &str) -> Parsed<HttpUrl> {
 
 /// Checks STS's rules for `RoleSessionName`.
 pub fn session_name(text: &str) -> Parsed<String> {
-    let is_allowed = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
-    if !is_allowed || !(2..=64).contains(&text.len()) {
+    if !is_alphanumeric_or(text, b"_+=,.@-") || !(2..=64).contains(&text.len()) {
         return Err("2 to 64 characters: letters, digits and _+=,.@-");
     }
     Ok(text.to_owned())

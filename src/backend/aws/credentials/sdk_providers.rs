@@ -38,6 +38,7 @@ use super::provider::{
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::service_client::Clients;
 use crate::backend::aws::service_errors::code_and_message;
+use crate::model::environment::is_alphanumeric_or;
 use crate::model::message::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::reference::Region;
 use crate::net::{
@@ -129,10 +130,7 @@ async fn read_instance_credentials(access: &Access) -> FetchResult<Credentials> 
         .await
         .map_err(|error| role_name_failure(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
-    let is_allowed = role
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte));
-    if role.is_empty() || !is_allowed {
+    if role.is_empty() || !is_alphanumeric_or(&role, b"+=,.@_-") {
         let why = "something other than the instance metadata service answered at its address";
         return Err(service_failure(why));
     }
