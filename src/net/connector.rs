@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use futures_util::future::try_join;
 use http::Uri;
-use http::uri::Scheme;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake as http_handshake};
@@ -24,7 +23,9 @@ use tower_service::Service;
 
 use super::dns::DnsResolver;
 use super::errors::{LookupError, find_source};
-use super::proxy::{Proxy, ProxyLogin, ProxySettings, host_and_port, open_tunnel, with_port};
+use super::proxy::{
+    Proxy, ProxyLogin, ProxySettings, host_and_port, is_https, open_tunnel, with_port,
+};
 use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::message::{FetchError, FetchResult};
 
@@ -83,7 +84,7 @@ impl Connector {
     }
 
     async fn open(&mut self, to: &Uri) -> FetchResult<Stream> {
-        if to.scheme() != Some(&Scheme::HTTPS) {
+        if !is_https(to) {
             return self.open_stream(to).await;
         }
         // Read the root certificates while DNS and TCP are waiting for the network.
@@ -105,7 +106,7 @@ impl Connector {
         };
         // The futures are boxed, because most launches have no proxy and shouldn't reserve and move
         // memory for it.
-        if to.scheme() != Some(&Scheme::HTTPS) {
+        if !is_https(to) {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
 
@@ -132,7 +133,7 @@ impl Connector {
             .open_tcp(uri, &name)
             .await
             .map_err(|failure| proxy.with_remedy(failure, to))?;
-        if uri.scheme() != Some(&Scheme::HTTPS) {
+        if !is_https(uri) {
             return Ok(stream);
         }
         self.open_tls(stream, uri, &name)

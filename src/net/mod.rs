@@ -58,7 +58,7 @@ use tokio::time::timeout;
 use crate::model::message::{FetchError, FetchResult, OutageKind};
 use crate::system::lifecycle::locked;
 use connector::{Connection, Connector};
-use proxy::Proxy;
+use proxy::{Proxy, default_port, is_https};
 
 /// The maximum number of connections to one host, and of a backend's requests in flight. It is
 /// enough for a typical launch, which reads 20 secrets, and low enough not to flood a service.
@@ -327,7 +327,7 @@ impl HttpClient {
     pub fn forwarding_proxy(&self, to: &Uri) -> Option<Proxy> {
         // For an `https` URL, the proxy only provides a tunnel, and sees neither the target nor the
         // headers.
-        if to.scheme() == Some(&Scheme::HTTPS) {
+        if is_https(to) {
             return None;
         }
         self.connector.proxies.proxy(to)
@@ -383,9 +383,7 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 /// Adds Host and User-Agent. User-Agent is set here, because the SDK's credential providers have no
 /// setting for it. A signed request stays valid, because the signature doesn't cover this header.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
-    let is_https = to.scheme() == Some(&Scheme::HTTPS);
-    let default_port = if is_https { 443 } else { 80 };
-    let host = if to.port_u16() == Some(default_port) {
+    let host = if to.port_u16() == Some(default_port(to)) {
         to.host().unwrap_or_default()
     } else {
         host_and_port(to)

@@ -102,14 +102,22 @@ pub fn host_and_port(url: &Uri) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// If the URL has no port, adds the scheme's default port, which the user may not know.
+/// If the URL has no port, adds [`default_port`], which the user may not know.
 fn host_with_port(url: &Uri) -> String {
     let host = host_and_port(url);
-    match (url.port(), url.scheme()) {
-        (None, Some(scheme)) if *scheme == Scheme::HTTPS => format!("{host}:443"),
-        (None, Some(scheme)) if *scheme == Scheme::HTTP => format!("{host}:80"),
-        (_, _) => host.to_owned(),
+    match url.port() {
+        Some(_) => host.to_owned(),
+        None => format!("{host}:{}", default_port(url)),
     }
+}
+
+pub fn is_https(url: &Uri) -> bool {
+    url.scheme() == Some(&Scheme::HTTPS)
+}
+
+/// The scheme's default port.
+pub fn default_port(url: &Uri) -> u16 {
+    if is_https(url) { 443 } else { 80 }
 }
 
 /// Adds a port to `peer`, which is what messages call the host in `to`. Adds none for a proxy,
@@ -131,11 +139,14 @@ fn advice_without_proxy(to: &Uri) -> String {
 impl ProxySettings {
     /// The proxy for a request to `to`. Also keeps its password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
-        let is_https = to.scheme() == Some(&Scheme::HTTPS);
-        let named = if is_https { &self.https } else { &self.http };
+        let named = if is_https(to) {
+            &self.https
+        } else {
+            &self.http
+        };
         let Placed { value: url, place } = named.as_ref()?;
 
-        let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let port = to.port_u16().unwrap_or(default_port(to));
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
         let hosts: Vec<&str> = no_proxy
             .split(',')
