@@ -5,7 +5,6 @@
 //! after printing.
 
 use std::mem::ManuallyDrop;
-use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -236,7 +235,6 @@ impl Checked {
         let checked = CheckedValues {
             values,
             problems,
-            now: SystemTime::now(),
             depth,
         };
         let source = match (depth, &self.prepared.options.source) {

@@ -162,7 +162,6 @@ pub struct SourceRow {
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
     pub problems: &'a [(EntryId, Problem)],
-    pub now: SystemTime,
     pub depth: CheckDepth,
 }
 
@@ -360,9 +359,7 @@ impl CheckedValues<'_> {
         row.version.clone_from(&document.version_id);
         row.stages.clone_from(&document.stages);
         row.created = document.created;
-        row.age_seconds = document
-            .created
-            .map(|created| seconds_since(created, self.now));
+        row.age_seconds = document.created.map(seconds_since);
         row
     }
 }
@@ -380,7 +377,7 @@ fn target_label(target: &Target) -> String {
     }
 }
 
-/// Whole seconds, or 0 if `then` is later.
-pub(super) fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
-    now.duration_since(then).unwrap_or_default().as_secs()
+/// Whole seconds, or 0 if `then` is in the future.
+pub(super) fn seconds_since(then: SystemTime) -> u64 {
+    then.elapsed().unwrap_or_default().as_secs()
 }

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::path::Path;
-use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -176,7 +175,7 @@ const SECRETS: [Column<SecretRow>; 6] = [
     Column::new("LAST", Kept, |row| {
         let rotation = &row.description.as_ref()?.rotation;
         match rotation.last {
-            Some(last) => Some(age(seconds_since(last, SystemTime::now()))),
+            Some(last) => Some(age(seconds_since(last))),
             None if rotation.is_enabled => Some("never".to_owned()),
             None => None,
         }

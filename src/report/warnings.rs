@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::account::{CheckDepth, CheckedValues};
 use super::check_findings::row_records;
@@ -174,7 +173,6 @@ pub fn account(values: &Values) -> Vec<Record> {
     let mut rows = CheckedValues {
         values,
         problems: &[],
-        now: SystemTime::now(),
         depth: CheckDepth::Values,
     }
     .rows();
