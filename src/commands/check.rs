@@ -16,7 +16,7 @@ use crate::backend::aws::Aws;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
-use crate::input::inherited::{removed_names, removed_notes};
+use crate::input::inherited::{matched_names, removed_notes};
 use crate::model::answer::Answers;
 use crate::model::entry::EntryId;
 use crate::model::environment::{CommandLine, Environment, Inherited};
@@ -244,6 +244,7 @@ impl Checked {
             (CheckDepth::Values, SourceOption::Agent(_)) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
         };
+        let set = values.outcomes.names_set();
 
         Findings {
             values_read: depth == CheckDepth::Values,
@@ -254,10 +255,11 @@ impl Checked {
             caller: values.caller.clone(),
             command: command.map(FoundCommand::row),
             values: checked.rows(),
-            removed: removed_names(
+            removed: matched_names(
                 &self.prepared.options.retention.unset,
                 &self.prepared.plan.inherited,
-                &values.outcomes.names_set(),
+                // An entry sets the variables in `set` again.
+                |name, _| !set.contains(&*name.to_string_lossy()),
             ),
             secrets: values.secrets.iter().map(SecretRow::from).collect(),
         }

@@ -8,7 +8,7 @@
 //!
 //! Errors never quote a value, because a secret may be next to the reference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use glob::{MatchOptions, Pattern};
@@ -189,18 +189,6 @@ pub fn retention_warnings(
     warnings
 }
 
-/// The names that `unset` removes, grouped by the place of their pattern, such as `--unset`. The
-/// variables in `set` are left out, because an entry sets them again.
-pub fn removed_names(
-    unset: &[Placed<Pattern>],
-    inherited: &Inherited,
-    set: &BTreeSet<&str>,
-) -> BTreeMap<String, Vec<String>> {
-    matched_names(unset, inherited, |name, _| {
-        !set.contains(&*name.to_string_lossy())
-    })
-}
-
 /// Notes such as `--unset removes AWS_PROFILE`, one for each place.
 pub fn removed_notes(removed: &BTreeMap<String, Vec<String>>) -> impl Iterator<Item = Record> {
     removed.iter().map(|(place, names)| {
@@ -211,7 +199,7 @@ pub fn removed_notes(removed: &BTreeMap<String, Vec<String>>) -> impl Iterator<I
 
 /// The names that match a pattern and meet `condition`, grouped by the place of the first pattern
 /// that matches them.
-fn matched_names(
+pub fn matched_names(
     patterns: &[Placed<Pattern>],
     inherited: &Inherited,
     condition: impl Fn(&OsStr, &OsStr) -> bool,
