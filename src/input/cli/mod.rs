@@ -204,7 +204,8 @@ fn subcommand_invocation(
         }
         Get => {
             let arguments = GetArguments::from_arg_matches(matches)?;
-            let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
+            let mut inputs = Inputs::for_declarations(matches, inherited);
+            inputs.add(parse_get(&arguments.reference));
             Invocation::Get(inputs, arguments)
         }
         Policy => {
@@ -340,13 +341,6 @@ impl Inputs {
         }
 
         inputs.declarations = declaration_choice(files, matches.get_flag("no-file"), inherited);
-        inputs
-    }
-
-    /// Reads the inputs of `get`. The reference in `text` is the only entry.
-    fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
-        let mut inputs = Self::for_declarations(matches, inherited);
-        inputs.add(parse_get(text));
         inputs
     }
 
