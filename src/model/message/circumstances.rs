@@ -65,16 +65,12 @@ impl Circumstances {
     /// Finds out whether the default region or account is probably wrong.
     pub fn with_answers<T>(mut self, answers: &BTreeMap<Locator, FetchResult<T>>) -> Self {
         self.is_none_found = answers.len() > 2
-            && answers
-                .iter()
-                .all(|(locator, answer)| self.is_absent_in_defaults(locator, answer));
+            && answers.iter().all(|(locator, answer)| {
+                let Err(failure) = answer else { return false };
+                let is_absent = failure.cause == Cause::Absent(Missing::Secret);
+                is_absent && self.defaults_for(locator).is_some()
+            });
         self
-    }
-
-    fn is_absent_in_defaults<T>(&self, locator: &Locator, answer: &FetchResult<T>) -> bool {
-        let Err(failure) = answer else { return false };
-        let is_absent = failure.cause == Cause::Absent(Missing::Secret);
-        is_absent && self.defaults_for(locator).is_some()
     }
 
     /// The defaults, if they apply to this locator.
