@@ -239,14 +239,6 @@ pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// Like [`overlooked`], for the fields SECRET and KEY, which may be empty.
-pub(super) fn overlooked_in_fields(secret: &str, key: &str) -> Option<Fault> {
-    if let Some(fault) = overlooked_unless_empty(secret) {
-        return Some(fault.about("has a name that"));
-    }
-    Some(overlooked_unless_empty(key)?.about("has a key that"))
-}
-
 /// Checks a line of YAML for characters that look like ordinary spaces, both in its indentation and
 /// after its colon. After the colon, a tab is allowed.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {

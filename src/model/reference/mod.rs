@@ -32,8 +32,8 @@ use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
 use crate::model::fault::{
-    Fault, VALUE_REMEDY, foreign_prefix, overlooked, overlooked_in_fields, overlooked_unless_empty,
-    prefix_of_kind, quoted_character, several_lines,
+    Fault, VALUE_REMEDY, foreign_prefix, overlooked, overlooked_unless_empty, prefix_of_kind,
+    quoted_character, several_lines,
 };
 use crate::model::shown::{is_in_quotes, without_tokens};
 
@@ -179,10 +179,11 @@ fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
         Some(_) => (text.replacen(key, "", 1), ""),
         None => (text.to_owned(), key),
     };
-    // JSON contains spaces, which `overlooked_in_fields` may report, so look for JSON first.
+    // JSON contains spaces, which `overlooked_unless_empty` may report, so look for JSON first.
     several_lines(text, VALUE_REMEDY)
         .or_else(|| foreign_syntax_error(&searched))
-        .or_else(|| overlooked_in_fields(secret, plain_key))
+        .or_else(|| Some(overlooked_unless_empty(secret)?.about("has a name that")))
+        .or_else(|| Some(overlooked_unless_empty(plain_key)?.about("has a key that")))
 }
 
 /// NAME in an id that is nothing but `${NAME:-}` or, for a parameter, `ssm:${NAME:-}`. A path also
