@@ -17,7 +17,8 @@ use crate::model::entry::{
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Version, parse_label, validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Selector, Version, parse_label,
+    validate_alias_name,
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
@@ -121,7 +122,7 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
 
 fn read_id(item: &Item<'_>) -> Option<String> {
     let reference = item.expect_valid("the name or ARN of a secret", parse_reference)?;
-    if reference.only_secret().is_none() {
+    if reference.selector != Selector::Whole || reference.version.is_some() {
         let help = "write the key where you use the alias: ALIAS:KEY (a version: { id: SECRET, stage: STAGE })";
         item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }

@@ -107,14 +107,6 @@ impl Reference {
         is_arn_with_fields || text.contains("{{resolve:s")
     }
 
-    /// The id of the secret, if the reference has no other fields.
-    pub fn only_secret(&self) -> Option<&str> {
-        if self.selector != Selector::Whole || self.version.is_some() {
-            return None;
-        }
-        Some(&self.secret)
-    }
-
     /// Turns the reference into a request and a selector. `alias` is the alias that SECRET names.
     pub fn locate(&self, alias: Option<&Alias>, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let id = alias.map_or(&self.secret, |alias| &alias.id);
