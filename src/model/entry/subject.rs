@@ -21,7 +21,7 @@ pub struct Subject {
 }
 
 /// The kind of an entry in messages and tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectKind {
     /// A variable, a file, or the value that `get` prints.
     Entry,
@@ -135,7 +135,7 @@ impl fmt::Display for Subject {
 }
 
 /// The place where the user wrote an entry.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Argument(Argument),
     /// An inherited variable, whose references `--resolve-env` resolves.
@@ -148,7 +148,7 @@ pub enum Origin {
 }
 
 /// The option or subcommand that names an entry or a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
     /// `--as-file NAME=REF`
     AsFile,

@@ -7,7 +7,7 @@ use super::problem::Status;
 use crate::model::shown::noun_with_name;
 
 /// The place that a setting comes from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The option's name without `--`: `region`.
     Flag(&'static str),

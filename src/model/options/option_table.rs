@@ -122,7 +122,7 @@ macro_rules! options {
             $id:ident $name:literal $($short:literal)?, $topic:ident,
             $takes:ident $(($value:literal))?, $parse:expr);)*
     })*) => {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum OptionId { $($($id,)*)* }
 
         impl Display for OptionId {
@@ -340,7 +340,7 @@ pub enum KeyExchange {
 
 /// A signal's number on Linux (signal(7)). The constants don't fit Alpha, SPARC, MIPS and PA-RISC,
 /// where some numbers differ. Real-time signals have no names here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SignalNumber(pub i32);
 
 /// The condition for forwarding a signal that secrets-exec receives to the command.

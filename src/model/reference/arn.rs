@@ -11,7 +11,7 @@ use crate::model::environment::is_alphanumeric_or;
 use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
 
 /// Text that begins with `arn:` and has six fields.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arn(String);
 
 impl Arn {
@@ -97,7 +97,7 @@ impl fmt::Display for Arn {
 }
 
 /// The code of a region, such as `us-east-1`. Emulators of AWS may use other codes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Region(String);
 
 /// A group of regions with separate accounts, such as the regions in China.
@@ -312,7 +312,7 @@ impl fmt::Display for Region {
 }
 
 /// An IAM role that secrets-exec assumes before it reads secrets.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Role {
     pub arn: Arn,
     /// Needed only if the role's trust policy requires it.

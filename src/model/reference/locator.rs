@@ -19,7 +19,7 @@ use crate::model::shown::{has_credential, shown, text_or};
 ///
 /// `R` is `Option<Region>`, where `None` is the default region. Once the region is known, `R` is
 /// [`Region`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Locator<R = Option<Region>> {
     pub store: Store,
     pub id: SecretId,
@@ -274,7 +274,7 @@ pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
 
 /// The version to read. By default, the secret's version with the label AWSCURRENT, or the
 /// parameter's newest version.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     id: Option<String>,
     /// A parameter can have a label or an id, but not both ([`Self::validate`]).

@@ -12,7 +12,7 @@ use crate::model::shown::text_or;
 const PARAMETER_PREFIX: &str = "ssm:";
 
 /// A name or ARN. The prefix `ssm:` isn't included, because the locator has a field for the store.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretId {
     Name(Arc<str>),
     /// A secret's ARN may lack the hyphen and the six random characters at the end.
@@ -269,7 +269,7 @@ pub(super) fn two_slashes(text: &str) -> Fault {
 }
 
 /// The AWS service that stores a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
     SecretsManager,
     ParameterStore,
