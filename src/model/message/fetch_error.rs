@@ -557,7 +557,8 @@ pub enum Mention {
     Nowhere,
     /// In the lines about entries, because the headline is about something else, such as a host.
     InEntries,
-    /// The name comes first, as in `the secret "prod/db" has no value`, and then the failure's text.
+    /// The name comes first, as in `the secret "prod/db" has no value`, and then the failure's
+    /// text.
     AsSubject,
     /// The name comes between this string and the failure's text, as in
     /// `access to the secret "prod/db" was denied`. Several secrets can share the message.

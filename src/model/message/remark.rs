@@ -294,8 +294,8 @@ fn broken_pem(text: &str) -> Option<Remark> {
     Some(Remark::BrokenPem { note, help })
 }
 
-/// Finds a BEGIN or END marker that isn't on a line of its own, or a missing END. In an OpenSSH key,
-/// a line feed must directly follow each marker, or ssh refuses the key.
+/// Finds a BEGIN or END marker that isn't on a line of its own, or a missing END. In an OpenSSH
+/// key, a line feed must directly follow each marker, or ssh refuses the key.
 fn marker_fault(text: &str) -> Option<Remark> {
     let mut open = 0;
     for line in text.split_inclusive('\n') {
