@@ -43,8 +43,9 @@ pub fn is_name(text: &str) -> bool {
 
 /// True for a text of ASCII letters, digits and characters in `others`.
 pub fn is_alphanumeric_or(text: impl AsRef<[u8]>, others: &[u8]) -> bool {
-    let mut bytes = text.as_ref().iter();
-    bytes.all(|byte| byte.is_ascii_alphanumeric() || others.contains(byte))
+    text.as_ref()
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(byte))
 }
 
 /// The ways to write a variable in a text: `$NAME` and `${NAME}`, as in a shell, and `$(NAME)`, as

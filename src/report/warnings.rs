@@ -76,29 +76,23 @@ pub fn replacement_warnings(values: &Values) -> Vec<Record> {
     for (locator, answer) in &values.fetched {
         let Ok(document) = answer else { continue };
         let name = locator.noun_phrase();
-        let reason;
-        let mut note;
+        let (failure, source, mut note);
         if let Some(cached) = &document.cached {
-            let Some(failure) = &cached.replaces else {
-                continue;
-            };
             let cached_age = age(cached.age.as_secs());
-            reason = format!("{}, so the cache is used", failure.sentence());
+            failure = cached.replaces.clone();
+            source = "the cache is used".to_owned();
             note = format!("the cached value of {name} is {cached_age} old");
-        } else {
-            let (Some(failure), Some((own, _)), Some(region)) = (
-                document.own_failure(),
-                document.passed_over.first(),
-                &document.region,
-            ) else {
-                continue;
-            };
-            reason = format!(
-                "{}, so {region} is used instead of {own}",
-                failure.sentence()
-            );
+        } else if let Some((own, _)) = document.passed_over.first()
+            && let Some(region) = &document.region
+        {
+            failure = document.own_failure();
+            source = format!("{region} is used instead of {own}");
             note = format!("{name} was read in {region}");
+        } else {
+            continue;
         }
+        let Some(failure) = failure else { continue };
+        let reason = format!("{}, so {source}", failure.sentence());
         if let Some(id) = &document.version_id {
             note += &format!(" (version {id})");
         }

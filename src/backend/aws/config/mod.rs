@@ -335,8 +335,11 @@ impl Settings {
         regions.extend(&self.options.fallback_regions);
         for locator in at_aws {
             // A region in an ARN has already been checked, so only those of aliases remain.
-            let mut aliases = self.alias_regions.iter();
-            regions.extend(aliases.find(|alias| Some(&alias.value) == locator.region.as_ref()));
+            regions.extend(
+                self.alias_regions
+                    .iter()
+                    .find(|alias| Some(&alias.value) == locator.region.as_ref()),
+            );
         }
         for Placed { value, place } in regions {
             if let Some(help) = value.form_remedy() {

@@ -104,8 +104,11 @@ impl FailedRequest<'_> {
     /// request for credentials.
     fn aws_has_seen_name(&self) -> bool {
         let is_from_aws = self.circumstances.local_file.is_none();
-        let mut causes = self.failure.errors().map(FetchError::cause);
-        is_from_aws && causes.any(|cause| matches!(cause, Absent(_)) || cause.is_not_permitted())
+        is_from_aws
+            && self
+                .failure
+                .errors()
+                .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
     }
 
     /// If the headline names the secret, the name comes from [`Self::about`].
