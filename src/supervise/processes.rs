@@ -1,7 +1,7 @@
 //! The processes of a rotation, and the signals that reach this one.
 //!
-//! A trial is a launch in a forked process. A pair of sockets connects it with its parent. The
-//! trial ends if the parent ends or closes the gate:
+//! A pair of sockets connects a trial with its parent. The trial ends if the parent ends or closes
+//! the gate:
 //!
 //! ```text
 //! parent                             trial

@@ -34,8 +34,8 @@
 //! what is left can't be stopped
 //! ```
 //!
-//! A trial is a launch in a forked process, which waits at a gate before it becomes the command.
-//! Every start and every poll is a trial. There is never more than one ([`Stage`]):
+//! Every start and every poll is a trial, which waits at a gate before it becomes the command.
+//! There is never more than one ([`Stage`]):
 //!
 //! ```text
 //! NoTrial ─ the timer elapses ─▶ Reading ───┬─ no change, or the trial ends ─▶ NoTrial
