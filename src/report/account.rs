@@ -226,7 +226,8 @@ impl CheckedValues<'_> {
         } = outcome;
         let kind = match subject.kind {
             SubjectKind::EnvFrom | SubjectKind::EnvFromKey => RowKind::EnvFrom,
-            SubjectKind::Entry | SubjectKind::Section => match &subject.written {
+            SubjectKind::Entry | SubjectKind::Section | SubjectKind::Part => match &subject.written
+            {
                 Some(Written::Reference(_)) => RowKind::Reference,
                 Some(Written::Template) => RowKind::Template,
                 None if subject.origin == Origin::Inherited => RowKind::Inherited,

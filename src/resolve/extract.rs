@@ -264,7 +264,9 @@ fn keyless_help(wanted: &Wanted<'_>) -> String {
         SubjectKind::EnvFrom | SubjectKind::EnvFromKey => {
             "to read one value, use --env NAME=SECRET:KEY"
         }
-        SubjectKind::Entry | SubjectKind::Section => "to read the whole value, leave out the key",
+        SubjectKind::Entry | SubjectKind::Section | SubjectKind::Part => {
+            "to read the whole value, leave out the key"
+        }
     };
     version_hint(wanted).unwrap_or_else(|| general.to_owned())
 }

@@ -31,7 +31,7 @@ use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::shown::{file_name, shell_word, shown, some_of};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{self, OpenError};
-use reader::{Item, ItemKind, MappingEntry, SourceFile, THIS_FILE};
+use reader::{Item, MappingEntry, SourceFile, THIS_FILE};
 use sections::{read_aliases, read_env_from, read_files, read_variables};
 
 /// The declarations to read.
@@ -329,7 +329,7 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         node,
         position: node.position,
         subject: THIS_FILE.to_owned(),
-        kind: ItemKind::File,
+        kind: None,
         key: "",
         has_unknown: false,
     };
@@ -348,8 +348,11 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
     if sections == Sections::All {
         // If there are unknown keys, they are probably variables that should be indented below
         // `env`, so an empty `env` is part of the same mistake.
-        let env = section("env").filter(|env| !(file.has_unknown && env.node.is_null()));
-        layer.entries.extend(env.iter().flat_map(read_variables));
+        if let Some(env) = section("env")
+            && !(file.has_unknown && env.node.is_null())
+        {
+            layer.entries.extend(read_variables(&env));
+        }
         layer
             .entries
             .extend(section("files").iter().flat_map(read_files));

@@ -27,23 +27,12 @@ pub struct Item<'a> {
     pub(super) position: Position,
     /// The entry or section that messages name, such as `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub(super) subject: String,
-    pub(super) kind: ItemKind,
+    /// `None` for the whole declaration, and for its top-level keys.
+    pub(super) kind: Option<SubjectKind>,
     /// The node's key, such as `mode`. Empty if the node is the subject itself.
     pub(super) key: &'static str,
     /// True for a mapping with unknown keys, which have already been reported.
     pub(super) has_unknown: bool,
-}
-
-/// What the subject of an item is.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum ItemKind {
-    /// The whole declaration. Its top-level keys have this kind, too.
-    File,
-    /// A section or a setting, whose name is in quotes: `"path" in "files"`.
-    Section,
-    Entry,
-    /// An alias or a line, for example.
-    Other,
 }
 
 /// A key of a mapping, and its value.
@@ -76,7 +65,7 @@ impl<'a> Item<'a> {
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
-            kind: ItemKind::Other,
+            kind: Some(SubjectKind::Part),
             key: "",
             ..self.clone()
         }
@@ -85,7 +74,7 @@ impl<'a> Item<'a> {
     /// A copy that messages call by the name of a section or a setting, in quotes.
     pub fn section(&self, name: &str) -> Self {
         Self {
-            kind: ItemKind::Section,
+            kind: Some(SubjectKind::Section),
             ..self.named(format!("{name:?}"))
         }
     }
@@ -93,7 +82,7 @@ impl<'a> Item<'a> {
     /// A copy that messages call by the name of an entry.
     pub fn entry(&self, name: impl Into<String>) -> Self {
         Self {
-            kind: ItemKind::Entry,
+            kind: Some(SubjectKind::Entry),
             ..self.named(name)
         }
     }
@@ -108,7 +97,7 @@ impl<'a> Item<'a> {
             format!("{subject}:")
         } else if key.is_empty() {
             subject.clone()
-        } else if self.kind == ItemKind::Section {
+        } else if self.kind == Some(SubjectKind::Section) {
             format!("{key:?} in {subject}")
         } else {
             format!("{key:?} for {subject}")
@@ -131,12 +120,7 @@ impl<'a> Item<'a> {
         if !is_example {
             reason.extend(help.clone());
         }
-        let kind = match self.kind {
-            ItemKind::File => None,
-            ItemKind::Entry => Some(SubjectKind::Entry),
-            ItemKind::Section | ItemKind::Other => Some(SubjectKind::Section),
-        };
-        let problem = match kind {
+        let problem = match self.kind {
             None => Problem::configuration(headline),
             Some(kind) => Problem::of_entry(headline, reason).for_entry(Subject {
                 kind,
@@ -234,7 +218,7 @@ impl<'a> Item<'a> {
             return self.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
         let nearest = nearest(key, known.iter().copied());
-        let is_at_top = self.kind == ItemKind::File;
+        let is_at_top = self.kind.is_none();
         if is_at_top && nearest.is_none() && is_name(key) && key == key.to_uppercase() {
             let fault = Fault::new("isn't under \"env\"").help("indent variables under \"env:\"");
             return self.entry(key).refuse(fault);

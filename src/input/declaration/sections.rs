@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
-use super::reader::{Item, ItemKind, MappingEntry, TEXT};
+use super::reader::{Item, MappingEntry, TEXT};
 use crate::input::yaml::Kind;
 use crate::model::entry::template::parse_template;
 use crate::model::entry::{
-    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, Target, Transform,
+    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SubjectKind, Target,
+    Transform,
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
@@ -376,7 +377,7 @@ fn read_on_missing(fields: &Item<'_>, pattern: Option<&Regex>) -> OnMissing {
 /// Reads a reference. Refuses a number or a boolean, which is most likely meant as plain text.
 fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
-    let is_variable = item.kind == ItemKind::Entry && item.key.is_empty();
+    let is_variable = item.kind == Some(SubjectKind::Entry) && item.key.is_empty();
     // An empty text is refused here only for a variable. In other places, `Reference::parse` has a
     // better error for it.
     let is_plain =

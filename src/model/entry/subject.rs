@@ -29,8 +29,10 @@ pub enum SubjectKind {
     /// A key of an `env-from` object or, if `env-from` reads a path such as `ssm:/prod/`, one of
     /// the parameters below it.
     EnvFromKey,
-    /// A part of a declaration that isn't an entry, such as an alias or a line.
+    /// A section of a declaration or one of its settings, whose name is in quotes.
     Section,
+    /// Another part of a declaration, such as an alias or a line.
+    Part,
 }
 
 #[derive(Clone, Debug, PartialEq)]

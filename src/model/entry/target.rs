@@ -97,8 +97,10 @@ impl Default for Mode {
 impl Mode {
     /// Parses three octal digits, with or without a zero before them.
     pub fn parse(text: &str) -> Option<Self> {
-        let without_zero = text.strip_prefix('0').filter(|rest| rest.len() == 3);
-        let digits = without_zero.unwrap_or(text);
+        let digits = text
+            .strip_prefix('0')
+            .filter(|rest| rest.len() == 3)
+            .unwrap_or(text);
         // `from_str_radix` also accepts a plus sign.
         if digits.len() != 3 || digits.starts_with('+') {
             return None;

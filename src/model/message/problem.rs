@@ -397,8 +397,11 @@ impl<'p> Group<'_, 'p> {
         // An entry with a template can have several lines, but its variable is listed only once.
         let mut variables = Vec::new();
         for (entry, _) in &lines {
-            if entry.kind != SubjectKind::Section {
-                variables.push(&*entry.label);
+            match entry.kind {
+                SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::EnvFromKey => {
+                    variables.push(&*entry.label);
+                }
+                SubjectKind::Section | SubjectKind::Part => {}
             }
         }
         variables.dedup();
