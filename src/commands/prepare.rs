@@ -228,9 +228,9 @@ impl Merged {
     }
 }
 
-/// The host that a declaration chose, if the user should know it. If somebody named the
-/// declaration, this machine and AWS don't count. Nobody has named a declaration that was found in
-/// the working directory (`is_found`), so then any host counts.
+/// The host that a declaration chose, if the user should know it: any host if the declaration was
+/// found in the working directory (`is_found`), because nobody named it. Otherwise, a host other
+/// than this machine and AWS.
 fn declared_host(
     options: &Options,
     settings: &Settings,

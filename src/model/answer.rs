@@ -152,7 +152,7 @@ impl fmt::Debug for SecretValue {
 pub struct CachedAnswer {
     /// The time since AWS gave this answer.
     pub age: Duration,
-    /// The failure because of which this answer was used. `None` if the answer was recent enough
+    /// Why AWS's own answer is missing. `None` if the cached answer was recent enough
     /// (`--cache-ttl`), so AWS wasn't asked.
     pub replaces: Option<FetchError>,
 }

@@ -553,9 +553,10 @@ impl Again {
 /// The place where a message names the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// Nowhere, because the failure isn't about a particular secret.
+    /// The failure isn't about a particular secret.
     Nowhere,
-    /// In the lines about entries, because the headline is about something else, such as a host.
+    /// The name is in the lines about entries. The headline is about something else, such as a
+    /// host.
     InEntries,
     /// The name comes first, as in `the secret "prod/db" has no value`, and then the failure's
     /// text.
