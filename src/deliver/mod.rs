@@ -288,20 +288,22 @@ impl Delivery {
 /// A file for a command under `--on-rotation`. The child process that wrote it reports it to the
 /// parent process, which removes it when the command has ended.
 #[cfg(target_os = "linux")]
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct DeliveredFile {
     pub path: PathBuf,
     /// The device and inode numbers, which show whether the path still leads to this file.
     pub id: (u64, u64),
 }
 
-/// Removes delivered files, except those whose path leads to a newer file. If a directory can't be
-/// opened, skips its file, because both are usually gone.
+/// Removes delivered files, except those whose path leads to another file by now. `newer` are files
+/// that were delivered since: one of them may have the inode number of a file that was removed. If
+/// a directory can't be opened, skips its file, because both are usually gone.
 #[cfg(target_os = "linux")]
-pub fn remove_files(files: Vec<DeliveredFile>) -> Vec<Problem> {
+pub fn remove_files(files: Vec<DeliveredFile>, newer: &[DeliveredFile]) -> Vec<Problem> {
     use crate::model::entry::Argument;
 
     let mut problems = Vec::new();
+    let files = files.into_iter().filter(|file| !newer.contains(file));
     for DeliveredFile { path, id } in files {
         let Ok(entry) = DirectoryEntry::open(DeclaredPath::new(&path)) else {
             continue;
@@ -316,4 +318,26 @@ pub fn remove_files(files: Vec<DeliveredFile>) -> Vec<Problem> {
         }
     }
     problems
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::testing::Directory;
+    use super::*;
+
+    #[test]
+    fn a_new_file_with_the_inode_number_of_the_file_before_it_is_not_removed() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        std::fs::write(&path, "new").unwrap();
+        let stat = nix::sys::stat::stat(&path).unwrap();
+        let delivered = || DeliveredFile {
+            path: path.clone(),
+            id: (stat.st_dev, stat.st_ino),
+        };
+        assert!(remove_files(vec![delivered()], &[delivered()]).is_empty());
+        assert_eq!(directory.names(), ["file"]);
+        assert!(remove_files(vec![delivered()], &[]).is_empty());
+        assert_eq!(directory.names(), [""; 0]);
+    }
 }

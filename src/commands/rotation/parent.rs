@@ -143,7 +143,8 @@ impl Parent<'_> {
         self.perform(action);
         loop {
             if let Some(status) = self.exit_status {
-                self.notices.report_errors(remove_files(self.delivered));
+                self.notices
+                    .report_errors(remove_files(self.delivered, &[]));
                 return status;
             }
             if let Some(event) = self.next_event() {
@@ -423,10 +424,9 @@ impl Parent<'_> {
                 Message::Notify(assignments) => self.service_manager.send(&assignments),
                 Message::Ready(values) => self.note_ready(values),
                 Message::Delivered(files) => {
-                    // Remove the files of the earlier values. This spares a new file at the same
-                    // path, because its inode number differs.
                     let earlier = replace(&mut self.delivered, files);
-                    self.notices.report_errors(remove_files(earlier));
+                    let problems = remove_files(earlier, &self.delivered);
+                    self.notices.report_errors(problems);
                     self.events.push_back(Event::Delivered);
                 }
                 Message::NotStarted => self.events.push_back(Event::NotStarted),
