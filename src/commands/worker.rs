@@ -30,7 +30,9 @@ use crate::report::{
     self, Record, Report,
     terminal::{self, Patience},
 };
-use crate::system::lifecycle::{End, asks_on_terminal, block_signals, end, while_working};
+use crate::system::lifecycle::{
+    asks_on_terminal, block_signals, end, end_by_signal, kill_program, while_working,
+};
 use crate::system::os_error;
 use crate::system::systemd::Notifier;
 use crate::time::{Deadline, Waiting};
@@ -121,12 +123,12 @@ pub(super) fn run_with<T: Send>(
             let waiting = deadline.progress.waiting();
             let elapsed = deadline.elapsed();
             let error = interruption_error(signal.as_str(), elapsed, &waiting);
-            end(End::Signal(signal), || {
-                if messenger.shows_progress() {
-                    let notices = deadline.progress.notices();
-                    terminal::print(Patience::None, notices.into_iter().chain([error]));
-                }
-            })
+            kill_program();
+            if messenger.shows_progress() {
+                let notices = deadline.progress.notices();
+                terminal::print(Patience::None, notices.into_iter().chain([error]));
+            }
+            end_by_signal(signal)
         },
     );
 
@@ -206,8 +208,8 @@ impl Watch {
         if end_of_overtime.is_some_and(|end| end <= now) {
             let mut report = Report::from(overdue_problem(&self.deadline.progress.waiting()));
             report.notices = self.deadline.progress.notices();
-            let how = End::Status(report.exit_status());
-            end(how, || messenger.fail(&report));
+            kill_program();
+            end(messenger.fail(&report));
         }
 
         if self.next_message <= now {
@@ -312,8 +314,11 @@ pub fn install_panic_hook() {
 /// Ends this process with the given status, or prints the report and ends with its status.
 pub fn finish(result: Result<u8, Report>) -> ! {
     match result {
-        Ok(status) => end(End::Status(status), || ()),
-        Err(report) => end(End::Status(report.exit_status()), || report.print()),
+        Ok(status) => end(status),
+        Err(report) => {
+            kill_program();
+            end(report.print())
+        }
     }
 }
 

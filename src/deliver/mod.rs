@@ -36,7 +36,7 @@ use crate::model::entry::{DeclaredPath, EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::message::{Problem, Record};
 use crate::model::outcome::FileValue;
-use crate::system::lifecycle::{End, end, held_signal};
+use crate::system::lifecycle::{end_by_signal, held_signal};
 use crate::system::paths::is_in_memory;
 use disk::{Access, DirectoryEntry, DiskFile};
 
@@ -272,7 +272,7 @@ impl Delivery {
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {
             drop(self);
-            end(End::Signal(signal), || ());
+            end_by_signal(signal);
         }
         self
     }

@@ -45,7 +45,7 @@ use serde::de::DeserializeOwned;
 
 use super::state::{Event, ExitStatus, Sender};
 use crate::model::options::{Forwarding, SignalNumber};
-use crate::system::lifecycle::{End, children, end, has_action, pending_signals};
+use crate::system::lifecycle::{children, end, has_action, pending_signals};
 use crate::system::streams::is_foreground;
 
 /// A trial as its parent sees it. Dropping this value closes the gate, which ends a waiting trial.
@@ -86,7 +86,7 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
             drop(ours);
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX));
             let status = run(Gate { connection, parent });
-            end(End::Status(status), || ())
+            end(status)
         }
     }
 }

@@ -31,11 +31,12 @@
 //!
 //! A termination signal is *held* if [`block_signals`] blocked it, which happens only on Linux.
 //!
-//! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
-//! an error, or a subcommand that is done.
+//! Everything that ends the process calls [`end`] or [`end_by_signal`]: a signal, the deadline, a
+//! panic on any thread, an error, or a subcommand that is done. Whatever prints a message before
+//! that first calls [`kill_program`].
 //!
-//! The inherited signals and the program that we ask for credentials, which [`end`] has to kill,
-//! are in static variables, because the panic hook can't reach anything else.
+//! The inherited signals and the program that we ask for credentials, which has to be killed, are
+//! in static variables, because the panic hook can't reach anything else.
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
@@ -267,12 +268,10 @@ pub fn while_working<T: Send>(
             }
             if is_done {
                 // After a panic, the panic hook has already ended the process.
-                return Ok(worker
-                    .join()
-                    .unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
+                return Ok(worker.join().unwrap_or_else(|_| end(Status::Bug as u8)));
             }
             if is_closed {
-                end(End::Status(Status::Temporary as u8), || ());
+                end(Status::Temporary as u8);
             }
         }
     })
@@ -289,12 +288,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     if !holds_signals || !is_main_thread {
         return work();
     }
-    let done = while_working(
-        &work,
-        None,
-        || None,
-        |signal| end(End::Signal(signal), || ()),
-    );
+    let done = while_working(&work, None, || None, |signal| end_by_signal(signal));
     // If no thread can be started, a signal has to wait for the work.
     done.unwrap_or_else(|_| work())
 }
@@ -319,14 +313,6 @@ fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
 fn timeout(limit: Duration) -> PollTimeout {
     let milliseconds = limit.as_nanos().div_ceil(1_000_000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum End {
-    Status(u8),
-    /// PID 1 instead exits with status 128 plus the signal's number, because the kernel would drop
-    /// the signal.
-    Signal(Signal),
 }
 
 /// A program that we ask for AWS credentials: a profile's `credential_process`, or the AWS CLI.
@@ -366,30 +352,25 @@ pub fn process_name(process: Pid) -> String {
     line.trim_end().to_owned()
 }
 
-/// Ends this process immediately, whatever other threads are doing.
-///
-/// `print` may have to wait for its reader. A signal that arrives in the meantime calls this
-/// function again, which is safe at any point.
-pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
+/// Ends this process immediately, whatever other threads are doing. Also kills a program that
+/// another thread has started since [`kill_program`] was last called. Safe to call at any point.
+pub fn end(status: u8) -> ! {
     kill_program();
-    print();
-    // Another thread may have started a program while `print` waited for its reader.
-    kill_program();
-
-    let status = match how {
-        End::Status(status) => status.into(),
-        End::Signal(signal) => {
-            if getpid().as_raw() != 1 {
-                // A held signal is blocked, so `raise` only makes it pending, and unblocking it
-                // ends this process.
-                let _ = raise(signal);
-                let _ = SigSet::from_iter([signal]).thread_unblock();
-            }
-            128 + signal as libc::c_int
-        }
-    };
     // SAFETY: as in `exit_by_signal`.
-    unsafe { libc::_exit(status) }
+    unsafe { libc::_exit(status.into()) }
+}
+
+/// Ends this process by a signal, as [`end`] does. PID 1 instead exits with status 128 plus the
+/// signal's number, because the kernel would drop the signal.
+pub fn end_by_signal(signal: Signal) -> ! {
+    kill_program();
+    if getpid().as_raw() != 1 {
+        // A held signal is blocked, so `raise` only makes it pending, and unblocking it ends this
+        // process.
+        let _ = raise(signal);
+        let _ = SigSet::from_iter([signal]).thread_unblock();
+    }
+    end(128 + signal as u8)
 }
 
 /// Our mutexes are never poisoned, because a panic on any thread ends the process.
@@ -410,7 +391,8 @@ pub fn asks_on_terminal() -> bool {
         .is_some_and(|program| program.terminal.is_some())
 }
 
-/// Kills the program that we asked for credentials, and its descendants.
+/// Kills the program that we asked for credentials, and its descendants. Call this before printing
+/// the last message, because printing may have to wait for its reader.
 ///
 /// Returns the program, so that the caller can wait until it has ended. Restores the terminal's
 /// modes, which the program may have changed to ask for a password.

@@ -25,7 +25,7 @@ use crate::supervise::{
     Action, Delay, Event, ExitStatus, Job, Left, Pid, Signals, Spared, Supervision, TrialProcess,
     adopt_orphans, begin, fork, next_state_change, signal_child, step,
 };
-use crate::system::lifecycle::{End, end, held_signal, signal_descriptor, wait_for};
+use crate::system::lifecycle::{end, end_by_signal, held_signal, signal_descriptor, wait_for};
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
@@ -368,7 +368,7 @@ impl Parent<'_> {
                 }
                 self.await_end();
                 // The trial has reported the signal.
-                end(End::Signal(signal), || ());
+                end_by_signal(signal);
             }
 
             self.receive();
@@ -377,7 +377,7 @@ impl Parent<'_> {
                 && process.descriptor().is_none()
             {
                 let signal = match process.wait() {
-                    ExitStatus::Exited(status) => end(End::Status(status), || ()),
+                    ExitStatus::Exited(status) => end(status),
                     ExitStatus::Killed(signal) => signal,
                 };
                 let why = format!("the process that reads the values was killed by {signal}");
