@@ -8,10 +8,10 @@ use std::mem::ManuallyDrop;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, run_prepared};
 use super::read::{read_values, reading_notices};
 use super::task::Task;
-use super::worker::{self, block_on};
+use super::worker::block_on;
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
@@ -44,11 +44,12 @@ pub fn check(
     } else {
         CheckDepth::Values
     };
-    let options = inputs.options.to_options(inherited);
-    let read = worker::run(&options, inherited, |deadline| {
-        let prepared = prepare(inputs, Task::check(depth), inherited, deadline)?;
-        Ok(Checked::read(prepared, depth, deadline))
-    });
+    let read = run_prepared(
+        inputs,
+        Task::check(depth),
+        inherited,
+        |prepared, deadline| Ok(Checked::read(prepared, depth, deadline)),
+    );
     let command = command.map(|line| FoundCommand {
         line,
         program: match &read {

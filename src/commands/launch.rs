@@ -7,7 +7,7 @@
 //! ```text
 //! main thread                        worker
 //!
-//! read ── worker::run ─────────────▶ prepare        reads the declarations, makes the plan,
+//! read ── run_prepared ────────────▶ prepare        reads the declarations, makes the plan,
 //!   waits for the result, a signal                  and finds all mistakes
 //!   or the deadline                  find_program   finds a mistyped command before any request
 //!                                    read_values    sends the requests, and makes the values
@@ -22,10 +22,9 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, run_prepared};
 use super::read::{read_values, reading_notices};
 use super::task::Task;
-use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
@@ -57,9 +56,7 @@ pub fn read<'a>(
     command: &'a CommandLine,
     inherited: &Inherited,
 ) -> Result<Mode<'a>, Report> {
-    let options = inputs.options.to_options(inherited);
-    worker::run(&options, inherited, |deadline| {
-        let mut prepared = prepare(inputs, Task::LAUNCH, inherited, deadline)?;
+    run_prepared(inputs, Task::LAUNCH, inherited, |mut prepared, deadline| {
         let program = prepared.find_program(command)?;
         let rotation = prepared.options.rotation.take();
         let launch = Launch {

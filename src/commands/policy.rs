@@ -1,8 +1,7 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, run_prepared};
 use super::task::Task;
-use super::worker;
 use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::environment::Inherited;
@@ -18,9 +17,7 @@ pub fn policy(
     inherited: &Inherited,
 ) -> Result<Vec<Record>, Report> {
     // AWS's configuration files may be on a file system that hangs, so read them on the worker.
-    let options = inputs.options.to_options(inherited);
-    let policy = worker::run(&options, inherited, |deadline| {
-        let prepared = prepare(inputs, Task::POLICY, inherited, deadline)?;
+    let policy = run_prepared(inputs, Task::POLICY, inherited, |prepared, deadline| {
         needed_policy(prepared, &arguments, deadline)
     })?;
     terminal::output(&policy.text)?;

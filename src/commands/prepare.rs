@@ -11,8 +11,8 @@
 use std::mem::take;
 
 use super::task::Task;
-use super::worker::apply_options;
-use crate::backend::aws::{Purpose, Settings};
+use super::worker::{self, apply_options};
+use crate::backend::aws::{Purpose, Settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{DeclarationChoice, Sections, alias_warning, load_declarations};
@@ -29,6 +29,7 @@ use crate::report::{
     terminal::{self, Patience},
     value_or_add,
 };
+use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
 /// Everything that a task needs before its first request.
@@ -54,9 +55,31 @@ struct Merged {
     task: Task,
 }
 
+/// Prepares the inputs, and runs `work` with the result. Both happen on the worker thread
+/// ([`worker::run`]), which reports a long wait to the service manager.
+///
+/// Empty variables that the AWS SDK would use are first removed from the environment.
+pub(super) fn run_prepared<T: Send>(
+    inputs: Inputs,
+    task: Task,
+    inherited: &Inherited,
+    work: impl FnOnce(Prepared, &Deadline) -> Result<T, Report> + Send,
+) -> Result<T, Report> {
+    // This changes the environment of the process, so there must not be a second thread yet.
+    // Looking for an empty variable first only saves time.
+    if inherited.iter().any(|(_, value)| value.is_empty()) {
+        remove_empty_variables(inherited);
+    }
+    // These options apply until `prepare` adds those in the declarations.
+    let options = inputs.options.to_options(inherited);
+    worker::run(&options, &Notifier::new(inherited), |deadline| {
+        work(prepare(inputs, task, inherited, deadline)?, deadline)
+    })
+}
+
 /// Reads the declarations, makes the plan, and prints the notices about the inputs. From here on,
 /// the declarations' options apply to the deadline and to messages.
-pub(super) fn prepare(
+fn prepare(
     inputs: Inputs,
     task: Task,
     inherited: &Inherited,

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, run_prepared};
 use super::task::Task;
-use super::worker::{self, block_on};
+use super::worker::block_on;
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::Aws;
@@ -46,9 +46,7 @@ pub(super) fn prepare_and_read(
     task: Task,
     inherited: &Inherited,
 ) -> Result<(Prepared, Values), Report> {
-    let options = inputs.options.to_options(inherited);
-    worker::run(&options, inherited, |deadline| {
-        let prepared = prepare(inputs, task, inherited, deadline)?;
+    run_prepared(inputs, task, inherited, |prepared, deadline| {
         let values = read_values(&prepared, deadline)?;
         Ok((prepared, values))
     })

@@ -20,8 +20,6 @@ use std::{panic, thread};
 
 use tokio::time::Instant;
 
-use crate::backend::aws::remove_empty_variables;
-use crate::model::environment::Inherited;
 use crate::model::message::Problem;
 use crate::model::options::Options;
 use crate::model::shown::{printed, shown};
@@ -76,23 +74,6 @@ impl Messenger for Notifier {
     }
 }
 
-/// Runs `work` on the worker thread ([`run_with`]), and tells the service manager about a long
-/// wait. Empty variables that the AWS SDK would use are first removed from the environment.
-///
-/// `options` apply until `prepare` adds those in the declarations.
-pub(super) fn run<T: Send>(
-    options: &Options,
-    inherited: &Inherited,
-    work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
-) -> Result<T, Report> {
-    // This changes the environment of the process, so there must not be a second thread yet.
-    // Looking for an empty variable first only saves time.
-    if inherited.iter().any(|(_, value)| value.is_empty()) {
-        remove_empty_variables(inherited);
-    }
-    run_with(options, &Notifier::new(inherited), work)
-}
-
 /// Runs `work` on a second thread and waits for its result. The timeout starts now.
 ///
 /// - The notices of `work` are printed or, if it failed, added to its report. A poll drops them.
@@ -100,7 +81,7 @@ pub(super) fn run<T: Send>(
 ///   process when one arrives.
 /// - This process also ends, with status 75, when the other end of
 ///   [`Messenger::watched_connection`] closes, or if the worker doesn't react to the deadline.
-pub(super) fn run_with<T: Send>(
+pub(super) fn run<T: Send>(
     options: &Options,
     messenger: &dyn Messenger,
     work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
@@ -156,7 +137,7 @@ pub(super) fn run_with<T: Send>(
 /// take effect as soon as they are known:
 ///
 /// 1. before the arguments are parsed: the format (`terminal::use_early_settings`)
-/// 2. before a declaration is read: those of the command line and of variables ([`run_with`])
+/// 2. before a declaration is read: those of the command line and of variables ([`run`])
 /// 3. before the plan is made: those of declarations, too (`prepare`)
 pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
@@ -328,6 +309,7 @@ mod tests {
 
     use super::*;
     use crate::deliver::testing::Directory;
+    use crate::model::environment::Inherited;
     use crate::model::options::TypedOptions;
 
     const CANARY: &str = "cAnArY-7f3a9c51";
@@ -343,7 +325,7 @@ mod tests {
             "task" => block_on(async { tokio::spawn(async { panic!("{CANARY}") }).await.unwrap() }),
             _ => panic!("{CANARY}"),
         };
-        let _ = run_with::<()>(&options, &Notifier::new(&inherited), work);
+        let _ = run::<()>(&options, &Notifier::new(&inherited), work);
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Trial<'_> {
             self.gate.leave_group();
         }
         let options = &self.launch.prepared().options;
-        let values = worker::run_with(options, self, |deadline| self.launch.all_values(deadline))?;
+        let values = worker::run(options, self, |deadline| self.launch.all_values(deadline))?;
         let Self {
             baseline, rotation, ..
         } = self;
