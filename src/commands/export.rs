@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::export_formats::{export as export_variables, masks, variables};
 use super::output::{output_file, refuse_terminal, write_file};
-use super::read::{prepare_and_read, values_report};
+use super::read::read_to_print;
 use super::task::Task;
 use crate::deliver::{AppendedFile, NamedBy};
 use crate::exec;
@@ -47,10 +47,10 @@ pub fn export(
     // Continue after an error, so that the report lists all errors.
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
-    let (prepared, values) = prepare_and_read(inputs, Task::EXPORT, inherited)?;
-    let mut report = values_report(&prepared, &values, "nothing was exported");
+    let (values, mut report) =
+        read_to_print(inputs, Task::EXPORT, inherited, "nothing was exported")?;
     // Wipe everything that isn't printed, because the output may wait for its reader.
-    drop((prepared, values.fetched));
+    drop(values.fetched);
     let outcomes = &values.outcomes;
     let variables = variables(outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);

@@ -1,7 +1,7 @@
 //! `secrets-exec get`: prints one value, byte for byte.
 
 use super::output::refuse_terminal;
-use super::read::{prepare_and_read, values_report};
+use super::read::read_to_print;
 use super::task::Task;
 use crate::input::cli::{GetArguments, Inputs};
 use crate::model::environment::Inherited;
@@ -18,11 +18,8 @@ pub fn get(
         inputs.errors.extend(refuse_terminal(remedy).err());
     }
 
-    let (prepared, values) = prepare_and_read(inputs, Task::GET, inherited)?;
-    let mut notices = values_report(&prepared, &values, "nothing was printed").into_result()?;
-    // Wipe the settings, because the output may wait for its reader.
-    drop(prepared);
-
+    let (values, report) = read_to_print(inputs, Task::GET, inherited, "nothing was printed")?;
+    let mut notices = report.into_result()?;
     notices.extend(report::value_warnings(&values.outcomes.list));
     // The plan has only one entry.
     if let Some((_, made)) = values.outcomes.values().next() {

@@ -40,27 +40,25 @@ use crate::resolve::{inherited_warning, resolve, suggest_names};
 use crate::time::{Deadline, Progress};
 
 /// Makes the plan and reads its values, for a subcommand that prints them itself. If only some
-/// values can't be read, the result is `Ok`, and [`values_report`] has the errors.
-pub(super) fn prepare_and_read(
+/// values can't be read, the result is `Ok`.
+///
+/// The report has the notices about the values, and a problem for each value that can't be read or
+/// used. After several problems, its last line is `consequence`, such as `nothing was printed`.
+pub(super) fn read_to_print(
     inputs: Inputs,
     task: Task,
     inherited: &Inherited,
-) -> Result<(Prepared, Values), Report> {
+    consequence: &str,
+) -> Result<(Values, Report), Report> {
     run_prepared(inputs, task, inherited, |prepared, deadline| {
         let values = read_values(&prepared, deadline)?;
-        Ok((prepared, values))
+        let mut report = Report::from_values(values.problems(exec::argument_limits()), consequence);
+        report.notices = reading_notices(&prepared, &values);
+        if prepared.options.verbose && report.is_empty() {
+            report.notices.extend(report::account(&values));
+        }
+        Ok((values, report))
     })
-}
-
-/// The notices about the values, and a problem for each value that can't be read or used. After
-/// several problems, the last line is `consequence`, such as `nothing was printed`.
-pub(super) fn values_report(prepared: &Prepared, values: &Values, consequence: &str) -> Report {
-    let mut report = Report::from_values(values.problems(exec::argument_limits()), consequence);
-    report.notices = reading_notices(prepared, values);
-    if prepared.options.verbose && report.is_empty() {
-        report.notices.extend(report::account(values));
-    }
-    report
 }
 
 /// Fetches and resolves everything in the plan. If only some values can't be read, the result is
