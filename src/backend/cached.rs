@@ -146,15 +146,20 @@ impl Cached {
         let mut asked = wanted.clone();
         let mut answers = Answers::new();
         let mut not_fresh = BTreeMap::new();
-        for (locator, entry) in self.read_entries(wanted.iter().copied()) {
+        for &locator in wanted {
             if self.unsuitable.contains(locator) {
                 continue;
             }
-            if entry.age(begun) < ttl {
-                asked.remove(locator);
-                answers.insert(locator.clone(), Ok(entry.into_document(None)));
-            } else {
-                not_fresh.insert(locator, entry);
+            match self.read_entry(locator) {
+                Ok(Some(entry)) if entry.age(begun) < ttl => {
+                    asked.remove(locator);
+                    answers.insert(locator.clone(), Ok(entry.into_document(None)));
+                }
+                Ok(Some(entry)) => {
+                    not_fresh.insert(locator, entry);
+                }
+                Ok(None) => {}
+                Err(what) => self.add_unusable(what, locator),
             }
         }
         if asked.is_empty() {
@@ -296,28 +301,10 @@ impl Cached {
         Some(entry.age(now) > entry.kept_for.max(self.kept_for))
     }
 
-    /// Reads the entries of `wanted`, and leaves out locators without one. [`Self::warnings`]
-    /// reports entries that couldn't be used.
-    fn read_entries<'a>(
-        &mut self,
-        wanted: impl Iterator<Item = &'a Locator>,
-    ) -> BTreeMap<&'a Locator, CacheEntry> {
-        let mut entries = BTreeMap::new();
-        for locator in wanted {
-            match self.read_entry(locator) {
-                Ok(None) => {}
-                Ok(Some(entry)) => {
-                    entries.insert(locator, entry);
-                }
-                Err(what) => {
-                    self.unusable
-                        .entry(what)
-                        .or_default()
-                        .insert(locator.noun_phrase());
-                }
-            }
-        }
-        entries
+    /// Adds to the [`Self::warnings`].
+    fn add_unusable(&mut self, what: String, locator: &Locator) {
+        let secrets = self.unusable.entry(what).or_default();
+        secrets.insert(locator.noun_phrase());
     }
 
     /// Reads a locator's entry, if there is one. The error completes the warning about the entry.
@@ -359,11 +346,7 @@ impl Cached {
             _ => return,
         };
         if let Err(why) = result {
-            let what = format!("{what} ({})", errno_text(why));
-            self.unusable
-                .entry(what)
-                .or_default()
-                .insert(locator.noun_phrase());
+            self.add_unusable(format!("{what} ({})", errno_text(why)), locator);
         }
     }
 }
