@@ -646,7 +646,12 @@ pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
             && let Some(section) = sections.last_mut()
             && let Some(value) = section.settings.get_mut(name)
         {
-            continue_setting(value, content).map_err(refused)?;
+            // Below a setting without a value, each line must be a setting itself.
+            if has_no_value(value) && split_setting(content, &['=']).is_none() {
+                return Err(refused(UNREADABLE));
+            }
+            value.push('\n');
+            value.push_str(content);
             continue;
         }
         indent = line_indent;
@@ -676,17 +681,6 @@ pub fn parse_ini(text: &str) -> Result<Vec<IniSection<'_>>, RefusedLine> {
         last_name = Some(name);
     }
     Ok(sections)
-}
-
-/// Adds an indented line to the value above it. If that value is empty, the line must be a setting
-/// itself. The error is the line's defect.
-fn continue_setting(value: &mut String, line: &str) -> Result<(), &'static str> {
-    if has_no_value(value) && split_setting(line, &['=']).is_none() {
-        return Err(UNREADABLE);
-    }
-    value.push('\n');
-    value.push_str(line);
-    Ok(())
 }
 
 /// True for the text of a setting that is empty or only has settings below it.
