@@ -105,16 +105,6 @@ pub(super) struct Subcommand {
     arguments: fn(Command) -> Command,
 }
 
-/// The parts of a file in `help/`, which are separated by empty lines.
-struct HelpParts {
-    /// A line, which `-h` also shows, and an optional paragraph.
-    description: &'static str,
-    /// The text after `Usage: `.
-    usage: &'static str,
-    /// The man page leaves the examples out.
-    examples: &'static str,
-}
-
 impl Subcommand {
     /// The arguments are added only if the command line names the subcommand, so a launch doesn't
     /// spend time on them.
@@ -126,17 +116,6 @@ impl Subcommand {
 
     fn about(&self) -> &'static str {
         self.help.lines().next().unwrap_or_default()
-    }
-
-    fn help_parts(&self) -> HelpParts {
-        let text = self.help.trim_end();
-        let (description, rest) = text.split_once("\n\nUsage: ").unwrap_or_default();
-        let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
-        HelpParts {
-            description,
-            usage,
-            examples,
-        }
     }
 
     /// True for a subcommand for packages, shells, editors or init containers, which people rarely
@@ -159,17 +138,21 @@ fn with_arguments(command: Command) -> Command {
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
-    let help = subcommand.help_parts();
+    // The description is a line, which `-h` also shows, and an optional paragraph. The man page
+    // leaves the examples out.
+    let help = subcommand.help.trim_end();
+    let (description, rest) = help.split_once("\n\nUsage: ").unwrap_or_default();
+    let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
 
     // The short help ends with the examples, too. If `arguments` calls `with_short_help`, a
     // different text replaces them there.
-    let command = command.after_help(help.examples);
+    let command = command.after_help(examples);
     with_variables((subcommand.arguments)(command))
         .arg(help_option("Print help"))
         .about(subcommand.about())
-        .long_about(help.description)
-        .override_usage(help.usage)
-        .after_long_help(help.examples)
+        .long_about(description)
+        .override_usage(usage)
+        .after_long_help(examples)
 }
 
 /// Each row has an id, a name, the usage, and a function that adds the arguments. The help text is
