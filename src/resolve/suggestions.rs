@@ -8,17 +8,29 @@ use crate::model::plan::Plan;
 /// Suggests an existing name for the first [`MOST_SUGGESTIONS`] secrets that don't exist: the
 /// backend's suggestion, the most similar alias, or another secret of this launch. The name of this
 /// other secret may differ by only one letter, because secrets often have similar names. If the
-/// missing name is an alias in a later file, adds help about the order of the files.
+/// missing name is an alias in a later file, adds help about the order of the files. If no region
+/// is set, and an entry sets one for the command, adds help about this entry.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     let mut existing = Vec::new();
     let mut absences = Vec::new();
     for (locator, answer) in fetched {
-        match answer {
-            Ok(_) => existing.push(locator.written_id()),
-            Err(failure) if failure.cause() == Cause::Absent(Missing::Secret) => {
-                absences.push((locator.written_id(), failure));
-            }
-            Err(_) => {}
+        let Err(failure) = answer else {
+            existing.push(locator.written_id());
+            continue;
+        };
+        let cause = failure.cause();
+        if cause == Cause::Absent(Missing::Secret) {
+            absences.push((locator.written_id(), failure));
+        } else if cause == Cause::NoRegion
+            && let Some(entry) = plan.entries.iter().find(|entry| {
+                let names = ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"];
+                names.contains(&&*entry.subject.label)
+            })
+        {
+            let place = &entry.subject.origin;
+            *failure = failure.clone().help(format!(
+                "{place} sets it only for the program: write defaults: {{ region: REGION }}"
+            ));
         }
     }
 
