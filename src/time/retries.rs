@@ -22,6 +22,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -56,7 +57,7 @@ pub struct RetryBudget<'r> {
     share_end: Option<Instant>,
     /// Set to true once this region gives way ([`Turns::gives_way_at`]). `None` if no other region
     /// comes next.
-    gives_way: Option<&'r Cell<bool>>,
+    gives_way: Option<Rc<Cell<bool>>>,
     /// The host's name in messages.
     host: &'r str,
     /// The request's name, for `-vv`. `None` for the SDK's own requests.
@@ -174,7 +175,7 @@ impl<'r> RetryBudget<'r> {
             }
         }
 
-        if let Some(gives_way) = self.gives_way
+        if let Some(gives_way) = &self.gives_way
             && !is_used_up
             && self.left_for(turns) < self.left()
         {
@@ -196,8 +197,8 @@ impl<'r> RetryBudget<'r> {
     /// ```
     ///
     /// Each region gets an equal share, plus what earlier regions left over. But an endpoint that
-    /// doesn't answer gives way early, which sets `has_given_way`. The time left is then divided
-    /// among all remaining turns, including the first region's second one.
+    /// doesn't answer gives way early. The time left is then divided among all remaining turns,
+    /// including the first region's second one.
     ///
     /// If the cache has every value ([`Deadline::with_limit`]), each endpoint gives way early, even
     /// if it has answered, and there is no second turn.
@@ -205,7 +206,6 @@ impl<'r> RetryBudget<'r> {
         &'t self,
         begun: Instant,
         regions: &'t [Region],
-        has_given_way: &'t Cell<bool>,
     ) -> impl Iterator<Item = RegionTurn<'t>> {
         let count = regions.len();
         let is_limited = self.deadline.is_limited();
@@ -214,6 +214,7 @@ impl<'r> RetryBudget<'r> {
             turns.extend(regions.first());
         }
 
+        let has_given_way = Rc::<Cell<bool>>::default();
         (0..turns.len()).map(move |index| {
             let budget = if is_limited {
                 self.clone()
@@ -228,39 +229,12 @@ impl<'r> RetryBudget<'r> {
             RegionTurn {
                 region: turns[index],
                 budget: RetryBudget {
-                    gives_way: may_give_way.then_some(has_given_way),
+                    gives_way: may_give_way.then(|| Rc::clone(&has_given_way)),
                     ..budget
                 },
                 is_second,
             }
         })
-    }
-
-    /// Runs `attempt` in the regions' turns ([`Self::region_turns`]), until it succeeds or its
-    /// error rules out other regions.
-    pub async fn over_regions<T>(
-        &self,
-        regions: &[Region],
-        mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> FetchResult<T>,
-    ) -> FetchResult<T> {
-        let has_given_way = Cell::default();
-        let mut errors = Vec::new();
-        for turn in self.region_turns(Instant::now(), regions, &has_given_way) {
-            if !turn.may_help(&errors) {
-                continue;
-            }
-            match attempt(turn.region, turn.budget).await {
-                Err(error) if error.next_try().is_in_next_region() => {
-                    errors.push((turn.region.clone(), error));
-                }
-                ended => return ended,
-            }
-        }
-        match errors.pop() {
-            Some((_, error)) => Err(error),
-            // Never reached, because there is at least one region.
-            None => Err(self.unanswered()),
-        }
     }
 
     fn unanswered(&self) -> FetchError {

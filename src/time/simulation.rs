@@ -466,9 +466,8 @@ fn run_regions(regions: &[Behavior], secrets: usize, timeout: u64) -> (Vec<usize
         let budget = RetryBudget::new(Deadline::new(Duration::from_secs(timeout)), None);
         let all: Vec<()> = stream::iter(0..secrets)
             .map(async |_| {
-                let has_given_way = Cell::default();
                 let mut errors = Vec::new();
-                for turn in budget.region_turns(begun, &names[..regions.len()], &has_given_way) {
+                for turn in budget.region_turns(begun, &names[..regions.len()]) {
                     if !turn.may_help(&errors) {
                         continue;
                     }

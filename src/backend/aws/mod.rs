@@ -34,7 +34,6 @@ pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::parse_secret;
 pub use service_errors::{code_and_message, malformed_response, not_sent, parse_service_error};
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -435,8 +434,7 @@ async fn read_with_failover(
         let errors = Vec::new();
         open.push(OpenRequest { request, errors });
     }
-    let has_given_way = Cell::default();
-    for turn in budget.region_turns(begun, &regions, &has_given_way) {
+    for turn in budget.region_turns(begun, &regions) {
         let (asked, others): (Vec<_>, Vec<_>) = open
             .into_iter()
             .partition(|open| turn.may_help(&open.errors));

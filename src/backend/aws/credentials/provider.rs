@@ -19,6 +19,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use http::HeaderValue;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::backend::aws::config::{ProfileRole, RoleChain, Settings};
 use crate::backend::aws::endpoints::Api;
@@ -53,18 +54,32 @@ pub struct Access {
 }
 
 impl Access {
-    /// Sends a request to STS. After an outage, tries the next region.
+    /// Sends a request to STS. After an outage, tries the next region
+    /// ([`RetryBudget::region_turns`]).
     pub(super) async fn in_sts_regions<T>(
         &self,
         credentials: Option<&Credentials>,
         request: impl AsyncFn(&Client, &RetryBudget<'_>) -> FetchResult<T>,
     ) -> FetchResult<T> {
-        self.budget
-            .over_regions(&self.sts_regions, async |region, budget| {
-                let client = self.clients.client(Api::Sts, region, credentials).await?;
-                request(&client, &budget).await
-            })
-            .await
+        let mut errors = Vec::new();
+        for turn in self.budget.region_turns(Instant::now(), &self.sts_regions) {
+            if !turn.may_help(&errors) {
+                continue;
+            }
+            let clients = &self.clients;
+            let client = clients.client(Api::Sts, turn.region, credentials).await?;
+            match request(&client, &turn.budget).await {
+                Err(error) if error.next_try().is_in_next_region() => {
+                    errors.push((turn.region.clone(), error));
+                }
+                ended => return ended,
+            }
+        }
+        match errors.pop() {
+            Some((_, error)) => Err(error),
+            // Never reached, because there is at least one region.
+            None => Err(unusable("STS wasn't asked in any region")),
+        }
     }
 }
 
