@@ -76,6 +76,7 @@ pub fn supervise(
         service_manager: Notifier::new(inherited),
         baseline: Baseline::default(),
         trial: None,
+        cancelled: None,
         delivered: Vec::new(),
         spared: Spared::new(),
         job: Job::default(),
@@ -111,6 +112,8 @@ struct Parent<'a> {
     baseline: Baseline,
     /// The current trial. `None` once it has found no change, become the command or ended.
     trial: Option<TrialProcess>,
+    /// The last trial that was cancelled before its gate was opened. It may still be running.
+    cancelled: Option<Pid>,
     /// The command's files, which are removed once it has ended.
     delivered: Vec<DeliveredFile>,
     spared: Spared,
@@ -143,6 +146,7 @@ impl Parent<'_> {
         self.perform(action);
         loop {
             if let Some(status) = self.exit_status {
+                self.await_cancelled(&mut signals);
                 self.notices
                     .report_errors(remove_files(self.delivered, &[]));
                 return status;
@@ -544,13 +548,29 @@ impl Parent<'_> {
     /// Ends the trial. If it is replacing files or becoming the command, first waits for at most
     /// [`TIME_TO_END`], so that it leaves no temporary file behind.
     fn cancel(&mut self) {
-        if let Some(process) = &self.trial
-            && process.is_open
-        {
-            self.await_end();
+        if let Some(process) = &self.trial {
+            if process.is_open {
+                self.await_end();
+            } else {
+                self.cancelled = Some(process.pid);
+            }
         }
         // This closes the gate, which ends a trial that is reading values or waiting at its gate.
         self.trial = None;
+    }
+
+    /// Waits for at most [`TIME_TO_END`] until a cancelled trial has removed its temporary files
+    /// and ended. Once PID 1 has ended, the kernel kills everything that is left.
+    fn await_cancelled(&mut self, signals: &mut Signals) {
+        self.cancel();
+        let end = Instant::now() + TIME_TO_END;
+        self.timer = Some(end);
+        while let Some(trial) = &self.cancelled
+            && self.spared.children.contains(trial)
+            && Instant::now() < end
+        {
+            self.wait(signals);
+        }
     }
 
     /// Waits for at most [`TIME_TO_END`] until the trial has ended or become the command. Acts on

@@ -219,3 +219,18 @@ fn with_on_rotation_a_file_system_that_hangs_does_not_delay_the_end_of_secrets_e
     run.running.signal(Signal::SIGTERM);
     assert_launch_ends(&launch, run, Status::Signal(15));
 }
+
+#[test]
+fn pid_1_waits_with_its_end_until_a_poll_has_removed_its_temporary_file() {
+    let aws = two_versioned();
+    let namespace = or_skip!(skip::pid_1());
+    // Only a poll makes this call more than once.
+    let delay = "inject=unlinkat:when=2+:delay_enter=300000";
+    let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", delay];
+    let strace = or_skip!(skip::wrapper(strace, "a slow system call"));
+    let sandbox = run_of_reader(&aws, "exit").through([&strace[..], &namespace].concat());
+    let run = Rotating::start(sandbox);
+    aws.rotate("y", secret("w1", "there-4c7a1e"));
+    kill(run.running.child(), Signal::SIGUSR2).unwrap();
+    assert_no_file_is_left(run, 75);
+}
