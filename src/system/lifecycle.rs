@@ -117,6 +117,11 @@ pub fn restore_signals() {
     if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         set_action(Signal::SIGPIPE, libc::SIG_DFL);
     }
+    if has_action(libc::SIGXFSZ, libc::SIG_DFL) {
+        // Ignoring a signal discards it if it is pending.
+        set_action(Signal::SIGXFSZ, libc::SIG_IGN);
+        set_action(Signal::SIGXFSZ, libc::SIG_DFL);
+    }
     if let Some(inherited) = INHERITED.get() {
         if inherited.ignores_children {
             set_action(Signal::SIGCHLD, libc::SIG_IGN);
