@@ -322,6 +322,9 @@ fn timeout(limit: Duration) -> PollTimeout {
 
 /// A program that we ask for AWS credentials: a profile's `credential_process`, or the AWS CLI.
 pub struct AskedProgram {
+    /// The children that this process had before, such as a sidecar that a script started before it
+    /// became secrets-exec.
+    pub earlier: Vec<Pid>,
     /// `None` from before fork(2) until we know that execve(2) has succeeded. During this time, the
     /// program may already be running.
     pub child: Option<Child>,
@@ -414,12 +417,12 @@ pub fn kill_program() -> Option<Child> {
         None => true,
     };
     if is_running {
-        // If the program's id isn't known yet, the program is this process's only child.
-        let parent = id.unwrap_or_else(getpid);
-        let processes = id.into_iter().chain(descendants(parent));
+        // If the program's id isn't known yet, the program is this process's only new child.
+        let mut started = id.map_or_else(|| children("self"), |id| vec![id]);
+        started.retain(|child| !program.earlier.contains(child));
         // If a descendant has just ended and its id has been reused, this kills the wrong process.
         // A pidfd wouldn't close this gap, because it is opened by id as well.
-        for process in processes {
+        for process in started.into_iter().flat_map(with_descendants) {
             let _ = kill(process, Signal::SIGKILL);
         }
     }
@@ -438,14 +441,12 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// A process's children, their children, and so on. Empty without /proc. `sh` runs most commands as
-/// a child: if we killed only `sh`, the child would keep reading from the terminal.
-fn descendants(process: Pid) -> Vec<Pid> {
-    let mut found = Vec::new();
-    for child in children(process) {
-        found.push(child);
-        found.extend(descendants(child));
-    }
+/// A process, its children, their children, and so on. Without /proc, only the process itself. `sh`
+/// runs most commands as a child: if we killed only `sh`, the child would keep reading from the
+/// terminal.
+fn with_descendants(process: Pid) -> Vec<Pid> {
+    let mut found = vec![process];
+    found.extend(children(process).into_iter().flat_map(with_descendants));
     found
 }
 

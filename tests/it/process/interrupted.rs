@@ -2,12 +2,14 @@
 //! signal, doesn't start anything, and prints one line with the signal, the time, what it was
 //! waiting for, and the last error. The last test has signals that don't end a launch.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
+use crate::support::identity::await_all_ended;
 use crate::support::*;
 
 /// Asserts that the run printed one line, which begins with the signal and a time.
@@ -100,6 +102,37 @@ fn a_signal_ends_a_waiting_launch_which_says_what_it_has_waited_for() {
             }
         }
     }
+}
+
+/// Starts a sidecar, and becomes the program. Each program's start takes a moment.
+const SLOW_STARTS: &str = "\
+exec strace -D -f -o /dev/null -e inject=execve:delay_enter=700000 sh -c '
+    sleep 1000 >/dev/null 2>&1 & echo $! >sidecar; exec \"$@\" 2>&3 3>&-' sh \"$@\" 3>&2 2>/dev/null
+";
+
+#[test]
+fn a_signal_while_credential_process_is_being_started_kills_no_other_child() {
+    or_skip!(skip::traced(""));
+    let sandbox = sandbox(&served())
+        .without_keys()
+        .config("[default]\ncredential_process = sleep 1000\n")
+        .prepared_by(SLOW_STARTS);
+    let running = sandbox.spawn();
+    // The worker thread starts the program.
+    let starts = || {
+        let tasks = fs::read_dir(running.proc("task")).unwrap().skip(1);
+        let children = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("children")));
+        children.flatten().any(|children| !children.is_empty())
+    };
+    record::await_fact("the program", starts);
+    running.signal(Signal::SIGTERM);
+    await_all_ended(&[running.proc("")]);
+    let sidecar = fs::read_to_string(sandbox.path("sidecar")).unwrap();
+    // The arguments of a process that has been killed are empty.
+    let arguments = fs::read_to_string(format!("/proc/{}/cmdline", sidecar.trim())).unwrap();
+    running::send(Pid::from_raw(sidecar.trim().parse().unwrap()), 9);
+    running.wait().ended(Status::Signal(15));
+    assert_eq!(arguments, "sleep\x001000\0");
 }
 
 #[test]

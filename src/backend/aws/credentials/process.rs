@@ -147,8 +147,9 @@ impl CredentialProcess {
         unsafe { command.pre_exec(move || prepare_child(parent, has_own_session)) };
 
         // The program is stored before `spawn`, because another thread may end this process during
-        // `spawn`. In that case, `kill_program` kills this process's only child.
+        // `spawn`. In that case, `kill_program` kills this process's only new child.
         *lifecycle::locked_program() = Some(AskedProgram {
+            earlier: lifecycle::children("self"),
             child: None,
             terminal,
         });
