@@ -65,32 +65,17 @@ impl Proxy {
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause() else {
             return failure;
         };
-        let login = self.intercept.basic_auth().map_or("", |_| "USER:PASSWORD@");
-        let help = self.assignment_remedy(login);
+        let help = format!("use http:// instead of https:// in {}", self.place);
         failure.for_host_named_in(&self.place).help(help)
-    }
-
-    /// A remedy such as `write HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@`
-    /// or empty.
-    fn assignment_remedy(&self, login: &str) -> String {
-        let host = shown(host_and_port(self.intercept.uri()));
-        format!("write {}=http://{login}{host}", self.place)
     }
 
     /// The error for HTTP status 407 (Proxy Authentication Required).
     pub(super) fn authentication_required(&self) -> FetchError {
-        let (what, remedy) = match self.intercept.basic_auth() {
-            Some(_) => (
-                "rejects the user name and password in its URL",
-                format!("correct them in {}", self.place),
-            ),
-            None => (
-                "requires a user name and a password",
-                self.assignment_remedy("USER:PASSWORD@"),
-            ),
-        };
-        let text = format!("{self} {what} (HTTP status 407)");
-        let help = format!("{remedy}, with special characters as %XX");
+        let text = format!("{self} requires a valid user name and password (HTTP status 407)");
+        let help = format!(
+            "put the right USER:PASSWORD@ before the host in {}, with special characters as %XX",
+            self.place
+        );
         FetchError::refused(Refusal::Proxy, text).help(help)
     }
 }

@@ -66,7 +66,7 @@ fn a_launch_ends_at_its_timeout_if_a_proxy_or_its_tunnel_does_not_answer() {
 
 #[test]
 fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
-    let said = "rejects the user name and password in its URL (HTTP status 407)";
+    let said = "requires a valid user name and password (HTTP status 407)";
     let proxy = scripted(&[REJECTING]);
     let named = format!("the proxy 127.0.0.1:{}", proxy.port());
     let many = || {
@@ -98,8 +98,8 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_answers_407() {
         let rejected = "HTTP/1.1 407 Proxy Authentication Required";
         let proxy = scripted(&[&format!("read; send {rejected}⏎{headers}⏎⏎")]);
         let said = [
-            "rejects the user name and password",
-            "correct them in HTTPS_PROXY",
+            "requires a valid user name and password",
+            "USER:PASSWORD@ before the host in HTTPS_PROXY",
         ];
         launch_through(&proxy).run().refused(78, said);
         assert_eq!(proxy.connections(), 1);
@@ -112,8 +112,8 @@ fn a_launch_without_a_password_for_a_proxy_says_in_which_variable_to_write_it() 
     let url = format!("http://127.0.0.1:{}", proxy.port());
     for (endpoint, name) in [("", "HTTPS_PROXY"), ("http://example.com", "HTTP_PROXY")] {
         let launch = launch_through(&proxy).endpoint(endpoint).env(name, &url);
-        let remedy = format!("write {name}=http://USER:PASSWORD@127.0.0.1:");
-        let said = ["A (", "requires a user name and a password", &remedy];
+        let remedy = format!("USER:PASSWORD@ before the host in {name}");
+        let said = ["A (", "requires a valid user name and password", &remedy];
         launch.run().refused(78, said);
     }
     assert_eq!(proxy.connections(), 2);
