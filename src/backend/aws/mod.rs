@@ -59,9 +59,6 @@ pub struct Aws {
     /// If there is no session yet, the next fetch opens one.
     session: Option<Session>,
     kept: Rc<Kept>,
-    /// The notes for locators whose own region is asked again ([`Self::forget_replica`]). Each is
-    /// added to the next failure of its locator.
-    replica_notes: BTreeMap<Locator, String>,
 }
 
 impl Aws {
@@ -71,7 +68,6 @@ impl Aws {
             deadline,
             session: None,
             kept: Rc::default(),
-            replica_notes: BTreeMap::new(),
         }
     }
 
@@ -95,12 +91,7 @@ impl Aws {
             answers.append(&mut distribute(requests, answered.into_iter().flatten()));
             answers
         };
-        let mut answers = deadline.with_limit(limit, reading).await;
-        for (locator, answer) in &mut answers {
-            if let (Err(failure), Some(note)) = (answer, self.replica_notes.remove(locator)) {
-                *failure = failure.clone().notes([note]);
-            }
-        }
+        let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
             // This recursion ends after one step, because the second call doesn't use stored
             // credentials.
@@ -122,18 +113,16 @@ impl Aws {
         let Some(Ok(document)) = answers.get(locator) else {
             return false;
         };
-        let Some((failure, region)) = document.own_failure().zip(document.region.as_ref()) else {
+        let Some(failure) = document.own_failure() else {
             return false;
         };
-        let note = format!("the replica in {region} doesn't have what this launch needs");
         // After AWS_MAX_ATTEMPTS attempts, a region isn't asked again.
         let may_answer_now = failure.next_try().is_here() && failure.limit() == Limit::Timeout;
         if may_answer_now {
             session.access.settings.remove_fallback_regions();
-            self.replica_notes.insert(locator.clone(), note);
             answers.remove(locator);
         } else {
-            answers.insert(locator.clone(), Err(failure.notes([note])));
+            answers.insert(locator.clone(), Err(failure));
         }
         true
     }
