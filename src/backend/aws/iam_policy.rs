@@ -66,7 +66,7 @@ pub fn policy(
 
     let policy = statements(settings, &owner, &own_locators, assumed.clone(), options);
     Ok(Policy {
-        text: format!("{:#}\n", policy.to_json(options.kms_keys)),
+        text: format!("{:#}\n", policy.to_json()),
         notices: notices(&owner, &own_locators, &assumed, options),
     })
 }
@@ -336,9 +336,9 @@ impl Statements<'_> {
         needed
     }
 
-    /// The policy as JSON. Decryption with `keys` is allowed only through the services that read
-    /// values in the keys' regions.
-    fn to_json(&self, keys: &[Arn]) -> Value {
+    /// The policy as JSON. Decryption is allowed only through the services that read values in the
+    /// keys' regions.
+    fn to_json(&self) -> Value {
         let mut statements = Vec::new();
         for (action, resources) in &self.resources {
             // AWS allows only letters and digits in a statement's id (Sid).
@@ -352,14 +352,15 @@ impl Statements<'_> {
             let resources = resources.iter().map(Arn::to_string).collect();
             statements.push(statement(sid, name, resources));
         }
-        statements.extend(self.decryption(keys));
+        statements.extend(self.decryption());
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
-    /// The statement for `keys`. `None` if the launch reads no encrypted values in the keys'
+    /// The statement for the KMS keys. `None` if the launch reads no encrypted values in the keys'
     /// regions.
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
-    fn decryption(&self, keys: &[Arn]) -> Option<Value> {
+    fn decryption(&self) -> Option<Value> {
+        let keys = self.options.kms_keys;
         let mut services = BTreeSet::new();
         for region in keys.iter().filter_map(Arn::region) {
             for (store, used) in &self.decrypting {
