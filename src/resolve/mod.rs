@@ -190,9 +190,6 @@ impl<'a> Walk<'a> {
             Outcome::Keys
         };
         for outcome in outcomes {
-            if outcome.holds_target() {
-                self.claims.add(&outcome.target, &outcome.subject);
-            }
             self.push(outcome);
         }
         self.add(entry, result);
@@ -202,17 +199,16 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds an entry's outcome. Unless the entry is overridden or absent, the entries that are
-    /// resolved after it can no longer set its variable or file.
     fn add(&mut self, entry: &Planned, result: Outcome) {
-        let outcome = EntryOutcome::new(entry, result);
-        if outcome.holds_target() {
-            self.claims.add(&entry.target, &entry.subject);
-        }
-        self.push(outcome);
+        self.push(EntryOutcome::new(entry, result));
     }
 
+    /// Adds an outcome. Unless the entry is overridden or absent, the entries that are resolved
+    /// after it can no longer set its variable or file.
     fn push(&mut self, mut outcome: EntryOutcome) {
+        if outcome.holds_target() {
+            self.claims.add(&outcome.target, &outcome.subject);
+        }
         outcome.is_inherited = outcome
             .target
             .variable()
