@@ -383,7 +383,7 @@ pub struct PolicyArguments {
     pub account: Option<String>,
     /// Print the policy that this role needs, instead of the one that the caller needs; the role
     /// must be set with --role-arn, in the profile or in the declaration
-    #[arg(long, value_name = "ARN", value_parser = |arn: &str| Role::parse(arn, None).ok_or(Role::EXPECTED))]
+    #[arg(long, value_name = "ARN", value_parser = Role::parse)]
     pub for_role: Option<Role>,
     /// Also allow kms:Decrypt with the customer managed key that encrypts the secrets (repeatable)
     #[arg(long = "kms-key", value_name = "ARN", value_parser = parse_key)]

@@ -140,7 +140,11 @@ fn read_role(alias: &Item<'_>) -> Option<Role> {
         item.refuse("requires \"role-arn\"");
     }
     alias.parsed_field("role-arn", Role::EXPECTED, |text| {
-        Role::parse(text, external_id)
+        let role = Role::parse(text).ok()?;
+        Some(Role {
+            external_id,
+            ..role
+        })
     })
 }
 

@@ -212,7 +212,7 @@ options! {
             text(|name| Ok(name.to_owned())));
         /// The IAM role to assume before reading secrets
         role_arn: Role = set(RoleArn "role-arn", General, Text("ARN"),
-            text(|arn| Role::parse(arn, None).ok_or(Role::EXPECTED)));
+            text(Role::parse));
         /// The external id that the role's trust policy requires
         external_id: String = set(ExternalId "external-id", General, Text("ID"),
             text(Role::check_external_id));

@@ -325,20 +325,23 @@ impl Role {
     pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, where a path may precede NAME. Rejects
-    /// asterisks, which are wildcards in a policy.
-    pub fn parse(text: &str, external_id: Option<String>) -> Option<Self> {
-        let arn = Arn::parse(text)?;
-        let name = arn.resource().strip_prefix("role/")?;
+    /// asterisks, which are wildcards in a policy. The role has no external id.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let arn = Arn::parse(text).ok_or(Self::EXPECTED)?;
+        let is_name = arn.resource().strip_prefix("role/").is_some_and(|name| {
+            !name.is_empty() && !name.ends_with('/') && is_alphanumeric_or(name, b"_+=,.@-/")
+        });
         let is_role = arn.has_partition()
             && arn.service() == "iam"
             && arn.field(3).is_empty()
             && arn.account().is_some();
-        let is_name =
-            !name.is_empty() && !name.ends_with('/') && is_alphanumeric_or(name, b"_+=,.@-/");
         if !is_role || !is_name {
-            return None;
+            return Err(Self::EXPECTED);
         }
-        Some(Self { arn, external_id })
+        Ok(Self {
+            arn,
+            external_id: None,
+        })
     }
 
     /// Checks an external id (`ExternalId` of AssumeRole).

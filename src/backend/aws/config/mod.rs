@@ -473,10 +473,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 
 /// Reads the variables that EKS sets for a service account with a role (IRSA).
 fn web_identity(places: &mut Places<'_>) -> Option<WebIdentity> {
-    let role = places.variable("AWS_ROLE_ARN", |text| {
-        // A web identity has no external id.
-        Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn)
-    });
+    let role = places.variable("AWS_ROLE_ARN", |text| Ok(Role::parse(text)?.arn));
     let session_name = places.variable("AWS_ROLE_SESSION_NAME", session_name);
     let named_by = "AWS_WEB_IDENTITY_TOKEN_FILE";
     Some(WebIdentity {
