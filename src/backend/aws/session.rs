@@ -21,7 +21,7 @@ use super::endpoints::Api;
 use super::service_client::{Client, Clients};
 use crate::model::answer::{Answer, Answers, Caller, Document};
 use crate::model::message::{
-    AwsDefaults, CallerAccount, Cause, FetchError, FetchResult, Placed, Problem, Record, Unsigned,
+    AwsDefaults, Cause, FetchError, FetchResult, Placed, Problem, Record, Unsigned,
 };
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::{Deadline, RetryBudget};
@@ -311,11 +311,11 @@ impl Session {
             .map(|role| &role.arn)
             .or(caller_roles.last());
         let account = match last_role.and_then(Arn::account) {
-            Some(account) => CallerAccount::Id(account.to_owned()),
+            Some(account) => account.to_owned(),
             None => {
                 let base = self.known_identity(&None).ok()?;
                 let provider = provider_of(&base.credentials)?;
-                CallerAccount::OfCredentials(provider.to_string())
+                format!("from {provider}")
             }
         };
         Some(AwsDefaults {

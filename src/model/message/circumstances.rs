@@ -30,14 +30,8 @@ pub struct Circumstances {
 pub struct AwsDefaults {
     /// What sets the region, such as AWS_REGION or the instance metadata.
     pub region_source: String,
-    pub account: CallerAccount,
-}
-
-#[derive(Debug)]
-pub enum CallerAccount {
-    Id(String),
-    /// The source of the credentials, if the account is unknown.
-    OfCredentials(String),
+    /// The account's id, or where its credentials come from, such as `from AWS_ACCESS_KEY_ID`.
+    pub account: String,
 }
 
 impl Circumstances {

@@ -13,7 +13,7 @@ mod remark;
 mod surroundings;
 mod wording;
 
-pub use circumstances::{AwsDefaults, CallerAccount, Circumstances};
+pub use circumstances::{AwsDefaults, Circumstances};
 pub use fetch_error::*;
 pub use place::*;
 pub use problem::*;

@@ -1,7 +1,7 @@
 //! The parts that messages about all kinds of failed requests share.
 
 use crate::model::entry::Subject;
-use crate::model::message::circumstances::{CallerAccount, Circumstances};
+use crate::model::message::circumstances::Circumstances;
 use crate::model::message::fetch_error::{Again, FetchError, Mention};
 use crate::model::message::problem::Status;
 use crate::model::reference::{Locator, SecretRef, Store};
@@ -27,10 +27,7 @@ impl FailedRequest<'_> {
             Some(region) => format!("{region}, from {source}"),
             None => format!("from {source}"),
         };
-        let account = match &defaults.account {
-            CallerAccount::Id(id) => id.clone(),
-            CallerAccount::OfCredentials(origin) => format!("from {origin}"),
-        };
+        let account = &defaults.account;
         format!("the region ({region}) and the account ({account})")
     }
 
