@@ -39,33 +39,33 @@ pub enum Status {
 #[must_use]
 pub struct Problem {
     /// `None` for a warning.
-    status: Option<Status>,
+    pub(super) status: Option<Status>,
     /// The code in `check`, such as `key-not-found` (see docs/programs.md). Empty if `check` never
     /// reports this problem.
-    code: &'static str,
-    headline: Headline,
+    pub(super) code: &'static str,
+    pub(super) headline: Headline,
     /// Details that differ for every request, such as the request id. They are printed after AWS's
     /// message or, without one, after the headline.
-    details: String,
+    pub(super) details: String,
     /// Empty if the problem affects the launch as a whole.
-    entries: Vec<Subject>,
+    pub(super) entries: Vec<Subject>,
     /// The part of the entry that is wrong: `db.password`, or `line 2, column 5 of the template`.
-    part: Option<String>,
-    about: Option<Box<About>>,
+    pub(super) part: Option<String>,
+    pub(super) about: Option<Box<About>>,
     /// AWS's message, on a line of its own.
-    aws_says: Option<String>,
+    pub(super) aws_says: Option<String>,
     /// True if AWS's message names the secret. Problems can then share a record although these
     /// messages differ.
-    aws_names_secret: bool,
+    pub(super) aws_names_secret: bool,
     /// Facts on lines of their own, such as the regions that were tried.
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// The advice: first about this particular case, and then the general help.
-    help: Option<String>,
+    pub(super) help: Option<String>,
     /// A sentence about other ways to write the reference, printed after the help. Problems with
     /// different sentences can share a record.
-    other_forms: Option<String>,
+    pub(super) other_forms: Option<String>,
     /// True if AWS has already received a name that messages mask, because it may be a password.
-    has_sent_hidden_name: bool,
+    pub(super) has_sent_hidden_name: bool,
 }
 
 /// A sentence that says what is wrong. Problems with the same headline can share a record, so some
@@ -213,14 +213,6 @@ impl Problem {
             .code("key-not-found")
     }
 
-    /// `about` is `None` if the failure isn't about a particular secret.
-    pub fn of_request(status: Status, headline: Headline, about: Option<About>) -> Self {
-        Self {
-            about: about.map(Box::new),
-            ..Self::with_headline(status, headline)
-        }
-    }
-
     pub fn code(mut self, code: &'static str) -> Self {
         self.code = code;
         self
@@ -245,31 +237,6 @@ impl Problem {
 
     pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
         self.notes.extend(notes);
-        self
-    }
-
-    /// Adds AWS's message, and details that differ for every request, such as its id.
-    pub fn with_answer(mut self, aws_says: Option<String>, details: String) -> Self {
-        self.aws_says = aws_says;
-        self.details = details;
-        self
-    }
-
-    /// Lets problems share a record although AWS's messages name different secrets.
-    pub fn with_secret_in_answer(mut self) -> Self {
-        self.aws_names_secret = true;
-        self
-    }
-
-    /// Adds a sentence about other ways to write the reference.
-    pub fn with_other_forms(mut self, forms: Option<String>) -> Self {
-        self.other_forms = forms;
-        self
-    }
-
-    /// Adds a note: AWS has already received a name that may be a password.
-    pub fn with_hidden_name_sent(mut self) -> Self {
-        self.has_sent_hidden_name = true;
         self
     }
 

@@ -60,23 +60,24 @@ impl FetchError {
         } else {
             self.cause.facts().status
         };
-        let mut problem = Problem::of_request(status, request.headline(), request.about())
-            .code(self.code)
-            .for_entry(subject.clone())
-            .with_answer(self.aws_says.clone(), self.suffix())
-            .notes(notes)
-            .help_if_some(request.help())
-            .with_other_forms(request.other_forms());
-        // AWS's message names the secret, so denials of different secrets can share a record
-        // although their messages differ. If different policies are to blame, the helps differ, so
-        // the denials get separate records.
-        if let Denied(_) = self.cause {
-            problem = problem.with_secret_in_answer();
+        Problem {
+            status: Some(status),
+            code: self.code,
+            headline: request.headline(),
+            details: self.suffix(),
+            entries: vec![subject.clone()],
+            part: None,
+            about: request.about().map(Box::new),
+            aws_says: self.aws_says.clone(),
+            // AWS's message names the secret, so denials of different secrets can share a record
+            // although their messages differ. If different policies are to blame, the helps differ,
+            // so the denials get separate records.
+            aws_names_secret: matches!(self.cause, Denied(_)),
+            notes,
+            help: request.help(),
+            other_forms: request.other_forms(),
+            has_sent_hidden_name: request.aws_has_seen_name() && reference.locator.is_masked(),
         }
-        if request.aws_has_seen_name() && reference.locator.is_masked() {
-            problem = problem.with_hidden_name_sent();
-        }
-        problem
     }
 
     /// The error in each region, if several were tried.
